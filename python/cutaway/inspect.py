@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ class TensorEntry(NamedTuple):
     file: str  # absolute path of the file that holds it
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class FileInfo:
     """The result of `inspect_file`.
 
@@ -43,10 +43,10 @@ class FileInfo:
     path: str
     format: str
     version: int
-    metadata: dict[str, Any] = field(hash=False)
-    types: dict[str, str] = field(hash=False)
-    tensors: list[TensorEntry] = field(hash=False)
-    files: list[str] = field(hash=False)
+    metadata: dict[str, Any]
+    types: dict[str, str]
+    tensors: list[TensorEntry]
+    files: list[str]
 
     def _summary(self) -> str:
         version = f" v{self.version}" if self.version else ""
@@ -66,17 +66,14 @@ class FileInfo:
         width = max((len(_printable(key)) for key in self.metadata), default=0)
         lines = [_printable(self.path), self._summary()]
         lines += [f"  {_printable(key):<{width}}  {_short(value, 80)}" for key, value in self.metadata.items()]
-        shown = self.tensors if len(self.tensors) <= 12 else [*self.tensors[:6], None, *self.tensors[-5:]]
-        for tensor in shown:
-            if tensor is None:
-                lines.append(f"  ... {len(self.tensors) - 11} more tensors")
-            else:
-                lines.append(f"  {_printable(tensor.name)} {list(tensor.shape)} {tensor.type} at {tensor.offset:,}")
-        return "\n".join(lines)
+        tensors = [f"  {_printable(t.name)} {list(t.shape)} {t.type} at {t.offset:,}" for t in self.tensors]
+        if len(tensors) > 12:
+            tensors[6:-5] = [f"  ... {len(tensors) - 11} more tensors"]
+        return "\n".join(lines + tensors)
 
     def _repr_html_(self) -> str:
-        keys = [(key, self.types[key], _short(value, 120)) for key, value in self.metadata.items()]
-        tensors = [
+        keys: list[tuple[str, ...]] = [(k, self.types[k], _short(v, 120)) for k, v in self.metadata.items()]
+        tensors: list[tuple[str, ...]] = [
             (t.name, " × ".join(map(str, t.shape)) or "scalar", t.type, f"{t.offset:,}", f"{t.bytes:,}")
             for t in self.tensors[:_HTML_ROWS]
         ]
@@ -103,7 +100,7 @@ def inspect_file(path: str | os.PathLike[str]) -> FileInfo:
         version=checkpoint.version,
         metadata=checkpoint.metadata(),
         types=checkpoint.metadata_types(),
-        tensors=[TensorEntry(*entry, file=files[index]) for *entry, index in checkpoint.tensors()],
+        tensors=[TensorEntry(*entry[:5], files[entry[5]]) for entry in checkpoint.tensors()],
         files=files,
     )
 
