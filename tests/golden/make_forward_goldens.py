@@ -7,12 +7,12 @@ Every array runs over all prompts of prompts.json, one after another; `offsets` 
 
     ids, argmax       int32   [total]        the tokens, and the arg-max of each row of logits (ties: the lower id)
     gap               float32 [total]        largest logit minus the second largest
-    next_logprob      float64 [total]        log-probability of the next token of the prompt (float64 log-softmax; NaN at its end)
+    next_logprob      float64 [total]        log-probability of the prompt's next token (float64; NaN at its end)
     top_ids           int32   [total, 64]    the 64 largest logits, descending
-    top_logits        int32   [total, 64]    in steps of 2^-15, the first as it is, then the differences (they compress)
+    top_logits        int32   [total, 64]    in steps of 2^-15: the first, then differences (they compress)
     fixed_ids         int32   [64]           evenly spread over the vocabulary
     fixed_logits      int32   [total, 64]    in steps of 2^-15
-    layers            int32   [3]            the first, a middle and the last one; and for each prompt of at most 32 tokens:
+    layers            int32   [3]            the first, a middle, the last; and for each prompt up to 32 tokens:
     <prompt>.blocks.<i>.resid_post           int16 [pos, d_model] in 1/32767 of
     <prompt>.blocks.<i>.resid_post.scale     float32 [pos, 1], the largest absolute value of each row
     <prompt>.blocks.<i>.attn.pattern         uint16 [n_heads, query_pos, key_pos] in 1/65535
