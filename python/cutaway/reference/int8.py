@@ -7,9 +7,9 @@ from .fma import fma
 
 
 def quantise(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [rows, K] -> codes int32 [rows, K/32, 32] in [-127, 127] and scale sx float32 [rows, K/32]; x ~ codes * sx.
+    """float32 [rows, K] -> codes int32 [rows, K/32, 32] in [-127, 127] and scales sx float32 [rows, K/32].
 
-    A block whose largest absolute value is so small that 127 over it overflows counts as zero.
+    x is about codes * sx. A block whose largest absolute value is so small that 127 over it overflows counts as zero.
     """
     x = x.reshape(len(x), -1, 32)
     amax = np.abs(x).max(axis=2)

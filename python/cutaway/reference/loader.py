@@ -91,9 +91,8 @@ def orient(name: str, w: np.ndarray, config: Config) -> np.ndarray:
     return w.T if kind in ("W_gate", "W_in", "W_out") else w
 
 
-def load(path: str | os.PathLike[str]) -> tuple[Config, dict[str, np.ndarray]]:
-    """Config and float32 weights of a GGUF file. Gemma files store the norm weights in force, 1 + w."""
-    metadata, tensors = read(path)
+def build(metadata: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Config, dict[str, np.ndarray]]:
+    """Config and float32 weights from what a GGUF file holds. Gemma files store the norm weights in force, 1 + w."""
     config = config_of(metadata, tensors)
     stored = {name: decode(t.raw, t.type).reshape(t.shape) for name, t in tensors.items()}
     weights = {"embed.W_E": stored.pop("token_embd.weight"), "ln_final.w": stored.pop("output_norm.weight")}
@@ -101,10 +100,15 @@ def load(path: str | os.PathLike[str]) -> tuple[Config, dict[str, np.ndarray]]:
     if "rope_freqs.weight" in stored:
         weights["rope_factors"] = stored.pop("rope_freqs.weight")
     for name, w in stored.items():
-        _, layer, *middle, _ = name.split(".")  # blk.3.attn_q.weight
-        ours = f"blocks.{layer}.{BLOCK['.'.join(middle)]}"
+        _, layer, gguf_name, _ = name.split(".")  # blk.3.attn_q.weight
+        ours = f"blocks.{layer}.{BLOCK[gguf_name]}"
         weights[ours] = orient(ours, w, config)
     return config, weights
+
+
+def load(path: str | os.PathLike[str]) -> tuple[Config, dict[str, np.ndarray]]:
+    """Config and weights of a GGUF file; forward(config, weights, ids) runs it."""
+    return build(*read(path))
 
 
 def forward(config: Config, weights: Weights, ids: np.ndarray, edits: Edits | None = None) -> dict[str, np.ndarray]:
