@@ -6,6 +6,7 @@ numbers near 0.08: the quality of a quantiser plays no part, so none is needed.
 """
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -42,18 +43,34 @@ def default_sizes(family: str, weight_type: str) -> dict:
     return sizes | own
 
 
-def random_blocks(rng: np.random.Generator, weight_type: str, shape: tuple[int, ...]) -> Tensor:
+class Stream:
+    """Random numbers that are the same in every version of NumPy: the raw output of PCG64, which NumPy keeps stable."""
+
+    def __init__(self, seed: int) -> None:
+        self.raw = np.random.PCG64(seed).random_raw
+
+    def bytes(self, n: int) -> np.ndarray:
+        """uint8 [n]"""
+        return self.raw(-(-n // 8)).astype("<u8").view(np.uint8)[:n].copy()
+
+    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> np.ndarray:
+        """float64 in [low, high)"""
+        unit = (self.raw(math.prod(shape)) >> np.uint64(11)) * 2.0**-53
+        return low + (high - low) * unit.reshape(shape)
+
+
+def random_blocks(rng: Stream, weight_type: str, shape: tuple[int, ...]) -> Tensor:
     """A tensor of this type with random codes; a scale in twenty is zero; without a minimum half are negative."""
     _, block, size = TYPES[weight_type]
     if shape[-1] % block:
         raise ValueError(f"rows of {shape[-1]} weights are not whole {weight_type} blocks of {block}")
     if block == 1:
-        w = rng.normal(0, STD, shape).astype(np.float32)
+        w = rng.uniform(-STD * 3**0.5, STD * 3**0.5, shape).astype(np.float32)
         raw = {"F32": w, "F16": w.astype(np.float16), "BF16": (w.view(np.uint32) >> 16).astype(np.uint16)}[weight_type]
         return Tensor(weight_type, shape, np.frombuffer(raw.tobytes(), np.uint8))
-    n = int(np.prod(shape)) // block
-    raw = rng.integers(0, 256, (n, size), dtype=np.uint8)
-    d = STD / CODE_STD[weight_type] * rng.uniform(0.5, 1.5, n) * (rng.random(n) >= 0.05)
+    n = math.prod(shape) // block
+    raw = rng.bytes(n * size).reshape(n, size)
+    d = STD / CODE_STD[weight_type] * rng.uniform(0.5, 1.5, (n,)) * (rng.uniform(0, 1, (n,)) >= 0.05)
 
     def put(offset: int, value: np.ndarray) -> None:
         raw[:, offset : offset + 2] = value.astype("<f2").view(np.uint8).reshape(-1, 2)
@@ -62,20 +79,20 @@ def random_blocks(rng: np.random.Generator, weight_type: str, shape: tuple[int, 
         offset, ratio = MINIMUM[weight_type]
         put(offset, ratio * d)
     else:
-        d = d * rng.choice([-1, 1], n)
+        d = np.where(rng.uniform(0, 1, (n,)) < 0.5, d, -d)
     put(SCALE_AT[weight_type], d)
     return Tensor(weight_type, shape, raw.reshape(-1))
 
 
-def norm_weight(rng: np.random.Generator, n: int) -> Tensor:
+def norm_weight(rng: Stream, n: int) -> Tensor:
     """Near 1, in steps of 1/256: then Gemma's w - 1 in a safetensors file is exact."""
-    w = (rng.integers(128, 384, n) / 256).astype(np.float32)
+    w = (0.5 + rng.bytes(n) / 256).astype(np.float32)
     return Tensor("F32", (n,), np.frombuffer(w.tobytes(), np.uint8))
 
 
 def make_tensors(family: str, weight_type: str, seed: int, s: dict) -> dict[str, Tensor]:
     """Every tensor by its GGUF name."""
-    rng = np.random.default_rng(seed)
+    rng = Stream(seed)
     d_model, d_q, d_kv = s["d_model"], s["n_heads"] * s["d_head"], s["n_kv_heads"] * s["d_head"]
     matrices = {
         "attn_q": (d_q, d_model),
