@@ -56,7 +56,7 @@ class Parts(NamedTuple):
 
     d: np.ndarray  # float32 [n, 1]
     s: np.ndarray  # int32 [n, 1] or [n, 2]
-    q: np.ndarray  # int32 [n, 32]
+    q: np.ndarray  # int8 [n, 32]
     m: np.ndarray | None = None  # float32 [n, 1]
     ms: np.ndarray | None = None  # int32 [n, 1]
 
@@ -67,8 +67,8 @@ def _f16(two_bytes: np.ndarray) -> np.ndarray:
 
 
 def _nibbles(b: np.ndarray) -> np.ndarray:
-    """uint8 [n, 16] -> int32 [n, 32]: the low halves are weights 0..15, the high halves 16..31."""
-    return np.concatenate([b & 15, b >> 4], axis=1).astype(np.int32)
+    """uint8 [n, 16] -> int8 [n, 32]: the low halves are weights 0..15, the high halves 16..31."""
+    return np.concatenate([b & 15, b >> 4], axis=1).view(np.int8)
 
 
 def _ones(b: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ def _ones(b: np.ndarray) -> np.ndarray:
 
 def q4_0(b: np.ndarray) -> Parts:
     """[d 2][q 16]: w = d * (q - 8)"""
-    return Parts(_f16(b[:, :2]), _ones(b), _nibbles(b[:, 2:]) - 8)
+    return Parts(_f16(b[:, :2]), _ones(b), _nibbles(b[:, 2:]) - np.int8(8))
 
 
 def q4_1(b: np.ndarray) -> Parts:
@@ -87,13 +87,13 @@ def q4_1(b: np.ndarray) -> Parts:
 
 def q5_0(b: np.ndarray) -> Parts:
     """[d 2][fifth bits 4][q 16]: w = d * (q - 16); bit i of the 32 fifth bits belongs to weight i."""
-    fifth = np.unpackbits(b[:, 2:6], axis=1, bitorder="little").astype(np.int32)
-    return Parts(_f16(b[:, :2]), _ones(b), (_nibbles(b[:, 6:]) | fifth << 4) - 16)
+    fifth = np.unpackbits(b[:, 2:6], axis=1, bitorder="little").view(np.int8)
+    return Parts(_f16(b[:, :2]), _ones(b), (_nibbles(b[:, 6:]) | fifth << 4) - np.int8(16))
 
 
 def q8_0(b: np.ndarray) -> Parts:
     """[d 2][q 32]: w = d * q, q signed"""
-    return Parts(_f16(b[:, :2]), _ones(b), b[:, 2:].view(np.int8).astype(np.int32))
+    return Parts(_f16(b[:, :2]), _ones(b), b[:, 2:].view(np.int8))
 
 
 def q4_k(b: np.ndarray) -> Parts:
@@ -102,7 +102,7 @@ def q4_k(b: np.ndarray) -> Parts:
     s = np.concatenate([low & 63, mixed & 15 | low >> 6 << 4], axis=1).astype(np.int32)  # [n, 8]
     ms = np.concatenate([high & 63, mixed >> 4 | high >> 6 << 4], axis=1).astype(np.int32)
     pairs = b[:, 16:].reshape(-1, 4, 1, 32)  # 32 bytes hold run 2j in their low halves and run 2j + 1 in the high ones
-    q = np.concatenate([pairs & 15, pairs >> 4], axis=2).reshape(-1, 32).astype(np.int32)
+    q = np.concatenate([pairs & 15, pairs >> 4], axis=2).reshape(-1, 32).view(np.int8)
     d, dmin = (np.repeat(_f16(x), 8, axis=0) for x in (b[:, :2], b[:, 2:4]))
     return Parts(d, s.reshape(-1, 1), q, -dmin, ms.reshape(-1, 1))
 
@@ -112,7 +112,7 @@ def q6_k(b: np.ndarray) -> Parts:
     low = b[:, :128].reshape(-1, 2, 1, 64)  # two halves of 128 weights
     low = np.concatenate([low & 15, low >> 4], axis=2).reshape(-1, 2, 4, 32)
     high = b[:, 128:192].reshape(-1, 2, 1, 32) >> np.array([0, 2, 4, 6], np.uint8).reshape(1, 1, 4, 1) & 3
-    q = (low | high << 4).reshape(-1, 32).astype(np.int32) - 32
+    q = (low | high << 4).reshape(-1, 32).view(np.int8) - np.int8(32)
     s = b[:, 192:208].view(np.int8).astype(np.int32).reshape(-1, 2)
     return Parts(np.repeat(_f16(b[:, 208:]), 8, axis=0), s, q)
 
@@ -142,7 +142,9 @@ def decode(raw: np.ndarray, type_name: str) -> np.ndarray:
     if type_name == "BF16":
         return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
     p = parts(raw, type_name)
-    w = np.repeat(p.d * p.s.astype(np.float32), 32 // p.s.shape[1], axis=1) * p.q.astype(np.float32)
+    scale = p.d * p.s.astype(np.float32)  # [n, 1] or [n, 2]
+    w = p.q.astype(np.float32).reshape(*scale.shape, -1)
+    w *= scale[:, :, None]
     if p.m is not None and p.ms is not None:
-        w = w + p.m * p.ms.astype(np.float32)
+        w += (p.m * p.ms.astype(np.float32))[:, :, None]
     return w.reshape(-1)

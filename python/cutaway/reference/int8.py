@@ -35,7 +35,7 @@ def linear_int8(x: np.ndarray, raw: np.ndarray, type_name: str) -> np.ndarray:
     for b in range(n_blocks):
         pick = slice(b, None, n_blocks)  # block b of every output row
         a = codes[:, b].reshape(len(x), 1, runs, -1)  # [rows, 1, runs, 32 / runs]
-        q = p.q[pick].reshape(1, n_out, runs, -1)
+        q = p.q[pick].reshape(1, n_out, runs, -1).astype(np.int32)
         total = ((a * q).sum(3) * p.s[pick]).sum(2)  # P: int [rows, out], |P| < 2^24
         scale = sx[:, b : b + 1]  # [rows, 1]
         acc = fma(total.astype(np.float32), p.d[pick].T * scale, acc)
