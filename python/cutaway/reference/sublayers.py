@@ -20,7 +20,8 @@ def norm(x: np.ndarray, w: Weights, name: str, config: Config, taps: Taps) -> np
 
 def heads(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """x [pos, d_model], W_Q (or W_K, W_V) [head, d_model, d_head], b_Q [head, d_head] -> [pos, head, d_head]"""
-    out = np.matmul(x, w).transpose(1, 0, 2)
+    n_heads, d_model, d_head = w.shape
+    out = linear(x, w.transpose(1, 0, 2).reshape(d_model, n_heads * d_head)).reshape(len(x), n_heads, d_head)
     return out if bias is None else out + bias
 
 
