@@ -77,7 +77,8 @@ def _stream(stream: Any, as_json: bool) -> tuple[str, bool]:
             text += piece
             if not as_json:
                 print(piece, end="", flush=True)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # inside a step or between two: either way the stream ends here, and keeps what it has
+        stream.close()
         interrupted = True
     if not as_json:
         print(flush=True)

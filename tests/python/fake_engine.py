@@ -18,13 +18,12 @@ class Stream:
 
     def __iter__(self):
         for i, piece in enumerate(self.pieces):
-            try:
-                time.sleep(self.delay)
-            except KeyboardInterrupt:
-                self.finish_reason = "interrupted"
-                raise
+            time.sleep(self.delay)
             self.steps.append(SimpleNamespace(index=i, id=100 + i, text=piece, logprob=-0.5))
             yield self.steps[-1]
+
+    def close(self):
+        self.finish_reason = "interrupted"
 
     @property
     def result(self):
