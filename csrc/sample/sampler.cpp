@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/exact_math.h"
-#include "core/float_env.h"
+#include "core/float_environment.h"
 #include "core/philox.h"
 
 namespace cutaway {
@@ -73,6 +73,19 @@ double entropy(Candidates& c, std::vector<double>& terms) {
   terms.resize(c.size());
   for (int64_t i = 0; i < c.size(); ++i) terms[i] = w[i] > 0 ? w[i] / total * (c.logits[i] - largest) : 0.0;
   return exact_log(total) - lane_sum(terms.data(), c.size());
+}
+
+template <class F>
+[[gnu::noinline]] auto call_apart(F& f) {
+  return f();
+}
+
+// f() in the floating-point environment of the contract. The arithmetic runs in a function of its own:
+// compilers may move floating-point operations across a write of the control word, but not across this call.
+template <class F>
+auto with_exact_floats(F f) {
+  const FloatEnvironment guard;
+  return call_apart(f);
 }
 
 // The first candidate whose cumulative probability exceeds u; the last one with any probability ends at 1, so

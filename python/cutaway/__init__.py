@@ -1,13 +1,15 @@
 """cutaway: an LLM engine with the side panel off."""
 
-from __future__ import annotations
-
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import ArgumentError, Error, FormatError, MemoryLimitError
 
 if TYPE_CHECKING:
+    from .catalogue import models
+    from .chat import ChatTemplate
+    from .inspect import inspect_file
+    from .model import Model, Session, isas, load, step
     from .sampler import (
         FrequencyPenalty,
         MinP,
@@ -18,41 +20,63 @@ if TYPE_CHECKING:
         TopK,
         TopP,
     )
+    from .tokenizer import Tokenizer
+
+# Public name -> the module that holds it, imported when the name is first used: `import cutaway` itself stays
+# instant and loads nothing that a notebook may not need.
+_LAZY = {
+    "ChatTemplate": "chat",
+    "FrequencyPenalty": "sampler",
+    "MinP": "sampler",
+    "Model": "model",
+    "PresencePenalty": "sampler",
+    "RepetitionPenalty": "sampler",
+    "Sampler": "sampler",
+    "Session": "model",
+    "Temperature": "sampler",
+    "Tokenizer": "tokenizer",
+    "TopK": "sampler",
+    "TopP": "sampler",
+    "inspect_file": "inspect",
+    "isas": "model",
+    "load": "model",
+    "models": "catalogue",
+    "step": "model",
+}
 
 __all__ = [
     "ArgumentError",
+    "ChatTemplate",
     "Error",
     "FormatError",
     "FrequencyPenalty",
     "MemoryLimitError",
     "MinP",
+    "Model",
     "PresencePenalty",
     "RepetitionPenalty",
     "Sampler",
+    "Session",
     "Temperature",
+    "Tokenizer",
     "TopK",
     "TopP",
+    "inspect_file",
+    "isas",
+    "load",
+    "models",
+    "step",
 ]
 __version__ = "0.1.0"
 
-# Where a name lives that is loaded when it is first used.
-_LAZY = {
-    "FrequencyPenalty": "sampler",
-    "MinP": "sampler",
-    "PresencePenalty": "sampler",
-    "RepetitionPenalty": "sampler",
-    "Sampler": "sampler",
-    "Temperature": "sampler",
-    "TopK": "sampler",
-    "TopP": "sampler",
-}
 
-
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module 'cutaway' has no attribute {name!r}")
-    return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *__all__})

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+def __getattr__(name: str) -> Any: ...  # the parts not yet listed here
 def stage_names() -> list[str]: ...
 
 class Sampler:

@@ -89,7 +89,7 @@ class Row:
         self.session: Session | None = None
         self.decode_seconds = 0.0
         self.decode_tokens = 0
-        self._stream: TextStream | None = tokenizer.stream() if tokenizer else None
+        self._stream: TextStream | None = tokenizer.stream(continuation=True) if tokenizer is not None else None
         self._matcher = StopMatcher(settings.stop)
         # One entry per token, complete when it is added: an interrupt between two lines leaves nothing half done.
         self._log: list[tuple[Step, Fingerprint, str | None]] = []
@@ -159,7 +159,7 @@ class Row:
         if self.tokenizer is None or not self._log:
             return
         # Decoded afresh from the ids: a token may have been pushed that never came into the log.
-        stream, matcher = self.tokenizer.stream(), StopMatcher(self.settings.stop)
+        stream, matcher = self.tokenizer.stream(continuation=True), StopMatcher(self.settings.stop)
         text = "".join(matcher.push(stream.push(step.id))[0] for step in self.steps)
         tail, matched = matcher.push(stream.finish())
         text += tail if matched else tail + matcher.finish()

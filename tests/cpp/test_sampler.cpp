@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <cmath>
 #include <limits>
 #include <thread>
 
 #include "core/error.h"
-#include "core/float_env.h"
 #include "core/philox.h"
 
 namespace cutaway {

@@ -1,0 +1,30 @@
+// A file that is read with pread and never mapped: a mapped file that somebody truncates kills the process, a
+// short pread is an exception.
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace cutaway::format {
+
+class File {
+ public:
+  File() = default;
+  explicit File(std::string path);  // FormatError when it is missing, not a regular file or not readable
+  ~File() { close(); }
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+
+  const std::string& path() const { return path_; }
+  uint64_t size() const { return size_; }  // when it was opened
+  // Reads exactly n bytes at `offset`; FormatError when the file has become shorter or was closed.
+  // Thread-safe.
+  void read(uint64_t offset, uint64_t n, void* out) const;
+  void close() noexcept;
+
+ private:
+  std::string path_;
+  uint64_t size_ = 0;
+  int fd_ = -1;
+};
+
+}  // namespace cutaway::format
