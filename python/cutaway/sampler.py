@@ -125,7 +125,7 @@ class Sampler:
     """
 
     def __init__(self, stages: Iterable[Stage] = (), seed: int | None = None):
-        chain = (stages,) if isinstance(stages, Stage) else tuple(stages)
+        chain = tuple(stages) if isinstance(stages, Iterable) else (stages,)
         for stage in chain:
             if not isinstance(stage, Stage):
                 raise ArgumentError(
