@@ -37,16 +37,16 @@ static void k_quantize(const Int8Rows* out, const float* x, int64_t rows, int64_
     for (int l = 0; l < kLanes; ++l) top = lanes[l] > top ? lanes[l] : top;
     float amax;
     __builtin_memcpy(&amax, &top, 4);
-    out->scale[b] = amax / 127.0f;
+    // Zero, or so small that 127 / amax overflows: the block is zero.
+    const float factor = 127.0f / amax;
+    const bool zero = top < 0x7F800000 && !(factor <= 3.4028234663852886e38f);
+    out->scale[b] = zero ? 0.0f : amax / 127.0f;
     int8_t* codes = out->codes + b * kQBlock;
-    if (top == 0 || top >= 0x7F800000) {
+    if (zero || top >= 0x7F800000) {
       for (int k = 0; k < kQBlock; ++k) codes[k] = 0;
       out->sums[2 * b] = out->sums[2 * b + 1] = 0;
       continue;
     }
-    // A subnormal amax would make 127 / amax infinite: the largest finite factor still gives codes in range.
-    float factor = 127.0f / amax;
-    if (factor > 3.4028234e38f) factor = 3.4028234e38f;
     const f32x16 inverse = set1(factor);
     const i32x16 q0 = sub(bits(add(mul(x0, inverse), magic)), seti(0x4B400000));
     const i32x16 q1 = sub(bits(add(mul(x1, inverse), magic)), seti(0x4B400000));
