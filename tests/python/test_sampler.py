@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import threading
+from pathlib import Path
 
 import cutaway as ca
 import numpy as np
@@ -172,6 +174,16 @@ def test_penalties_by_hand(stage, after):
     weights = np.exp(after)
     got = ca.Sampler([stage], seed=0).probs(np.array([1.0, -2.0, 3.0]), ids=[0, 0, 1, 0])
     np.testing.assert_allclose(got, weights / weights.sum(), rtol=1e-14)
+
+
+GOLDENS = json.loads((Path(__file__).parents[1] / "golden" / "sampler.json").read_text())
+
+
+@pytest.mark.parametrize("case", GOLDENS["cases"], ids=lambda case: str(case["chain"]))
+def test_equals_transformers(case):
+    sampler = make([tuple(stage) for stage in case["chain"]])
+    got = sampler.probs(np.asarray(case["logits"]), ids=GOLDENS["seen"])
+    np.testing.assert_allclose(got, case["probs"], rtol=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
