@@ -1,6 +1,5 @@
 // A checkpoint: the metadata and the tensor directory of one model file or folder, checked in full before
-// anything else sees it, and the means to read a tensor's bytes. Every container (GGUF, safetensors) becomes
-// this.
+// anything else sees it, and the means to read a tensor's bytes. Every container becomes this.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -32,8 +31,8 @@ class Metadata {
  public:
   using Item = std::pair<std::string, MetaValue>;
   explicit Metadata(std::string path = {}) : path_(std::move(path)) {}
-  void add(std::string key,
-           MetaValue value);  // FormatError on a duplicate or empty key; linear in the number of keys
+  // FormatError on a duplicate or empty key. Linear in the number of keys: a reader of files uses adopt().
+  void add(std::string key, MetaValue value);
   void adopt(std::vector<Item> items);  // all at once, into an empty Metadata; the same errors
   bool has(const std::string& key) const { return find(key) != nullptr; }
   const MetaValue* find(const std::string& key) const;  // nullptr when absent
@@ -52,16 +51,14 @@ class Metadata {
 
  private:
   std::string path_;
-  std::vector<Item> items_;  // in file order
-  std::vector<uint32_t>
-      order_;  // positions in items_, by key: 4 bytes a key, and no hash that a file could attack
+  std::vector<Item> items_;      // in file order
+  std::vector<uint32_t> order_;  // positions in items_, by key (names.h)
   mutable std::vector<bool> read_;
 };
 
 struct TensorInfo {
   std::string name;
-  std::string
-      type;  // ggml's spelling for every container: "F32", "F16", "BF16", "Q4_1", ..., also "F64", "I32"
+  std::string type;  // ggml's spelling for every container: "F32", "F16", "BF16", "Q4_1", "F64", "I32"
   std::vector<int64_t>
       shape;            // outermost first, as NumPy prints it: a linear layer is [rows (out), cols (in)]
   uint64_t offset = 0;  // of the first byte, in its file

@@ -51,6 +51,7 @@ const char* stranger(const std::string& head) {
   if (starts("ggml") || starts("lmgg") || starts("tjgg") || starts("fmgg")) {
     return "a GGML file from before GGUF; convert the model again";
   }
+  if (head[0] == '{') return "JSON; for config.json or an index of shards, pass the folder that holds it";
   return nullptr;
 }
 
@@ -92,7 +93,10 @@ Probe probe(const std::string& path) {
 std::string absolute_path(const std::string& path) {
   std::error_code failed;
   const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
-  return failed ? path : absolute.lexically_normal().string();
+  if (failed) return path;
+  std::string out = absolute.lexically_normal().string();
+  if (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out;
 }
 
 }  // namespace format
@@ -104,7 +108,7 @@ Checkpoint open_checkpoint(const std::string& path) {
     if (format.looks_like(file)) return format.open(file);
   }
   if (const char* what = stranger(file.head)) {
-    throw FormatError(text("{}: this is {}; expected {}", shown(file.path), what, known_formats()));
+    throw FormatError(text("{}: this looks like {}; expected {}", shown(file.path), what, known_formats()));
   }
   for (const Format& format : kFormats) {
     if (format.suffix_is(file)) return format.open(file);

@@ -31,7 +31,9 @@ class Reader {
   template <class T>
   T number() {
     T out;
-    std::memcpy(&out, window(sizeof(T)), sizeof(T));
+    const bool here = at_ >= window_begin_ && window_.size() >= sizeof(T) &&
+                      at_ - window_begin_ <= window_.size() - sizeof(T);
+    std::memcpy(&out, here ? window_.data() + (at_ - window_begin_) : window(sizeof(T)), sizeof(T));
     at_ += sizeof(T);
     return out;
   }
