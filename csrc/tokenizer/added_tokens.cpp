@@ -33,7 +33,8 @@ AddedTokens::Match AddedTokens::find(std::string_view text, size_t from) const {
     if (!starts_[static_cast<unsigned char>(text[at])]) continue;
     Match best{at, at, -1};
     int32_t node = 0;
-    for (size_t i = at; i < text.size() && (node = child(node, static_cast<unsigned char>(text[i]))) >= 0; ++i) {
+    for (size_t i = at; i < text.size() && (node = child(node, static_cast<unsigned char>(text[i]))) >= 0;
+         ++i) {
       if (nodes_[node].id >= 0) best = {at, i + 1, nodes_[node].id};
     }
     if (best.id >= 0) return best;

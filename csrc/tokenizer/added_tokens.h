@@ -1,5 +1,5 @@
-// Tokens that match as they stand, before anything else looks at the text: the longest at the leftmost place, as
-// SentencePiece's prefix matcher and Hugging Face's added tokens have it.
+// Tokens that match as they stand, before anything else looks at the text: the longest at the leftmost place,
+// as SentencePiece's prefix matcher and Hugging Face's added tokens have it.
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -24,7 +24,7 @@ class AddedTokens {
     int32_t id = -1;
   };
   int32_t child(int32_t node, unsigned char byte) const;  // -1 when absent
-  std::vector<Node> nodes_{1};                             // nodes_[0] is the root of the trie
+  std::vector<Node> nodes_{1};                            // nodes_[0] is the root of the trie
   bool starts_[256] = {};
 };
 

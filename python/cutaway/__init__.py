@@ -2,6 +2,7 @@
 
 from .errors import ArgumentError, Error, FormatError, MemoryLimitError
 from .inspect import FileInfo, inspect_file
+from .tokenizer import Tokenizer
 
-__all__ = ["ArgumentError", "Error", "FileInfo", "FormatError", "MemoryLimitError", "inspect_file"]
+__all__ = ["ArgumentError", "Error", "FileInfo", "FormatError", "MemoryLimitError", "Tokenizer", "inspect_file"]
 __version__ = "0.1.0"
