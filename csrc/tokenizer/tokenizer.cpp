@@ -34,11 +34,14 @@ void Tokenizer::finish(const Metadata& metadata) {
                vocab_.path, name, name));
     }
   }
+  std::vector<AddedTokens::Token> always, special;
   for (int32_t id = 0; id < vocab_.size(); ++id) {
     if (!vocab_.is_added(id)) continue;
-    special_.add(bytes_[id], id);
-    if (!vocab_.is_special(id)) always_.add(bytes_[id], id);
+    special.push_back({bytes_[id], id});
+    if (!vocab_.is_special(id)) always.push_back({bytes_[id], id});
   }
+  always_ = AddedTokens(std::move(always));
+  special_ = AddedTokens(std::move(special));
   refuse_unread(metadata);
 }
 

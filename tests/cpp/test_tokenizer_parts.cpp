@@ -172,12 +172,8 @@ TEST(Merge, NothingToDo) {
 }
 
 TEST(AddedTokens, TheLongestAtTheLeftmostPlace) {
-  AddedTokens tokens;
-  EXPECT_TRUE(tokens.empty());
-  tokens.add("<a>", 1);
-  tokens.add("<a>>", 2);
-  tokens.add("b", 3);
-  tokens.add("", 4);
+  const AddedTokens tokens(
+      {{"<a>>", 2}, {"b", 3}, {"", 4}, {"<a>", 1}, {"<ab", 5}, {"<a>>>>", 6}, {"\xFF", 7}});
   const auto expect = [&](std::string_view text, size_t from, size_t begin, size_t end, int32_t id) {
     const auto m = tokens.find(text, from);
     EXPECT_EQ(m.begin, begin);
@@ -187,6 +183,8 @@ TEST(AddedTokens, TheLongestAtTheLeftmostPlace) {
   expect("x<a>>b", 0, 1, 5, 2);
   expect("x<a>>b", 2, 5, 6, 3);
   expect("<a<a>", 0, 2, 5, 1);
+  expect("x<a>>>", 0, 1, 5, 2);
+  expect("a\xFF", 0, 1, 2, 7);
   expect("<a", 0, std::string_view::npos, std::string_view::npos, -1);
   expect("", 0, std::string_view::npos, std::string_view::npos, -1);
 }
