@@ -1,5 +1,262 @@
-#include "bind/bind.h"
+// Model, Session: checks, GIL, arrays.
+#include <atomic>
+#include <cstring>
+
+#include "bind/arrays.h"
+#include "core/cpu.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "model/model.h"
 
 namespace cutaway {
-void bind_model(py::module_&) {}
+namespace {
+
+using Ids = py::array_t<int32_t, py::array::c_style>;
+
+// A KV cache with its model. One call at a time.
+struct Session {
+  std::shared_ptr<Model> model;
+  KvCache cache;
+  std::atomic<bool> busy{false};
+  Session(std::shared_ptr<Model> m, KvCache c) : model(std::move(m)), cache(std::move(c)) {}
+};
+
+class Hold {   // marks sessions as in use for the length of a call
+ public:
+  void take(Session& s) {
+    if (s.busy.exchange(true))
+      throw ArgumentError("the session is in use by another call; fork it, or wait for that call to return");
+    held_.push_back(&s);
+  }
+  ~Hold() { for (Session* s : held_) s->busy = false; }
+
+ private:
+  std::vector<Session*> held_;
+};
+
+LogitRows logit_rows(const std::string& name) {
+  if (name == "none") return LogitRows::none;
+  if (name == "last") return LogitRows::last;
+  return LogitRows::all;
+}
+
+// The result of a hook goes back into the value's buffer.
+void put_back(const py::object& result, const Edit& edit, const std::string& name) {
+  if (result.is_none()) return;
+  const py::array_t<float, py::array::c_style | py::array::forcecast> a =
+      py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(result);
+  if (!a) {
+    PyErr_Clear();
+    throw ArgumentError(text("the hook on {} returned {}, expected an array or None", name,
+                             std::string(py::str(py::type::of(result).attr("__name__")))));
+  }
+  const std::vector<int64_t> shape(a.shape(), a.shape() + a.ndim());
+  if (shape != edit.shape)
+    throw ArgumentError(text("the hook on {} returned shape {}, expected {}", name,
+                             std::string(py::str(py::cast(shape))), std::string(py::str(py::cast(edit.shape)))));
+  if (a.data() != edit.data) std::memmove(edit.data, a.data(), a.nbytes());
+}
+
+py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::shared_ptr<Session>>& sessions,
+                  const std::vector<Ids>& ids, const std::string& logits, const std::vector<int>& taps,
+                  const std::map<int, py::object>& hooks, const std::vector<std::vector<int64_t>>& positions) {
+  Request request;
+  Hold hold;
+  std::vector<std::unique_ptr<KvCache>> own;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    Sequence s;
+    if (i < sessions.size()) {
+      if (sessions[i]->model != model) throw ArgumentError("the session belongs to another model");
+      hold.take(*sessions[i]);
+      s.cache = &sessions[i]->cache;
+    } else {
+      own.push_back(std::make_unique<KvCache>(model->new_cache()));
+      s.cache = own.back().get();
+    }
+    s.ids.assign(ids[i].data(), ids[i].data() + ids[i].size());
+    if (i < positions.size()) s.positions = positions[i];
+    request.sequences.push_back(std::move(s));
+  }
+  request.logits = logit_rows(logits);
+  request.taps.assign(taps.begin(), taps.end());
+  for (const auto& h : hooks) request.edits.insert(h.first);
+  request.check = [] {
+    py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  };
+  request.on_edit = [&](const Edit& edit) {
+    py::gil_scoped_acquire gil;
+    const std::string& name = model->plan().values()[edit.value].name;
+    py::array a = view(edit.buffer, edit.data, edit.shape, true);
+    const py::object result = hooks.at(edit.value)(a, edit.sequence);
+    put_back(result, edit, name);
+    freeze(a);
+  };
+  Output out;
+  {
+    py::gil_scoped_release release;
+    out = model->forward(request);
+  }
+  py::list rows;
+  for (size_t i = 0; i < ids.size(); ++i)
+    rows.append(out.logits_buffer
+                    ? py::object(view(out.logits_buffer, out.logits[i], {out.logit_rows[i], model->config().d_vocab}))
+                    : py::object(py::none()));
+  py::list traced;
+  for (const Traced& t : out.traced) traced.append(py::make_tuple(t.value, t.sequence, view(t.buffer, t.data, t.shape)));
+  return py::make_tuple(rows, traced);
+}
+
+py::dict config_of(const Model& m) {
+  const Config& c = m.config();
+  py::dict d;
+  d["arch"] = c.arch;
+  d["n_layers"] = c.n_layers;
+  d["d_model"] = c.d_model;
+  d["n_heads"] = c.n_heads;
+  d["n_kv_heads"] = c.n_kv_heads;
+  d["d_head"] = c.d_head;
+  d["d_mlp"] = c.d_mlp;
+  d["d_vocab"] = c.d_vocab;
+  d["n_ctx"] = m.n_ctx();
+  d["eps"] = c.eps;
+  d["activation"] = c.activation == Activation::silu ? "silu" : "gelu_tanh";
+  d["attn_scale"] = c.attn_scale;
+  d["attn_soft_cap"] = c.attn_soft_cap ? py::object(py::float_(c.attn_soft_cap)) : py::object(py::none());
+  d["final_soft_cap"] = c.final_soft_cap ? py::object(py::float_(c.final_soft_cap)) : py::object(py::none());
+  d["embed_scale"] = c.embed_scale;
+  d["tied_embeddings"] = c.tied_embeddings;
+  py::list rope_base, rope_scaling, window;
+  for (const LayerConfig& l : c.layers) {
+    rope_base.append(c.ropes[l.rope].base);
+    rope_scaling.append(c.ropes[l.rope].scaling);
+    window.append(l.window ? py::object(py::int_(l.window)) : py::object(py::none()));
+  }
+  d["rope_base"] = rope_base;
+  d["rope_scaling"] = rope_scaling;
+  d["sliding_window"] = window;
+  return d;
+}
+
+py::list values_of(const Model& m) {
+  py::list out;
+  const auto& values = m.plan().values();
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Value& v = values[i];
+    if (v.name.empty()) continue;
+    const char* kind = v.kind == ValueKind::rows      ? "rows"
+                       : v.kind == ValueKind::pattern ? "pattern"
+                       : v.kind == ValueKind::logits  ? "logits"
+                                                      : "derived";
+    py::list dims;
+    for (const auto& d : v.dims) dims.append(py::make_tuple(d.first, d.second));
+    out.append(py::make_tuple(static_cast<int>(i), v.name, kind, dims, v.equation, v.editable));
+  }
+  return out;
+}
+
+py::list tensors_of(const Model& m) {
+  py::list out;
+  for (const TensorInfo& t : m.tensors()) out.append(py::make_tuple(t.name, t.type, t.shape, t.bytes));
+  return out;
+}
+
+py::array weight_of(Model& m, const std::string& name) {
+  for (const NamedWeight& w : m.weights().named) {
+    if (w.name != name) continue;
+    const std::vector<int64_t> shape = w.shape();
+    size_t n = 1;
+    for (int64_t d : shape) n *= d;
+    if (n * 4 > (size_t{64} << 20) && n * 4 > available_bytes())
+      throw MemoryLimitError(text("{} as float32 needs {} MiB, {} MiB are free", name, n * 4 >> 20, available_bytes() >> 20));
+    auto buffer = std::make_shared<Buffer>(n * 4);
+    {
+      py::gil_scoped_release release;
+      decode_weight(w, m.kernels(), buffer->floats());
+    }
+    return view(buffer, buffer->floats(), shape);
+  }
+  throw py::key_error(name);
+}
+
+}  // namespace
+
+void bind_model(py::module_& m) {
+  using namespace py::literals;
+  m.def("isas", &isas, "Instruction sets this machine offers, slowest first: list of str.");
+  m.def("default_isa", &default_isa);
+  m.def("default_threads", &default_threads);
+  m.def("available_bytes", &available_bytes, "Memory that can be had without swapping, in bytes.");
+  m.def("in_forked_child", &in_forked_child);
+
+  py::class_<Session, std::shared_ptr<Session>>(m, "Session")
+      .def("__len__", [](const Session& s) { return s.cache.length(); })
+      .def("fork",
+           [](Session& s) {
+             Hold hold;
+             hold.take(s);
+             return std::make_shared<Session>(s.model, s.cache.fork());
+           })
+      .def("truncate",
+           [](Session& s, int64_t n) {
+             Hold hold;
+             hold.take(s);
+             if (n < 0 || n > s.cache.length())
+               throw ArgumentError(text("truncate: {} positions asked for, expected 0 to {}", n, s.cache.length()));
+             s.cache.truncate(n);
+           }, "n"_a)
+      .def("kv",
+           [](Session& s, int64_t layer) {
+             Hold hold;
+             hold.take(s);
+             const KvShape& shape = s.cache.shape();
+             if (layer < 0 || layer >= shape.n_layers)
+               throw ArgumentError(text("kv: layer {} asked for, expected 0 to {}", layer, shape.n_layers - 1));
+             const std::vector<int64_t> dims = {s.cache.length(), shape.n_kv_heads, shape.d_head};
+             const size_t bytes = static_cast<size_t>(dims[0] * dims[1] * dims[2]) * 4;
+             auto k = std::make_shared<Buffer>(bytes), v = std::make_shared<Buffer>(bytes);
+             s.cache.read(layer, s.model->kernels(), k->floats(), v->floats());
+             return py::make_tuple(view(k, k->floats(), dims), view(v, v->floats(), dims));
+           }, "layer"_a, "What is stored, widened to float32: (k, v), each [length, n_kv_heads, d_head].")
+      .def_property_readonly("kv_dtype", [](const Session& s) { return s.cache.shape().half ? "float16" : "float32"; });
+
+  py::class_<Model, std::shared_ptr<Model>>(m, "Model")
+      .def(py::init([](const std::string& path, int threads, const std::string& compute, int64_t n_ctx, const std::string& isa) {
+             py::gil_scoped_release release;
+             return Model::load(path, {threads, compute, n_ctx, isa});
+           }), "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a)
+      .def("session", [](const std::shared_ptr<Model>& m) { return std::make_shared<Session>(m, m->new_cache()); })
+      .def("forward", &forward, "sessions"_a, "ids"_a, "logits"_a, "taps"_a, "hooks"_a, "positions"_a)
+      .def("config", &config_of)
+      .def("values", &values_of)
+      .def("tensors", &tensors_of)
+      .def("weight", &weight_of, "name"_a)
+      .def("weight_names",
+           [](const Model& m) {
+             py::list out;
+             for (const NamedWeight& w : m.weights().named) out.append(py::make_tuple(w.name, w.shape(), w.tensor, w.matrix ? w.matrix->type : "F32"));
+             return out;
+           })
+      .def("attention_result",
+           [](const Model& m, int layer, py::array_t<float, py::array::c_style> z) {
+             const Config& c = m.config();
+             if (z.ndim() != 3 || z.shape(1) != c.n_heads || z.shape(2) != c.d_head)
+               throw ArgumentError(text("z must be [pos, {}, {}]", c.n_heads, c.d_head));
+             const std::vector<int64_t> shape = {z.shape(0), c.n_heads, c.d_model};
+             auto buffer = std::make_shared<Buffer>(static_cast<size_t>(shape[0] * shape[1] * shape[2]) * 4);
+             {
+               py::gil_scoped_release release;
+               m.attention_result(layer, z.data(), z.shape(0), buffer->floats());
+             }
+             return view(buffer, buffer->floats(), shape);
+           }, "layer"_a, "z"_a)
+      .def_property_readonly("path", &Model::path)
+      .def_property_readonly("format", &Model::format)
+      .def_property_readonly("compute", &Model::compute)
+      .def_property_readonly("isa", [](const Model& m) { return m.kernels().isa; })
+      .def_property_readonly("packed_bytes", [](const Model& m) { return m.weights().packed_bytes; })
+      .def_readonly("threads", &Model::threads)
+      .def_readwrite("chunk", &Model::chunk);
+}
+
 }  // namespace cutaway

@@ -28,7 +28,7 @@ namespace format {
 struct Probe {
   std::string path;    // absolute
   std::string suffix;  // ".gguf", lower case
-  std::string head;    // the first 16 bytes, fewer when the file is shorter; empty for a folder
+  std::string head;    // the first 32 bytes, fewer when the file is shorter; empty for a folder
   uint64_t size = 0;
   bool folder = false;
 };

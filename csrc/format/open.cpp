@@ -47,7 +47,7 @@ const char* stranger(const std::string& head) {
   if (starts("\x89HDF")) return "an HDF5 file";
   if (starts("version https://gi"))
     return "a git-lfs pointer, not the file itself; fetch it with git lfs pull";
-  if (starts("<!DOCTYPE") || starts("<html")) return "a web page; the download went wrong";
+  if (starts("<!DOCTYPE") || starts("<!doctype") || starts("<html")) return "a web page; the download went wrong";
   if (starts("ggml") || starts("lmgg") || starts("tjgg") || starts("fmgg")) {
     return "a GGML file from before GGUF; convert the model again";
   }
@@ -83,7 +83,7 @@ Probe probe(const std::string& path) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const File file(out.path);
   out.size = file.size();
-  out.head.resize(static_cast<size_t>(std::min<uint64_t>(16, file.size())));
+  out.head.resize(static_cast<size_t>(std::min<uint64_t>(32, file.size())));
   file.read(0, out.head.size(), out.head.data());
   return out;
 }
@@ -113,8 +113,9 @@ Checkpoint open_checkpoint(const std::string& path) {
   for (const Format& format : kFormats) {
     if (format.suffix_is(file)) return format.open(file);
   }
-  throw FormatError(text("{}: not a model file: it starts with '{}'; expected {}", shown(file.path),
-                         shown(file.head), known_formats()));
+  const std::string content = file.head.empty() ? "is empty" : "starts with '" + shown(file.head) + "'";
+  throw FormatError(
+      text("{}: not a model file: it {}; expected {}", shown(file.path), content, known_formats()));
 }
 
 }  // namespace cutaway

@@ -1,8 +1,82 @@
 """cutaway: an LLM engine with the side panel off."""
 
-from .errors import ArgumentError, Error, FormatError, MemoryLimitError
-from .inspect import FileInfo, inspect_file
-from .tokenizer import Tokenizer
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["ArgumentError", "Error", "FileInfo", "FormatError", "MemoryLimitError", "Tokenizer", "inspect_file"]
+from .errors import ArgumentError, Error, FormatError, MemoryLimitError
+
+if TYPE_CHECKING:
+    from .catalogue import models
+    from .chat import ChatTemplate
+    from .inspect import inspect_file
+    from .model import Model, Session, isas, load, step
+    from .sampler import (
+        FrequencyPenalty,
+        MinP,
+        PresencePenalty,
+        RepetitionPenalty,
+        Sampler,
+        Temperature,
+        TopK,
+        TopP,
+    )
+    from .tokenizer import Tokenizer
+
+# Public name -> the module that holds it, imported when the name is first used: `import cutaway` itself stays
+# instant and loads nothing that a notebook may not need.
+_LAZY = {
+    "ChatTemplate": "chat",
+    "FrequencyPenalty": "sampler",
+    "MinP": "sampler",
+    "Model": "model",
+    "PresencePenalty": "sampler",
+    "RepetitionPenalty": "sampler",
+    "Sampler": "sampler",
+    "Session": "model",
+    "Temperature": "sampler",
+    "Tokenizer": "tokenizer",
+    "TopK": "sampler",
+    "TopP": "sampler",
+    "inspect_file": "inspect",
+    "isas": "model",
+    "load": "model",
+    "models": "catalogue",
+    "step": "model",
+}
+
+__all__ = [
+    "ArgumentError",
+    "ChatTemplate",
+    "Error",
+    "FormatError",
+    "FrequencyPenalty",
+    "MemoryLimitError",
+    "MinP",
+    "Model",
+    "PresencePenalty",
+    "RepetitionPenalty",
+    "Sampler",
+    "Session",
+    "Temperature",
+    "Tokenizer",
+    "TopK",
+    "TopP",
+    "inspect_file",
+    "isas",
+    "load",
+    "models",
+    "step",
+]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'cutaway' has no attribute {name!r}")
+    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from . import _core
 
-_HTML_ROWS = 400  # of each table: a page stays far below 200 KB
+_HTML_ROWS = 250  # of each table: a page stays below 200 KB
+_PLAIN_KEYS = 100
 
 
 class TensorEntry(NamedTuple):
@@ -51,7 +52,7 @@ class FileInfo:
     def _summary(self) -> str:
         version = f" v{self.version}" if self.version else ""
         size = sum(t.bytes for t in self.tensors)
-        types = ", ".join(f"{n} {kind}" for kind, n in Counter(t.type for t in self.tensors).most_common())
+        types = ", ".join(f"{n:,} {kind}" for kind, n in Counter(t.type for t in self.tensors).most_common())
         parts = [
             f"{self.format}{version}",
             _plural(len(self.metadata), "key"),
@@ -63,23 +64,31 @@ class FileInfo:
         return "; ".join(parts)
 
     def __repr__(self) -> str:
-        width = max((len(_printable(key)) for key in self.metadata), default=0)
+        keys = [_printable(key) for key in list(self.metadata)[:_PLAIN_KEYS]]
+        width = max((len(key) for key in keys), default=0)
         lines = [_printable(self.path), self._summary()]
-        lines += [f"  {_printable(key):<{width}}  {_short(value, 80)}" for key, value in self.metadata.items()]
+        lines += [
+            f"  {key:<{width}}  {_short(value, 80)}" for key, value in zip(keys, self.metadata.values(), strict=False)
+        ]
+        if len(self.metadata) > len(keys):
+            lines.append(f"  ... {len(self.metadata) - len(keys):,} more keys")
         tensors = [f"  {_printable(t.name)} {list(t.shape)} {t.type} at {t.offset:,}" for t in self.tensors]
         if len(tensors) > 12:
-            tensors[6:-5] = [f"  ... {len(tensors) - 11} more tensors"]
+            tensors[6:-5] = [f"  ... {len(tensors) - 11:,} more tensors"]
         return "\n".join(lines + tensors)
 
     def _repr_html_(self) -> str:
-        keys: list[tuple[str, ...]] = [(k, self.types[k], _short(v, 120)) for k, v in self.metadata.items()]
+        keys: list[tuple[str, ...]] = [
+            (key, self.types[key], _short(value, 80))
+            for key, value in zip(list(self.metadata)[:_HTML_ROWS], self.metadata.values(), strict=False)
+        ]
         tensors: list[tuple[str, ...]] = [
             (t.name, " × ".join(map(str, t.shape)) or "scalar", t.type, f"{t.offset:,}", f"{t.bytes:,}")
             for t in self.tensors[:_HTML_ROWS]
         ]
         return (
             f"<div><b>{_cell(self.path)}</b><br>{_cell(self._summary())}"
-            + _table("metadata", ("key", "type", "value"), keys[:_HTML_ROWS], len(keys))
+            + _table("metadata", ("key", "type", "value"), keys, len(self.metadata))
             + _table("tensors", ("name", "shape", "type", "offset", "bytes"), tensors, len(self.tensors))
             + "</div>"
         )
@@ -126,7 +135,7 @@ def _short(value: Any, limit: int) -> str:
 
 
 def _cell(text: str) -> str:
-    return escape(_printable(text[:200]))
+    return escape(_printable(text[:120]))
 
 
 def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]], total: int) -> str:

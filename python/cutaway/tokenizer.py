@@ -220,7 +220,7 @@ class Tokenizer:
 
     def apply_chat_template(
         self,
-        messages: Sequence[Mapping[str, Any]],
+        messages: list[dict[str, Any]],
         add_generation_prompt: bool = True,
         tokenize: bool = False,
         template: str | None = None,
@@ -241,7 +241,7 @@ class Tokenizer:
             )
         for name, id in (("bos_token", self.bos_id), ("eos_token", self.eos_id)):
             context.setdefault(name, "" if id is None else self.piece(id))
-        text: str = ChatTemplate(source).render(messages, add_generation_prompt=add_generation_prompt, **context)
+        text = ChatTemplate(source).render(messages, add_generation_prompt=add_generation_prompt, **context)
         return self.encode(text, parse_special=True) if tokenize else text
 
     def __repr__(self) -> str:

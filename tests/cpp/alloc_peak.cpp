@@ -22,12 +22,7 @@ AllocPeak::AllocPeak() {
 AllocPeak::~AllocPeak() { counting = false; }
 size_t AllocPeak::bytes() const { return static_cast<size_t>(peak.load()); }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-bool AllocPeak::works() { return false; }
-}  // namespace cutaway::testing
-#else
-bool AllocPeak::works() { return true; }
-
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 namespace {
 
 void* count_new(size_t n) {
@@ -47,8 +42,10 @@ void count_delete(void* p) {
 }
 
 }  // namespace
+#endif
 }  // namespace cutaway::testing
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 void* operator new(size_t n) { return cutaway::testing::count_new(n); }
 void operator delete(void* p) noexcept { cutaway::testing::count_delete(p); }
 void operator delete(void* p, size_t) noexcept { cutaway::testing::count_delete(p); }

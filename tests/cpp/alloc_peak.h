@@ -8,8 +8,8 @@ class AllocPeak {
  public:
   AllocPeak();
   ~AllocPeak();
-  size_t bytes() const;  // the most that was allocated at once since construction
-  static bool works();   // false under a sanitizer, which has an allocator of its own
+  size_t bytes() const;  // the most that was allocated at once since construction; 0 under a
+                         // sanitizer, which has an allocator of its own
 };
 
 }  // namespace cutaway::testing

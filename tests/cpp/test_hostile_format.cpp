@@ -248,11 +248,10 @@ std::vector<Packed> costly_configs() {
 }
 
 void expect_modest(const std::string& path, const std::string& name, size_t header) {
-  if (!AllocPeak::works()) GTEST_SKIP() << "the sanitizer owns the allocator";
   const AllocPeak peak;
   refusal(path);
+  // Without a count, bytes() is 0 and only the reading is tested.
   EXPECT_LE(peak.bytes(), 16 * header + (16u << 20)) << name << ", " << header << " bytes";
-  if (getenv("RATIO")) printf("%s %zu %.2f\n", name.c_str(), header, double(peak.bytes()) / header);
 }
 
 TEST(HostileFormat, MemoryStaysInProportionToTheHeader) {
@@ -273,7 +272,6 @@ TEST(HostileFormat, MemoryStaysInProportionToConfig) {
 
 // A claim costs nothing: the file is large (sparse), its header is not.
 TEST(HostileFormat, ClaimsInALargeFileAllocateNothing) {
-  if (!AllocPeak::works()) GTEST_SKIP() << "the sanitizer owns the allocator";
   const uint64_t gib = 1ull << 30;
   const Packed claims[] = {
       {"string", gguf_head(0, 2).str("k").u32(kString).u64(gib).s},

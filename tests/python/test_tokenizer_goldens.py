@@ -111,3 +111,17 @@ def test_phi3_tokens_swallow_the_space_after_them(shared_path):
     hello = tok.encode("Hello").tolist()
     assert tok.encode("<|user|> \n\u3000Hello", parse_special=True).tolist() == [tok.to_id("<|user|>"), *hello]
     assert tok.encode("<s> Hello", parse_special=True).tolist() == [1, *tok.encode(" Hello").tolist()]
+
+
+@pytest.mark.parametrize("tokenizer", ["smollm2"], indirect=True)
+def test_chat_prompt_of_a_real_model(tokenizer):
+    _, tok = tokenizer
+    messages = [{"role": "user", "content": "Hi"}]
+    text = tok.apply_chat_template(messages)
+    assert text == (
+        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+        "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    )
+    ids = tok.apply_chat_template(messages, tokenize=True).tolist()
+    assert ids == tok.encode(text, parse_special=True).tolist()
+    assert (ids[0], ids.count(1), ids.count(2)) == (1, 3, 2)

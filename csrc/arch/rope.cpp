@@ -1,0 +1,56 @@
+// Rotary frequencies from a file's config keys: plain, linear and Llama 3 scaling.
+#include <cmath>
+
+#include "core/error.h"
+#include "model/loader.h"
+
+namespace cutaway {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+
+// The frequency after Llama 3's scaling: long waves are slowed by `factor`, short ones kept, those between blended.
+double llama3_scaled(double inv_freq, const RopeScaling& s) {
+  const double wavelength = 2.0 * kPi / inv_freq;
+  if (wavelength < s.original_n_ctx / s.high_freq_factor) return inv_freq;
+  if (wavelength > s.original_n_ctx / s.low_freq_factor) return inv_freq / s.factor;
+  const double smooth =
+      (s.original_n_ctx / wavelength - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
+  return (1.0 - smooth) * inv_freq / s.factor + smooth * inv_freq;
+}
+
+}  // namespace
+
+RopeScaling rope_scaling(const Loader& in, const std::string& arch) {
+  RopeScaling s;
+  const Metadata& m = in.file().metadata;
+  // Hugging Face has written the same mapping under two names, and its type under two more.
+  const std::string at = in.gguf() ? arch + ".rope.scaling." : m.has("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
+  for (const char* name : {"type", "rope_type"})
+    if (const auto type = m.string(at + name)) s.type = *type == "default" ? "none" : *type;
+  if (s.type != "none" && s.type != "linear" && s.type != "llama3")
+    in.fail(text("key '{}type' is '{}', expected none, linear or llama3", at, s.type));
+  const auto read = [&](const char* name, double& value) {
+    value = in.number({(at + name).c_str(), (at + name).c_str()}, 1e-3, 1e9, value);
+  };
+  read("factor", s.factor);
+  read("low_freq_factor", s.low_freq_factor);
+  read("high_freq_factor", s.high_freq_factor);
+  read("original_max_position_embeddings", s.original_n_ctx);
+  return s;
+}
+
+Rope make_rope(double base, int64_t d_rot, const RopeScaling& scaling) {
+  Rope rope;
+  rope.base = base;
+  rope.scaling = scaling.type;
+  for (int64_t i = 0; i < d_rot; i += 2) {
+    double f = std::pow(base, -static_cast<double>(i) / static_cast<double>(d_rot));
+    if (scaling.type == "linear") f /= scaling.factor;
+    if (scaling.type == "llama3") f = llama3_scaled(f, scaling);
+    rope.inv_freq.push_back(static_cast<float>(f));
+  }
+  return rope;
+}
+
+}  // namespace cutaway

@@ -1,0 +1,60 @@
+#include "core/buffer.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace cutaway {
+namespace {
+constexpr size_t kHuge = size_t{2} << 20;
+
+// Sizes are rounded so that calls of nearly the same shape find each other's buffers: eighths of a power of two.
+size_t size_class(size_t bytes) {
+  size_t step = 4096;
+  while (step * 16 < bytes) step *= 2;
+  return (bytes + step - 1) / step * step;
+}
+}  // namespace
+
+Buffer::Buffer(size_t bytes) : data_(nullptr), bytes_(bytes) {
+  const size_t align = bytes >= kHuge ? kHuge : 64;
+  const size_t rounded = (bytes + align - 1) / align * align;
+  data_ = rounded < bytes ? nullptr : std::aligned_alloc(align, rounded ? rounded : align);
+  if (!data_) throw MemoryLimitError(text("cannot allocate {} MiB of memory", bytes >> 20));
+  // Huge pages are asked for before the first touch; afterwards it would be too late.
+  if (bytes >= kHuge) madvise(data_, rounded, MADV_HUGEPAGE);
+  std::memset(data_, 0, rounded ? rounded : align);
+}
+
+Buffer::~Buffer() { std::free(data_); }
+
+BufferPool::BufferPool(size_t keep) : shelf_(std::make_shared<Shelf>()) { shelf_->keep = keep; }
+
+std::shared_ptr<Buffer> BufferPool::take(size_t bytes) {
+  const size_t want = size_class(bytes ? bytes : 1);
+  std::unique_ptr<Buffer> found;
+  {
+    std::lock_guard lock(shelf_->mutex);
+    for (auto& b : shelf_->free)
+      if (b->bytes() == want) {
+        found = std::move(b);
+        b = std::move(shelf_->free.back());
+        shelf_->free.pop_back();
+        shelf_->kept -= want;
+        break;
+      }
+  }
+  if (!found) found = std::make_unique<Buffer>(want);
+  return {found.release(), [shelf = shelf_](Buffer* b) {
+            std::unique_ptr<Buffer> owned(b);
+            std::lock_guard lock(shelf->mutex);
+            if (shelf->kept + owned->bytes() > shelf->keep) return;
+            shelf->kept += owned->bytes();
+            shelf->free.push_back(std::move(owned));
+          }};
+}
+
+}  // namespace cutaway

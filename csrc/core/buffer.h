@@ -1,0 +1,38 @@
+// Aligned memory that outlives the call that filled it: tensors behind NumPy views, run state, KV blocks.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace cutaway {
+
+// 64-byte aligned (2 MiB for large ones), every page touched when made. Throws MemoryLimitError.
+class Buffer {
+ public:
+  explicit Buffer(size_t bytes);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  float* floats() const { return static_cast<float*>(data_); }
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  void* data_;
+  size_t bytes_;
+};
+
+// Buffers return here when their last owner lets go, so that a traced call in a loop faults no new pages.
+// The pool keeps at most `keep` bytes; what does not fit is freed. Thread-safe; may die before its buffers.
+class BufferPool {
+ public:
+  explicit BufferPool(size_t keep);
+  std::shared_ptr<Buffer> take(size_t bytes);   // at least `bytes`; contents are undefined
+
+ private:
+  struct Shelf { std::mutex mutex; std::vector<std::unique_ptr<Buffer>> free; size_t kept = 0, keep = 0; };
+  std::shared_ptr<Shelf> shelf_;
+};
+
+}  // namespace cutaway

@@ -1,0 +1,131 @@
+#include "core/cpu.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "core/error.h"
+
+namespace cutaway {
+namespace {
+
+// Whether the processor and the operating system (XGETBV, checked by the compiler's run time) offer an instruction set.
+bool offers(const std::string& isa) {
+  if (isa == "scalar") return true;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  if (isa == "avx2") return avx2;
+  if (isa == "avx512")
+    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
+#endif
+  return false;
+}
+
+struct Entry { const char* name; const kernels::Table* (*table)(); };
+const Entry kEntries[] = {
+#define ISA(name, flags) {#name, &kernels::name##_table},
+#include "isas.def"
+#undef ISA
+};
+
+std::string first_line(const char* path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+// Cores of this process's affinity mask that are distinct in hardware; hyper-threads share one.
+int physical_cores() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return 1;
+  std::set<std::string> cores;
+  int logical = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &mask)) continue;
+    ++logical;
+    const std::string base = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
+    cores.insert(first_line((base + "physical_package_id").c_str()) + ":" + first_line((base + "core_id").c_str()));
+  }
+  const bool unknown = cores.empty() || cores.count(":");
+  return std::max(1, unknown ? logical : static_cast<int>(cores.size()));
+}
+
+int cgroup_quota() {   // whole CPUs, or a large number
+  std::istringstream v2(first_line("/sys/fs/cgroup/cpu.max"));
+  std::string quota;
+  double period = 0;
+  if (v2 >> quota >> period && quota != "max" && period > 0)
+    return std::max(1, static_cast<int>(std::strtod(quota.c_str(), nullptr) / period));
+  const double q1 = std::strtod(first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").c_str(), nullptr);
+  const double p1 = std::strtod(first_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us").c_str(), nullptr);
+  return q1 > 0 && p1 > 0 ? std::max(1, static_cast<int>(q1 / p1)) : 1 << 20;
+}
+
+uint64_t number_in(const char* path, uint64_t otherwise) {
+  const std::string line = first_line(path);
+  char* end = nullptr;
+  const unsigned long long v = std::strtoull(line.c_str(), &end, 10);
+  return end == line.c_str() ? otherwise : v;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& n : names) out += (out.empty() ? "" : ", ") + n;
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> isas() {
+  std::vector<std::string> out;
+  for (const Entry& e : kEntries)
+    if (offers(e.name)) out.push_back(e.name);
+  return out;
+}
+
+const kernels::Table& kernels_for(const std::string& isa) {
+  for (const Entry& e : kEntries)
+    if (isa == e.name && offers(isa)) return *e.table();
+  throw ArgumentError(text("isa: this machine has no '{}'; it offers {} (ca.isas())", isa, joined(isas())));
+}
+
+std::string default_isa() {
+  const char* forced = std::getenv("CUTAWAY_ISA");
+  if (!forced || !*forced) return isas().back();
+  kernels_for(forced);
+  return forced;
+}
+
+int default_threads() {
+  if (const char* forced = std::getenv("CUTAWAY_THREADS"); forced && *forced) {
+    char* end = nullptr;
+    const long n = std::strtol(forced, &end, 10);
+    if (*end || n < 1 || n > 1024)
+      throw ArgumentError(text("CUTAWAY_THREADS is '{}', expected a number from 1 to 1024", forced));
+    return static_cast<int>(n);
+  }
+  return std::min(physical_cores(), cgroup_quota());
+}
+
+uint64_t available_bytes() {
+  uint64_t free_bytes = UINT64_MAX;
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string line; std::getline(meminfo, line);)
+    if (line.rfind("MemAvailable:", 0) == 0) free_bytes = std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
+  const uint64_t limit = number_in("/sys/fs/cgroup/memory.max", UINT64_MAX);
+  const uint64_t used = number_in("/sys/fs/cgroup/memory.current", 0);
+  if (limit != UINT64_MAX) free_bytes = std::min(free_bytes, limit > used ? limit - used : 0);
+  return free_bytes;
+}
+
+}  // namespace cutaway

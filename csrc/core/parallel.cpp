@@ -1,0 +1,85 @@
+#include "core/parallel.h"
+
+#include <pthread.h>
+
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "core/error.h"
+#include "core/float_environment.h"
+
+namespace cutaway {
+namespace {
+
+std::atomic<bool> forked{false};
+std::atomic<int> probed{1};   // the largest team whose threads were seen to start
+
+inline void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// libgomp exits the process when it cannot create a thread, so we try first, with threads of our own.
+void probe(int threads) {
+  if (threads <= probed.load()) return;
+  std::vector<std::thread> trial;
+  trial.reserve(threads);
+  try {
+    for (int i = 1; i < threads; ++i) trial.emplace_back([] {});
+  } catch (const std::system_error&) {
+    const size_t got = trial.size() + 1;
+    for (auto& t : trial) t.join();
+    throw Error(text("cannot start {} threads, only {}: the system's limit on threads is reached; pass threads={} or fewer",
+                     threads, got, got));
+  }
+  for (auto& t : trial) t.join();
+  probed = threads;
+}
+
+struct Region { RegionBody body; void* context; };
+
+}  // namespace
+
+void Barrier::wait() noexcept {
+  const uint32_t mine = generation_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    generation_.store(mine + 1, std::memory_order_release);
+    generation_.notify_all();
+    return;
+  }
+  for (int spin = 0; spin < 2000; ++spin) {   // 20 to 80 microseconds
+    if (generation_.load(std::memory_order_acquire) != mine) return;
+    pause_cpu();
+  }
+  while (generation_.load(std::memory_order_acquire) == mine) generation_.wait(mine, std::memory_order_acquire);
+}
+
+bool in_forked_child() { return forked.load(); }
+int usable_threads(int threads) { return in_forked_child() ? 1 : threads; }
+
+void run_region(int threads, RegionBody body, void* context) {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+  (void)registered;
+  threads = usable_threads(threads);
+  if (threads <= 1) {
+    FloatEnvironment scope;
+    Worker worker{0, 1, nullptr, 0, 0};
+    body(context, worker);
+    return;
+  }
+  probe(threads);
+  Region region{body, context};
+  detail::start_threads(
+      threads,
+      [](void* c, Worker& worker) {
+        FloatEnvironment scope;
+        const Region& r = *static_cast<Region*>(c);
+        r.body(r.context, worker);
+      },
+      &region);
+}
+
+}  // namespace cutaway

@@ -1,0 +1,51 @@
+// Threads: a region runs one function on n threads; inside it, workers meet at a barrier. Nothing in a region
+// allocates or throws. Two back ends, OpenMP (parallel_openmp.cpp) and std::thread (parallel_std.cpp); CMake picks one.
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+namespace cutaway {
+
+// All `count` workers wait for each other. Spins for some tens of microseconds, then sleeps, so that more threads than
+// cores degrade instead of stalling.
+class Barrier {
+ public:
+  explicit Barrier(int count) : count_(count) {}
+  void wait() noexcept;
+
+ private:
+  const int count_;
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<uint32_t> generation_{0};
+};
+
+struct Worker {
+  int id;
+  int count;
+  Barrier* barrier;   // null when count == 1
+  int step = 0;       // stages this worker has run in this call; picks the task counter
+  int part = 0;       // which repetition of the stage
+  void sync() noexcept { if (barrier) barrier->wait(); }
+  // This worker's share [first, last) of n things, contiguous.
+  int64_t first(int64_t n) const { return n * id / count; }
+  int64_t last(int64_t n) const { return n * (id + 1) / count; }
+};
+
+using RegionBody = void (*)(void* context, Worker& worker);
+
+// Runs body(context, worker) on `threads` threads with the engine's floating-point environment. After a fork the child
+// has no team and runs on one thread. Throws Error when the threads cannot be created.
+void run_region(int threads, RegionBody body, void* context);
+
+// Threads a region asked for `threads` would really get (1 in a forked child).
+int usable_threads(int threads);
+bool in_forked_child();
+
+template <class F>
+void parallel(int threads, F&& f) {
+  run_region(threads, [](void* c, Worker& w) { (*static_cast<F*>(c))(w); }, &f);
+}
+
+namespace detail { void start_threads(int threads, RegionBody body, void* context); }  // the back end, threads >= 2
+
+}  // namespace cutaway

@@ -1,0 +1,43 @@
+#include "model/kv_cache.h"
+
+#include <cstring>
+
+namespace cutaway {
+
+using kernels::kKvBlock;
+using kernels::kLanes;
+
+int64_t KvCache::bytes_to_reserve(int64_t n) const {
+  int64_t fresh = (length_ + n + kKvBlock - 1) / kKvBlock - n_blocks();
+  if (n > 0 && length_ / kKvBlock < n_blocks() && blocks_[length_ / kKvBlock].use_count() > 1) ++fresh;
+  return (fresh > 0 ? fresh : 0) * shape_.block_bytes();
+}
+
+void KvCache::reserve(int64_t n) {
+  if (n <= 0) return;
+  const int64_t first = length_ / kKvBlock, last = (length_ + n - 1) / kKvBlock;
+  if (first < n_blocks() && blocks_[first].use_count() > 1) {
+    auto copy = pool_->take(shape_.block_bytes());
+    std::memcpy(copy->data(), blocks_[first]->data(), shape_.block_bytes());
+    blocks_[first] = std::move(copy);
+  }
+  while (n_blocks() <= last) blocks_.push_back(pool_->take(shape_.block_bytes()));
+}
+
+void KvCache::truncate(int64_t n) {
+  length_ = n;
+  blocks_.resize((n + kKvBlock - 1) / kKvBlock);
+}
+
+void KvCache::read(int64_t layer, const kernels::Table& kernels, float* k, float* v) const {
+  for (int64_t p = 0; p < length_; ++p)
+    for (int64_t h = 0; h < shape_.n_kv_heads; ++h, k += shape_.d_head, v += shape_.d_head) {
+      const int64_t block = p / kKvBlock, slot = p % kKvBlock;
+      kernels.load_k(k, this->k(block, layer, h) + slot / kLanes * kLanes * shape_.d_head * shape_.element(),
+                     slot % kLanes, shape_.d_head, shape_.half);
+      kernels.load_v(v, this->v(block, layer, h) + slot * shape_.d_pad() * shape_.element(), shape_.d_head,
+                     shape_.half);
+    }
+}
+
+}  // namespace cutaway

@@ -1,0 +1,89 @@
+#include "model/model.h"
+
+#include <algorithm>
+
+#include "core/cpu.h"
+#include "core/error.h"
+#include "model/loader.h"
+#include "model/state.h"
+#include "ops/ops.h"
+
+namespace cutaway {
+namespace {
+constexpr size_t kPoolKeeps = size_t{4} << 30;
+}
+
+Model::Model() : threads(1), chunk(0), pool_(kPoolKeeps) {}
+Model::~Model() = default;
+
+std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& options) {
+  std::shared_ptr<Model> model(new Model);
+  Model& m = *model;
+  m.threads = options.threads ? options.threads : default_threads();
+  if (m.threads < 1 || m.threads > 1024)
+    throw ArgumentError(text("threads is {}, expected a number from 1 to 1024", m.threads));
+  m.kernels_ = &kernels_for(options.isa.empty() ? default_isa() : options.isa);
+  if (!options.compute.empty() && options.compute != "float32" && options.compute != "int8")
+    throw ArgumentError(text("compute is '{}', expected 'float32' or 'int8'", options.compute));
+
+  Checkpoint file = open_checkpoint(path);
+  const Architecture& arch = architecture_of(file);
+  uint64_t bytes = 0;
+  for (const TensorInfo& t : file.tensors) bytes += t.bytes;
+  if (const uint64_t have = available_bytes(); bytes + bytes / 8 > have)
+    throw MemoryLimitError(text("{}: loading needs about {} MiB, {} MiB are free", file.path, (bytes + bytes / 8) >> 20, have >> 20));
+  Loader loader(file, *m.kernels_, m.threads, m.weights_);
+  arch.build(loader, m.config_, m.plan_);
+  m.plan_.finish();
+  m.logits_ = m.plan_.find("logits");
+
+  bool quantised = false;
+  for (const Matrix& w : m.weights_.matrices) quantised = quantised || m.kernels_->quants[w.quant].integer;
+  m.compute_ = !options.compute.empty() ? options.compute : quantised ? "int8" : "float32";
+  if (options.n_ctx < 0) throw ArgumentError(text("n_ctx is {}, expected a positive number", options.n_ctx));
+  if (options.n_ctx > m.config_.n_ctx)
+    throw ArgumentError(text("n_ctx is {}, but the file's context length is {}", options.n_ctx, m.config_.n_ctx));
+  m.n_ctx_ = options.n_ctx ? options.n_ctx : m.config_.n_ctx;
+  m.kv_shape_ = {m.config_.n_layers, m.config_.n_kv_heads, m.config_.d_head, m.compute_ == "int8"};
+  for (const auto& phase : m.plan_.phases()) phase->schedule({}, m.stages_);
+
+  m.path_ = file.path;
+  m.format_ = file.format;
+  m.tensors_ = file.tensors;
+  m.metadata_ = std::move(file.metadata);
+  file.close();
+  return model;
+}
+
+void Model::attention_result(int layer, const float* z, int64_t rows, float* out) const {
+  const NamedWeight* found = nullptr;
+  const std::string name = "blocks." + std::to_string(layer) + ".attn.W_O";
+  for (const NamedWeight& w : weights_.named)
+    if (w.name == name) found = &w;
+  if (!found) throw ArgumentError(text("there is no {}", name));
+  const Matrix& W_O = *found->matrix;
+  const kernels::Quant& q = kernels_->quants[W_O.quant];
+  const int64_t H = config_.n_heads, d = config_.d_head, cols = W_O.cols;
+  std::vector<float> one(cols, 0.0f);   // z of one head, zeros elsewhere
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t h = 0; h < H; ++h) {
+      std::copy_n(z + (r * H + h) * d, d, one.begin() + h * d);
+      q.linear_f32(out + (r * H + h) * W_O.rows, W_O.rows, one.data(), cols, W_O.tile(q, 0), 1, cols, W_O.rows);
+      std::fill_n(one.begin() + h * d, d, 0.0f);
+    }
+}
+
+std::unique_ptr<Model::State> Model::take_state() {
+  std::lock_guard lock(mutex_);
+  if (states_.empty()) return std::make_unique<State>();
+  auto state = std::move(states_.back());
+  states_.pop_back();
+  return state;
+}
+
+void Model::give_state(std::unique_ptr<State> state) {
+  std::lock_guard lock(mutex_);
+  states_.push_back(std::move(state));
+}
+
+}  // namespace cutaway

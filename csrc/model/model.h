@@ -1,0 +1,124 @@
+// A loaded model: configuration, packed weights, static plan, and the pools that its calls draw from.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/buffer.h"
+#include "format/checkpoint.h"
+#include "model/config.h"
+#include "model/plan.h"
+#include "model/weights.h"
+
+namespace cutaway {
+
+struct LoadOptions {
+  int threads = 0;                     // 0: default_threads()
+  std::string compute;                 // "float32", "int8", "": int8 when a matrix is stored quantised
+  int64_t n_ctx = 0;                   // 0: the file's context length
+  std::string isa;                     // "": default_isa()
+};
+
+// Which logits a call computes.
+enum class LogitRows { none, last, all };
+
+// One sequence of a call: new ids appended to a cache.
+struct Sequence {
+  KvCache* cache;
+  std::vector<int32_t> ids;
+  std::vector<int64_t> positions;      // rows of this call to keep in traces; empty: all
+};
+
+// An array of a trace: a view into a shared buffer. `data` is the engine's own memory.
+struct Traced {
+  ValueId value;
+  int sequence;
+  std::shared_ptr<Buffer> buffer;
+  float* data;
+  std::vector<int64_t> shape;
+};
+
+struct Edit {
+  ValueId value;
+  int sequence;
+  std::shared_ptr<Buffer> buffer;      // of its own
+  float* data;                         // writable during the call-back only
+  std::vector<int64_t> shape;
+};
+
+struct Request {
+  std::vector<Sequence> sequences;
+  LogitRows logits = LogitRows::all;
+  std::vector<ValueId> taps;
+  Edits edits;
+  std::function<void(const Edit&)> on_edit;   // runs on the calling thread, between regions
+  std::function<void()> check;                // may throw: cancels the call and restores every cache
+};
+
+struct Output {
+  std::shared_ptr<Buffer> logits_buffer;      // null for LogitRows::none
+  std::vector<float*> logits;                 // by sequence: [rows, d_vocab]
+  std::vector<int64_t> logit_rows;
+  std::vector<Traced> traced;
+};
+
+class Model {
+ public:
+  static std::shared_ptr<Model> load(const std::string& path, const LoadOptions& options);
+  Model(const Model&) = delete;
+  ~Model();
+
+  // Runs the new ids of every sequence. Each row's bits depend on its own sequence alone. Throws ArgumentError,
+  // MemoryLimitError (before anything runs), or what on_edit and check throw; then no cache has changed.
+  Output forward(const Request& request);
+  // Bytes a request would need beyond the weights.
+  uint64_t estimate(const Request& request) const;
+
+  // z: [rows, n_heads, d_head] -> out: [rows, n_heads, d_model], each head through its slice of W_O.
+  void attention_result(int layer, const float* z, int64_t rows, float* out) const;
+
+  const Config& config() const { return config_; }
+  const Plan& plan() const { return plan_; }
+  const Weights& weights() const { return weights_; }
+  const kernels::Table& kernels() const { return *kernels_; }
+  const Metadata& metadata() const { return metadata_; }
+  const std::vector<TensorInfo>& tensors() const { return tensors_; }
+  const std::string& path() const { return path_; }
+  const std::string& format() const { return format_; }
+  const std::string& compute() const { return compute_; }
+  int64_t n_ctx() const { return n_ctx_; }
+  KvCache new_cache() { return KvCache(kv_shape_, &pool_); }
+  BufferPool& pool() { return pool_; }
+
+  int threads;          // of each call
+  int64_t chunk;        // rows of a prompt taken at a time; never changes a bit
+
+ private:
+  struct State;
+  Model();
+  std::unique_ptr<State> take_state();
+  void give_state(std::unique_ptr<State> state);
+  void check_request(const Request& request) const;
+  int64_t chunk_for(const Request& request, int64_t rows) const;
+
+  BufferPool pool_;
+  Config config_;
+  Weights weights_;
+  Plan plan_;
+  std::vector<Stage> stages_;          // the schedule without hooks
+  const kernels::Table* kernels_ = nullptr;
+  Metadata metadata_;
+  std::vector<TensorInfo> tensors_;
+  std::string path_, format_, compute_;
+  int64_t n_ctx_ = 0;
+  ValueId logits_ = kNoValue;
+  KvShape kv_shape_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<State>> states_;   // idle run states, taken by a call and given back
+};
+
+}  // namespace cutaway

@@ -1,0 +1,15 @@
+// The working memory of one call. Kept between calls, so that a decode step allocates nothing.
+#pragma once
+#include "model/model.h"
+
+namespace cutaway {
+
+struct Model::State {
+  Run run;
+  std::shared_ptr<Buffer> arena;         // [rows, arena_width] by value
+  std::shared_ptr<Buffer> int8;          // shared activation codes
+  std::vector<int32_t> tokens;
+  std::vector<int64_t> positions;
+};
+
+}  // namespace cutaway

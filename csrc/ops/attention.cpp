@@ -1,0 +1,195 @@
+// Attention over the KV cache. A task is (sequence, KV head, block of queries): all query heads of one KV head read the
+// same keys. Scores, softmax and values are three passes; a hook on scores or pattern cuts between them.
+#include <cstring>
+#include <limits>
+
+#include "ops/ops.h"
+
+namespace cutaway {
+namespace {
+
+using kernels::kKvBlock;
+using kernels::kLanes;
+
+constexpr int64_t kQueryBlock = 8;
+constexpr int64_t kScoreBytes = int64_t{1} << 20;   // scores of a task stay in L2
+
+struct Names { ValueId q, scores, pattern, z; };
+enum class Until { scores, pattern, values };
+
+class Attention final : public Phase {
+ public:
+  Attention(const Config& c, int layer, const Names& n) : c_(c), layer_(layer), n_(n) {}
+
+  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
+    const bool cut_scores = edits.count(n_.scores), cut_pattern = edits.count(n_.pattern);
+    Until from = Until::scores;
+    if (cut_scores) push(stages, from, Until::scores, {n_.scores}), from = Until::pattern;
+    if (cut_pattern) push(stages, from, Until::pattern, {n_.pattern}), from = Until::values;
+    push(stages, from, Until::values, {n_.z});
+  }
+
+ private:
+  void push(std::vector<Stage>& stages, Until from, Until until, std::vector<ValueId> writes) const {
+    Stage s;
+    s.writes = std::move(writes);
+    s.run = [this, from, until](Run& run, Worker& w) { work(run, w, from, until); };
+    stages.push_back(std::move(s));
+  }
+
+  int64_t group() const { return c_.n_heads / c_.n_kv_heads; }
+
+  // Queries of a block: as many as keep the scores in L2, the same for every thread count.
+  int64_t query_block(const SequencePart& part) const {
+    const int64_t keys = (part.position + part.rows + kLanes - 1) / kLanes * kLanes;
+    int64_t n = kQueryBlock;
+    while (n > 1 && n * group() * keys * 4 > kScoreBytes) n /= 2;
+    return n;
+  }
+
+  void work(Run& run, Worker& w, Until from, Until until) const {
+    std::atomic<int64_t>& next = run.next_task(w);
+    for (int64_t task = next.fetch_add(1, std::memory_order_relaxed);;) {
+      int64_t before = 0;
+      const SequencePart* part = nullptr;
+      int64_t blocks = 0, size = 0;
+      for (const SequencePart& p : run.parts) {
+        size = query_block(p);
+        blocks = (p.rows + size - 1) / size;
+        if (task < before + blocks * c_.n_kv_heads) { part = &p; break; }
+        before += blocks * c_.n_kv_heads;
+      }
+      if (!part) return;
+      // The long rows first: the last queries see the most keys.
+      const int64_t kv = (task - before) % c_.n_kv_heads, block = blocks - 1 - (task - before) / c_.n_kv_heads;
+      one(run, w, *part, kv, block * size, std::min(size, part->rows - block * size), from, until);
+      task = next.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+
+  // Scratch of a worker: row pointers, bounds, block pointers, accumulators, scores.
+  struct Scratch {
+    float** rows;           // [R] query or z pointers
+    int64_t *lo, *hi;       // [R]
+    const void** blocks;    // [n_blocks]
+    float* acc;             // [R * 2 * d_pad]
+    float* scores;          // [R, ld]
+  };
+  Scratch carve(uint8_t* at, int64_t R, int64_t n_blocks, int64_t d_pad) const {
+    const auto take = [&](int64_t bytes) { uint8_t* p = at; at += (bytes + 63) / 64 * 64; return p; };
+    Scratch s;
+    s.rows = reinterpret_cast<float**>(take(R * 8));
+    s.lo = reinterpret_cast<int64_t*>(take(R * 8));
+    s.hi = reinterpret_cast<int64_t*>(take(R * 8));
+    s.blocks = reinterpret_cast<const void**>(take(n_blocks * 8));
+    s.acc = reinterpret_cast<float*>(take(R * 2 * d_pad * 4));
+    s.scores = reinterpret_cast<float*>(at);
+    return s;
+  }
+
+  void one(Run& run, Worker& w, const SequencePart& part, int64_t kv, int64_t q0, int64_t n, Until from,
+           Until until) const {
+    const kernels::Table& k = *run.kernels;
+    const int64_t G = group(), R = n * G, d = c_.d_head, window = c_.layers[layer_].window;
+    const KvShape& shape = part.cache->shape();
+    const int64_t position = part.position + q0;                       // of the first query
+    const int64_t lowest = window ? std::max<int64_t>(0, position - window + 1) : 0, highest = position + n - 1;
+    const int64_t first = lowest / kLanes * kLanes, last = highest / kLanes * kLanes + kLanes, ld = last - first;
+    const int64_t n_blocks = highest / kKvBlock + 1;
+    Scratch s = carve(run.scratch[w.id].data(), R, n_blocks, shape.d_pad());
+    for (int64_t r = 0; r < R; ++r) {                                  // row r: query r / G, head r % G of the group
+      const int64_t at = position + r / G;
+      s.hi[r] = at;
+      s.lo[r] = window ? std::max<int64_t>(0, at - window + 1) : 0;
+    }
+    const kernels::AttentionRows visible{static_cast<int>(R), s.lo, s.hi};
+    const auto row_in = [&](ValueId id, int64_t r) {                   // [pos, n_heads, d_head]
+      return run.row(id, part.first_row + q0 + r / G, c_.n_heads * d) + (kv * G + r % G) * d;
+    };
+    const auto map_row = [&](float* map, int64_t r) {                  // [n_heads, n_queries, n_keys]
+      return map + ((kv * G + r % G) * part.n_queries + part.first_query + q0 + r / G) * part.n_keys;
+    };
+    float* scores_map = map_of(run, n_.scores, part.index);
+    float* pattern_map = map_of(run, n_.pattern, part.index);
+
+    if (from == Until::scores) {
+      for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->k(b, layer_, kv);
+      for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.q, r);
+      k.attention_scores(s.scores, ld, s.rows, R, s.blocks, d, first, last, c_.attn_scale, c_.attn_soft_cap,
+                         shape.half);
+      if (scores_map)
+        for (int64_t r = 0; r < R; ++r)
+          write_map(map_row(scores_map, r), s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys,
+                    -std::numeric_limits<float>::infinity());
+      if (until == Until::scores) return;
+    } else if (from == Until::pattern) {
+      for (int64_t r = 0; r < R; ++r)
+        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(scores_map, r) + s.lo[r], (s.hi[r] - s.lo[r] + 1) * 4);
+    }
+    if (from != Until::values) {
+      k.attention_softmax(s.scores, ld, &visible, first, last);
+      if (pattern_map)
+        for (int64_t r = 0; r < R; ++r)
+          write_map(map_row(pattern_map, r), s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys, 0.0f);
+      if (until == Until::pattern) return;
+    } else {
+      for (int64_t r = 0; r < R; ++r)
+        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(pattern_map, r) + s.lo[r], (s.hi[r] - s.lo[r] + 1) * 4);
+    }
+    for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->v(b, layer_, kv);
+    for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.z, r);
+    k.attention_values(s.rows, s.scores, ld, &visible, first, s.blocks, d, shape.half, s.acc);
+  }
+
+  static float* map_of(const Run& run, ValueId id, int sequence) {
+    return run.pattern[id].empty() ? nullptr : run.pattern[id][sequence];
+  }
+
+  // One row of a map over all keys: x[key] where visible, `masked` elsewhere.
+  static void write_map(float* out, const float* x, int64_t lo, int64_t hi, int64_t n_keys, float masked) {
+    std::fill(out, out + lo, masked);
+    std::memcpy(out + lo, x + lo, (hi - lo + 1) * 4);
+    std::fill(out + hi + 1, out + n_keys, masked);
+  }
+
+  const Config& c_;
+  int layer_;
+  Names n_;
+};
+
+}  // namespace
+
+int64_t attention_scratch(const Config& c, int64_t n_keys) {
+  const int64_t G = c.n_heads / c.n_kv_heads, d_pad = (c.d_head + 15) / 16 * 16, R = kQueryBlock * G;
+  const int64_t keys = (n_keys + kLanes - 1) / kLanes * kLanes + kLanes;
+  return R * (24 + 2 * d_pad * 4) + (n_keys / kKvBlock + 2) * 8 + 6 * 64 + std::max(kScoreBytes, G * keys * 4);
+}
+
+ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv) {
+  const std::string at = "blocks." + std::to_string(layer) + ".attn.";
+  const auto declare = [&](const char* name, ValueKind kind, std::vector<std::pair<std::string, int64_t>> dims,
+                           const std::string& equation, bool editable) {
+    Value v;
+    v.name = at + name;
+    v.kind = kind;
+    v.dims = std::move(dims);
+    v.equation = equation;
+    v.editable = editable;
+    v.layer = layer;
+    return p.name(v);
+  };
+  const int64_t window = c.layers[layer].window;
+  const std::string seen = window ? "; keys in (pos - " + std::to_string(window) + ", pos]" : "; keys up to pos";
+  Names n;
+  n.q = qkv.rot_q;
+  n.scores = declare("scores", ValueKind::pattern, {{"n_heads", c.n_heads}},
+                     (c.attn_soft_cap ? "soft_cap(rot_q . rot_k * attn_scale)" : "rot_q . rot_k * attn_scale") + seen, true);
+  n.pattern = declare("pattern", ValueKind::pattern, {{"n_heads", c.n_heads}}, "softmax(scores)", true);
+  n.z = declare("z", ValueKind::rows, {{"n_heads", c.n_heads}, {"d_head", c.d_head}}, "pattern @ v", true);
+  declare("result", ValueKind::derived, {{"n_heads", c.n_heads}, {"d_model", c.d_model}}, "z[head] @ W_O[head]", false);
+  p.reads(qkv.rot_q);
+  p.phase<Attention>(c, layer, n);
+  return n.z;
+}
+
+}  // namespace cutaway

@@ -1,0 +1,99 @@
+// The first phase: embedding rows, and the rotation angles of every row for the whole call.
+#include "core/sincos.h"
+#include "ops/ops.h"
+
+namespace cutaway {
+namespace {
+
+// cos, sin of position * inv_freq: the angle is one float32 product, its sine and cosine come from one function.
+void fill_angles(Run& run, int64_t first, int64_t last) {
+  for (size_t i = 0; i < run.config->ropes.size(); ++i) {
+    const std::vector<float>& inv_freq = run.config->ropes[i].inv_freq;
+    const int64_t half = static_cast<int64_t>(inv_freq.size());
+    float* cos = run.cos_sin.data() + run.cos_at[i];
+    float* sin = cos + run.rows * half;
+    for (int64_t r = first; r < last; ++r)
+      for (int64_t f = 0; f < half; ++f) {
+        const float angle = static_cast<float>(run.positions[r]) * inv_freq[f];
+        double s, c;
+        sincos_exact(angle, &s, &c);
+        cos[r * half + f] = static_cast<float>(c);
+        sin[r * half + f] = static_cast<float>(s);
+      }
+  }
+}
+
+class Embed final : public Phase {
+ public:
+  Embed(ValueId out, const Matrix& W_E, float scale) : out_(out), W_E_(W_E), scale_(scale) {}
+  void schedule(const Edits&, std::vector<Stage>& stages) const override {
+    Stage stage;
+    stage.writes = {out_};
+    stage.run = [this](Run& run, Worker& w) {
+      const int64_t first = w.first(run.rows), last = w.last(run.rows);
+      fill_angles(run, first, last);
+      float* scratch = reinterpret_cast<float*>(run.scratch[w.id].data());
+      for (int64_t r = first; r < last; ++r) {
+        float* x = run.row(out_, r, W_E_.cols);
+        decode_row(W_E_, *run.kernels, run.tokens[r], x, scratch);
+        if (scale_ != 1.0f) run.kernels->scale(x, x, scale_, W_E_.cols);
+      }
+    };
+    stages.push_back(std::move(stage));
+  }
+
+ private:
+  ValueId out_;
+  const Matrix& W_E_;
+  float scale_;
+};
+
+// Gives an alias its own copy when it is hooked.
+class Alias final : public Phase {
+ public:
+  Alias(ValueId id, ValueId of, int64_t width) : id_(id), of_(of), width_(width) {}
+  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
+    if (!edits.count(id_)) return;
+    Stage stage;
+    stage.writes = {id_};
+    stage.run = [this](Run& run, Worker& w) {
+      const int64_t first = w.first(run.rows), last = w.last(run.rows);
+      for (int64_t i = first * width_; i < last * width_; ++i) run.value[id_][i] = run.value[of_][i];
+    };
+    stages.push_back(std::move(stage));
+  }
+
+ private:
+  ValueId id_, of_;
+  int64_t width_;
+};
+
+}  // namespace
+
+ValueId embed(Plan& p, const Config& c, const Matrix& W_E) {
+  Value v;
+  v.name = "embed";
+  v.dims = {{"d_model", c.d_model}};
+  v.equation = c.embed_scale == 1.0f ? "W_E[ids]" : "W_E[ids] * embed_scale";
+  v.editable = true;
+  const ValueId id = p.name(v);
+  p.max_cols = std::max(p.max_cols, W_E.cols);
+  p.phase<Embed>(id, W_E, c.embed_scale);
+  return id;
+}
+
+ValueId alias(Plan& p, int layer, const std::string& name, ValueId of, const std::string& equation) {
+  Value v;
+  v.name = name;
+  v.dims = p.values()[of].dims;
+  v.equation = equation;
+  v.editable = true;
+  v.same_as = of;
+  v.layer = layer;
+  const ValueId id = p.name(v);
+  p.reads(id);
+  p.phase<Alias>(id, of, p.values()[id].width);
+  return id;
+}
+
+}  // namespace cutaway

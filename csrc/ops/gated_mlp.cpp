@@ -1,0 +1,82 @@
+// The gated MLP up to its activation: post = act(x W_gate) * (x W_in). Gate and up tiles of the same columns belong to
+// the same thread, which applies the activation while they are in its cache.
+#include "ops/ops.h"
+
+namespace cutaway {
+namespace {
+
+class GatedMlp final : public Phase {
+ public:
+  struct Names { ValueId pre, pre_linear, post; };
+  GatedMlp(const Input& in, const Matrix& gate, const Matrix& up, Activation activation, const Names& n)
+      : in_(in), gate_(gate), up_(up), activation_(activation), n_(n) {}
+
+  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
+    Input in = in_;
+    if (in.norm && edits.count(in.normalized)) in = norm_stage(in, stages);
+    const bool cut = edits.count(n_.pre) || edits.count(n_.pre_linear);
+    Stage linear;
+    linear.run = [this, in, cut](Run& run, Worker& w) { project(run, w, in, !cut); };
+    if (in.norm) linear.writes = {in.scale, in.normalized};
+    linear.writes.insert(linear.writes.end(), {n_.pre, n_.pre_linear});
+    if (!cut) linear.writes.push_back(n_.post);
+    stages.push_back(std::move(linear));
+    if (cut) {
+      Stage act;
+      act.writes = {n_.post};
+      act.run = [this](Run& run, Worker& w) {
+        const int64_t n = run.rows * gate_.rows, first = w.first(n), last = w.last(n);
+        activate(run, first, last - first);
+      };
+      stages.push_back(std::move(act));
+    }
+  }
+
+ private:
+  void project(Run& run, Worker& w, const Input& in, bool act) const {
+    const Prepared x =
+        prepare(run, w, in, run.value[in.x], run.rows, needs_int8(run, gate_) || needs_int8(run, up_));
+    const int64_t begin = w.first(gate_.n_tiles()), end = w.last(gate_.n_tiles()), d = gate_.rows;
+    run_linear(run, gate_, x, run.rows, begin, end, run.value[n_.pre], d);
+    run_linear(run, up_, x, run.rows, begin, end, run.value[n_.pre_linear], d);
+    if (!act) return;
+    const int64_t c = begin * kernels::kLanes, n = std::min(end * kernels::kLanes, d) - c;
+    for (int64_t r = 0; n > 0 && r < run.rows; ++r) activate(run, r * d + c, n);
+  }
+
+  void activate(Run& run, int64_t at, int64_t n) const {
+    const auto f = activation_ == Activation::silu ? run.kernels->silu_mul : run.kernels->gelu_tanh_mul;
+    f(run.value[n_.post] + at, run.value[n_.pre] + at, run.value[n_.pre_linear] + at, n);
+  }
+
+  Input in_;
+  const Matrix &gate_, &up_;
+  Activation activation_;
+  Names n_;
+};
+
+}  // namespace
+
+ValueId gated_mlp(Plan& p, const Config& c, int layer, const Input& in, const Matrix& W_gate, const Matrix& W_in) {
+  const std::string at = "blocks." + std::to_string(layer) + ".mlp.", x = p.values()[in.normalized].name;
+  const auto declare = [&](const char* name, const std::string& equation) {
+    Value v;
+    v.name = at + name;
+    v.dims = {{"d_mlp", c.d_mlp}};
+    v.equation = equation;
+    v.editable = true;
+    v.layer = layer;
+    return p.name(v);
+  };
+  GatedMlp::Names n{};
+  n.pre = declare("pre", x + " @ W_gate");
+  n.pre_linear = declare("pre_linear", x + " @ W_in");
+  n.post = declare("post", std::string(c.activation == Activation::silu ? "silu" : "gelu_tanh") + "(pre) * pre_linear");
+  p.reads(in.x);
+  p.reads(in.normalized);
+  p.max_cols = std::max({p.max_cols, W_gate.cols, W_in.cols});
+  p.phase<GatedMlp>(in, W_gate, W_in, c.activation, n);
+  return n.post;
+}
+
+}  // namespace cutaway

@@ -1,0 +1,145 @@
+// Queries, keys and values of all heads; their norms and rotation; the append to the KV cache.
+#include "ops/ops.h"
+
+namespace cutaway {
+namespace {
+
+struct Names { ValueId q, k, v, rot_q, rot_k; };
+
+class QkvRope final : public Phase {
+ public:
+  QkvRope(const Config& c, int layer, const Input& in, const AttentionWeights& w, const Names& n)
+      : c_(c), layer_(layer), in_(in), w_(w), n_(n) {}
+
+  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
+    Input in = in_;
+    if (in.norm && edits.count(in.normalized)) in = norm_stage(in, stages);
+    Stage linear;
+    linear.run = [this, in](Run& run, Worker& w) { project(run, w, in); };
+    if (in.norm) linear.writes = {in.scale, in.normalized};
+    stages.push_back(std::move(linear));
+
+    // norm | rotate | store: one stage, cut where a hook looks in.
+    const bool cut_qkv = edits.count(n_.q) || edits.count(n_.k) || edits.count(n_.v);
+    const bool cut_rot = edits.count(n_.rot_q) || edits.count(n_.rot_k);
+    const auto push = [&](bool norm, bool rotate, bool keep, std::vector<ValueId> writes) {
+      Stage s;
+      s.writes = std::move(writes);
+      s.run = [this, norm, rotate, keep](Run& run, Worker& w) { heads(run, w, norm, rotate, keep); };
+      stages.push_back(std::move(s));
+    };
+    std::vector<ValueId> done = {n_.q, n_.k, n_.v};
+    if (cut_qkv) push(true, false, false, done), done.clear();
+    done.insert(done.end(), {n_.rot_q, n_.rot_k});
+    if (cut_rot) push(!cut_qkv, true, false, done), push(false, false, true, {});
+    else push(!cut_qkv, true, true, done);
+  }
+
+ private:
+  // The three projections as one list of tiles.
+  void project(Run& run, Worker& w, const Input& in) const {
+    const Matrix* m[3] = {w_.W_Q, w_.W_K, w_.W_V};
+    const ValueId out[3] = {n_.q, n_.k, n_.v};
+    const bool int8 = needs_int8(run, *m[0]) || needs_int8(run, *m[1]) || needs_int8(run, *m[2]);
+    const Prepared x = prepare(run, w, in, run.value[in.x], run.rows, int8);
+    const int64_t total = m[0]->n_tiles() + m[1]->n_tiles() + m[2]->n_tiles();
+    int64_t begin = w.first(total), end = w.last(total);
+    for (int i = 0; i < 3; ++i) {
+      const int64_t n = m[i]->n_tiles();
+      run_linear(run, *m[i], x, run.rows, std::min(begin, n), std::min(end, n), run.value[out[i]], m[i]->rows);
+      begin = std::max<int64_t>(begin - n, 0);
+      end = std::max<int64_t>(end - n, 0);
+    }
+  }
+
+  // Units are (row, head), heads counted through q, k, v.
+  void heads(Run& run, Worker& w, bool norm, bool rotate, bool keep) const {
+    const int64_t per_row = c_.n_heads + 2 * c_.n_kv_heads, units = run.rows * per_row;
+    size_t part = 0;
+    for (int64_t u = w.first(units); u < w.last(units); ++u) {
+      const int64_t r = u / per_row, h = u % per_row;
+      while (r >= run.parts[part].first_row + run.parts[part].rows) ++part;
+      if (h < c_.n_heads)
+        head(run, r, h, c_.n_heads, n_.q, n_.rot_q, w_.b_Q, w_.q_norm, norm, rotate);
+      else if (h < c_.n_heads + c_.n_kv_heads) {
+        const int64_t kv = h - c_.n_heads;
+        head(run, r, kv, c_.n_kv_heads, n_.k, n_.rot_k, w_.b_K, w_.k_norm, norm, rotate);
+        if (keep) store(run, r, kv, run.parts[part], true);
+      } else {
+        const int64_t kv = h - c_.n_heads - c_.n_kv_heads;
+        head(run, r, kv, c_.n_kv_heads, n_.v, kNoValue, w_.b_V, nullptr, norm, false);
+        if (keep) store(run, r, kv, run.parts[part], false);
+      }
+    }
+  }
+
+  void head(Run& run, int64_t r, int64_t h, int64_t heads, ValueId raw, ValueId rotated,
+            const std::vector<float>* bias, const std::vector<float>* weight, bool norm, bool rotate) const {
+    const kernels::Table& k = *run.kernels;
+    const int64_t d = c_.d_head;
+    float* x = run.row(raw, r, heads * d) + h * d;
+    if (norm && bias) k.add(x, x, bias->data() + h * d, d);
+    if (norm && weight) k.rms_norm(x, nullptr, x, weight->data(), 1, d, c_.eps);
+    if (rotate) {
+      const int rope = c_.layers[layer_].rope;
+      const int64_t half = static_cast<int64_t>(c_.ropes[rope].inv_freq.size());
+      const float* cos = run.cos_sin.data() + run.cos_at[rope] + r * half;
+      k.rope(run.row(rotated, r, heads * d) + h * d, x, cos, cos + run.rows * half, 1, d, half, c_.ropes[rope].halves);
+    }
+  }
+
+  void store(Run& run, int64_t r, int64_t kv, const SequencePart& part, bool key) const {
+    const KvShape& shape = part.cache->shape();
+    const int64_t position = part.position + r - part.first_row, d = c_.d_head;
+    const int64_t block = position / kernels::kKvBlock, slot = position % kernels::kKvBlock;
+    bool overflow = false;
+    if (key) {
+      char* tile = part.cache->k(block, layer_, kv) + slot / kernels::kLanes * kernels::kLanes * d * shape.element();
+      run.kernels->store_k(tile, run.row(n_.rot_k, r, c_.n_kv_heads * d) + kv * d, slot % kernels::kLanes, d,
+                           shape.half, &overflow);
+    } else {
+      char* row = part.cache->v(block, layer_, kv) + slot * shape.d_pad() * shape.element();
+      run.kernels->store_v(row, run.row(n_.v, r, c_.n_kv_heads * d) + kv * d, d, shape.half, &overflow);
+    }
+    if (overflow) run.overflow.store(true, std::memory_order_relaxed);
+  }
+
+  const Config& c_;
+  int layer_;
+  Input in_;
+  AttentionWeights w_;
+  Names n_;
+};
+
+}  // namespace
+
+Qkv qkv_rope(Plan& p, const Config& c, int layer, const Input& in, const AttentionWeights& w) {
+  const std::string at = "blocks." + std::to_string(layer) + ".attn.";
+  const std::string x = in.norm ? p.values()[in.normalized].name : p.values()[in.x].name;
+  const auto declare = [&](const char* name, int64_t heads, const char* dim, const std::string& equation) {
+    Value v;
+    v.name = at + name;
+    v.dims = {{dim, heads}, {"d_head", c.d_head}};
+    v.equation = equation;
+    v.editable = true;
+    v.layer = layer;
+    return p.name(v);
+  };
+  const auto formula = [&](const char* letter, bool bias, bool norm) {
+    std::string f = x + " @ W_" + letter + (bias ? std::string(" + b_") + letter : "");
+    return norm ? "rms_norm(" + f + ")" : f;
+  };
+  Names n;
+  n.q = declare("q", c.n_heads, "n_heads", formula("Q", w.b_Q, w.q_norm));
+  n.k = declare("k", c.n_kv_heads, "n_kv_heads", formula("K", w.b_K, w.k_norm));
+  n.v = declare("v", c.n_kv_heads, "n_kv_heads", formula("V", w.b_V, false));
+  n.rot_q = declare("rot_q", c.n_heads, "n_heads", "rope(q, pos)");
+  n.rot_k = declare("rot_k", c.n_kv_heads, "n_kv_heads", "rope(k, pos)");
+  p.reads(in.x);
+  if (in.norm) p.reads(in.normalized);
+  p.max_cols = std::max({p.max_cols, w.W_Q->cols, w.W_K->cols, w.W_V->cols});
+  p.phase<QkvRope>(c, layer, in, w, n);
+  return {n.rot_q};
+}
+
+}  // namespace cutaway

@@ -1,0 +1,195 @@
+// Attention in three passes over the KV cache, never online: scores, softmax, values. A lane is a key in the first two
+// and a dimension of the head in the third. Sums over keys are taken per segment of 256 absolute positions, then over
+// segments in ascending order (docs/determinism.md), so no split of the work can change a bit.
+
+template <bool kHalf>
+static inline f32x16 load_kv(const void* p, int64_t i) {
+  if constexpr (kHalf)
+    return load_half(static_cast<const uint16_t*>(p) + i);
+  else
+    return load(static_cast<const float*>(p) + i);
+}
+
+template <bool kHalf>
+static inline void put_kv(void* p, int64_t i, float v, bool* overflow) {
+  if constexpr (kHalf) {
+    uint16_t h = float_to_half(v);
+    if ((h & 0x7FFFu) == 0x7C00u && v - v == 0.0f) *overflow = true;   // a finite value became infinite
+    static_cast<uint16_t*>(p)[i] = h;
+  } else {
+    static_cast<float*>(p)[i] = v;
+  }
+}
+
+static inline float get_kv(const void* p, int64_t i, bool half) {
+  return half ? half_to_float(static_cast<const uint16_t*>(p)[i]) : static_cast<const float*>(p)[i];
+}
+
+static void k_store_k(void* tile, const float* k, int64_t lane, int64_t d_head, bool half, bool* overflow) {
+  for (int64_t d = 0; d < d_head; ++d)
+    half ? put_kv<true>(tile, d * kLanes + lane, k[d], overflow) : put_kv<false>(tile, d * kLanes + lane, k[d], overflow);
+}
+
+static void k_store_v(void* row, const float* v, int64_t d_head, bool half, bool* overflow) {
+  const int64_t padded = (d_head + kLanes - 1) / kLanes * kLanes;
+  for (int64_t d = 0; d < padded; ++d) {
+    const float value = d < d_head ? v[d] : 0.0f;
+    half ? put_kv<true>(row, d, value, overflow) : put_kv<false>(row, d, value, overflow);
+  }
+}
+
+static void k_load_k(float* k, const void* tile, int64_t lane, int64_t d_head, bool half) {
+  for (int64_t d = 0; d < d_head; ++d) k[d] = get_kv(tile, d * kLanes + lane, half);
+}
+
+static void k_load_v(float* v, const void* row, int64_t d_head, bool half) {
+  for (int64_t d = 0; d < d_head; ++d) v[d] = get_kv(row, d, half);
+}
+
+// ---- scores: [R rows] x [16 keys], K over d_head ascending
+template <bool kHalf, int R>
+static inline void score_tile(float* s, int64_t ld_s, const float* const* q, const void* tile, int64_t d_head, float scale,
+                              float cap) {
+  f32x16 acc[R];
+  for (int r = 0; r < R; ++r) acc[r] = set1(0.0f);
+  for (int64_t d = 0; d < d_head; ++d) {
+    const f32x16 k = load_kv<kHalf>(tile, d * kLanes);
+    for (int r = 0; r < R; ++r) acc[r] = fma(k, set1(q[r][d]), acc[r]);
+  }
+  for (int r = 0; r < R; ++r) {
+    f32x16 x = mul(acc[r], set1(scale));
+    if (cap != 0.0f) x = mul(set1(cap), tanh16(div(x, set1(cap))));
+    store(s + r * ld_s, x);
+  }
+}
+
+template <bool kHalf>
+static void scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, const void* const* k_blocks,
+                   int64_t d_head, int64_t first, int64_t last, float scale, float cap) {
+  constexpr int kTiles = kKvBlock / kLanes;
+  const int64_t bytes = d_head * kLanes * (kHalf ? 2 : 4);
+  for (int64_t t = first / kLanes; t < last / kLanes; ++t) {
+    const void* tile = static_cast<const char*>(k_blocks[t / kTiles]) + (t % kTiles) * bytes;
+    float* st = s + t * kLanes - first;
+    int64_t r = 0;
+    for (; r + 8 <= rows; r += 8) score_tile<kHalf, 8>(st + r * ld_s, ld_s, q + r, tile, d_head, scale, cap);
+    for (; r + 4 <= rows; r += 4) score_tile<kHalf, 4>(st + r * ld_s, ld_s, q + r, tile, d_head, scale, cap);
+    for (; r < rows; ++r) score_tile<kHalf, 1>(st + r * ld_s, ld_s, q + r, tile, d_head, scale, cap);
+  }
+}
+
+static void k_attention_scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, const void* const* k_blocks,
+                             int64_t d_head, int64_t first, int64_t last, float scale, float cap, bool half) {
+  half ? scores<true>(s, ld_s, q, rows, k_blocks, d_head, first, last, scale, cap)
+       : scores<false>(s, ld_s, q, rows, k_blocks, d_head, first, last, scale, cap);
+}
+
+// ---- softmax: maximum, then e^(s - max) and its sum, then one division by the sum
+static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* visible, int64_t first, int64_t last) {
+  const f32x16 low = set1(-__builtin_inff());
+  for (int r = 0; r < visible->rows; ++r, s += ld_s) {
+    const int64_t lo = visible->lo[r], hi = visible->hi[r];
+    const int64_t begin = lo / kLanes * kLanes, end = hi / kLanes * kLanes + kLanes;
+    f32x16 top = low;
+    for (int64_t p = begin; p < end; p += kLanes) {
+      const f32x16 x = keep_lanes(load(s + p - first), lo - p, hi - p, low);
+      top = max16(top, x);
+    }
+    const f32x16 max = set1(max_lanes(top));
+    float sum = 0.0f;
+    for (int64_t p = begin; p < end;) {
+      const int64_t stop = (p / kSegment + 1) * kSegment < end ? (p / kSegment + 1) * kSegment : end;
+      f32x16 lanes = set1(0.0f);
+      for (; p < stop; p += kLanes) {
+        const f32x16 e = keep_lanes(exp16(sub(load(s + p - first), max)), lo - p, hi - p, set1(0.0f));
+        store(s + p - first, e);
+        lanes = add(lanes, e);
+      }
+      sum = sum + sum_lanes(lanes);
+    }
+    const f32x16 total = set1(sum);
+    for (int64_t p = begin; p < end; p += kLanes) store(s + p - first, div(load(s + p - first), total));
+    for (int64_t p = first; p < begin; p += kLanes) store(s + p - first, set1(0.0f));
+    for (int64_t p = end; p < last; p += kLanes) store(s + p - first, set1(0.0f));
+  }
+}
+
+// ---- values: acc[r, d] += p[r, key] * v[key, d] for keys [from, to), ascending, V vectors of d at a time
+template <bool kHalf, int R, int V>
+static inline void value_run(float* acc, int64_t ld_acc, const float* p, int64_t ld_p, const void* const* v_blocks,
+                             int64_t first, int64_t from, int64_t to, int64_t d0, int64_t d_pad) {
+  f32x16 a[R][V];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) a[r][v] = load(acc + r * ld_acc + d0 + v * kLanes);
+  for (int64_t key = from; key < to; ++key) {
+    const void* block = v_blocks[key / kKvBlock];
+    const int64_t row = (key % kKvBlock) * d_pad + d0;
+    f32x16 x[V];
+    for (int v = 0; v < V; ++v) x[v] = load_kv<kHalf>(block, row + v * kLanes);
+    for (int r = 0; r < R; ++r) {
+      const f32x16 w = set1(p[r * ld_p + key - first]);
+      for (int v = 0; v < V; ++v) a[r][v] = fma(w, x[v], a[r][v]);
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) store(acc + r * ld_acc + d0 + v * kLanes, a[r][v]);
+}
+
+template <bool kHalf>
+static void value_rows(float* acc, int64_t rows, const float* p, int64_t ld_p, const void* const* v_blocks,
+                       int64_t first, int64_t from, int64_t to, int64_t d_pad) {
+  if (from >= to) return;
+  int64_t r = 0;
+  const auto run = [&]<int R>() {
+    int64_t d = 0;
+    for (; d + 4 * kLanes <= d_pad; d += 4 * kLanes)
+      value_run<kHalf, R, 4>(acc + r * d_pad, d_pad, p + r * ld_p, ld_p, v_blocks, first, from, to, d, d_pad);
+    for (; d < d_pad; d += kLanes)
+      value_run<kHalf, R, 1>(acc + r * d_pad, d_pad, p + r * ld_p, ld_p, v_blocks, first, from, to, d, d_pad);
+  };
+  for (; r + 4 <= rows; r += 4) run.template operator()<4>();
+  for (; r < rows; ++r) run.template operator()<1>();
+}
+
+template <bool kHalf>
+static void values(float* const* z, const float* p, int64_t ld_p, const AttentionRows* visible, int64_t first,
+                   const void* const* v_blocks, int64_t d_head, float* acc) {
+  const int64_t rows = visible->rows, d_pad = (d_head + kLanes - 1) / kLanes * kLanes;
+  int64_t lo_min = visible->lo[0], lo_max = lo_min, hi_min = visible->hi[0], hi_max = hi_min;
+  for (int64_t r = 1; r < rows; ++r) {
+    const int64_t lo = visible->lo[r], hi = visible->hi[r];
+    lo_min = lo < lo_min ? lo : lo_min;
+    lo_max = lo > lo_max ? lo : lo_max;
+    hi_min = hi < hi_min ? hi : hi_min;
+    hi_max = hi > hi_max ? hi : hi_max;
+  }
+  float* total = acc + rows * d_pad;
+  for (int64_t i = 0; i < rows * d_pad; ++i) total[i] = 0.0f;
+  const auto clip = [](int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; };
+  for (int64_t begin = lo_min / kSegment * kSegment; begin <= hi_max; begin += kSegment) {
+    const int64_t end = begin + kSegment;
+    for (int64_t i = 0; i < rows * d_pad; ++i) acc[i] = 0.0f;
+    // Keys that every row sees are shared; the ends, where the rows differ, go row by row. Ascending for each row.
+    const int64_t from = clip(lo_max, begin, end), to = clip(hi_min + 1, from, end);
+    for (int64_t r = 0; r < rows; ++r)
+      value_rows<kHalf>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first, clip(visible->lo[r], begin, end),
+                        clip(visible->hi[r] + 1, begin, from), d_pad);
+    value_rows<kHalf>(acc, rows, p, ld_p, v_blocks, first, from, to, d_pad);
+    for (int64_t r = 0; r < rows; ++r)
+      value_rows<kHalf>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first, clip(visible->lo[r], to, end),
+                        clip(visible->hi[r] + 1, begin, end), d_pad);
+    // A segment without a visible key adds nothing (adding +0 could turn a -0).
+    for (int64_t r = 0; r < rows; ++r)
+      if (visible->lo[r] < end && visible->hi[r] >= begin)
+        for (int64_t d = 0; d < d_pad; d += kLanes)
+          store(total + r * d_pad + d, add(load(total + r * d_pad + d), load(acc + r * d_pad + d)));
+  }
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t d = 0; d < d_head; ++d) z[r][d] = total[r * d_pad + d];
+}
+
+static void k_attention_values(float* const* z, const float* p, int64_t ld_p, const AttentionRows* visible,
+                             int64_t first, const void* const* v_blocks, int64_t d_head, bool half, float* acc) {
+  half ? values<true>(z, p, ld_p, visible, first, v_blocks, d_head, acc)
+       : values<false>(z, p, ld_p, visible, first, v_blocks, d_head, acc);
+}

@@ -1,0 +1,97 @@
+// Kernels over rows and flat arrays: norms, activation quantisation, sums, activations of the MLP.
+
+// Applies f to n values, 16 at a time; the tail is computed on zero-filled lanes and stored in part.
+#define FOR_EACH_16(n, body_full, body_tail)                    \
+  int64_t i = 0;                                                \
+  for (; i + kLanes <= (n); i += kLanes) { body_full; }         \
+  if (const int tail = static_cast<int>((n)-i)) { body_tail; }
+
+static void k_rms_norm(float* out, float* scale, const float* x, const float* weight, int64_t rows, int64_t cols,
+                     float eps) {
+  for (int64_t r = 0; r < rows; ++r, out += cols, x += cols) {
+    f32x16 squares = set1(0.0f);
+    {
+      FOR_EACH_16(cols, const f32x16 v = load(x + i); squares = fma(v, v, squares),
+                  const f32x16 v = load_n(x + i, tail); squares = fma(v, v, squares))
+    }
+    const float s = __builtin_sqrtf(sum_lanes(squares) / static_cast<float>(cols) + eps);
+    if (scale) scale[r] = s;
+    const f32x16 divisor = set1(s);
+    FOR_EACH_16(cols, store(out + i, mul(div(load(x + i), divisor), load(weight + i))),
+                store_n(out + i, mul(div(load_n(x + i, tail), divisor), load_n(weight + i, tail)), tail))
+  }
+}
+
+// Per block of 32: amax = max |x|, scale = amax / 127, code = round to nearest even of x * (127 / amax). A block with
+// an infinity or a NaN has codes 0 and a scale that is not finite, so the fault reaches every output it touches.
+static void k_quantize(const Int8Rows* out, const float* x, int64_t rows, int64_t cols) {
+  const int64_t blocks = rows * cols / kQBlock;
+  const f32x16 magic = set1(12582912.0f);
+  for (int64_t b = 0; b < blocks; ++b, x += kQBlock) {
+    const f32x16 x0 = load(x), x1 = load(x + 16);
+    // |x| compared as integers: ordered like the floats, and a NaN is the largest of all.
+    const i32x16 a = max16(and16(bits(x0), seti(0x7FFFFFFF)), and16(bits(x1), seti(0x7FFFFFFF)));
+    int32_t lanes[kLanes];
+    storei(lanes, a);
+    int32_t top = 0;
+    for (int l = 0; l < kLanes; ++l) top = lanes[l] > top ? lanes[l] : top;
+    float amax;
+    __builtin_memcpy(&amax, &top, 4);
+    // Zero, or so small that 127 / amax overflows: the block is zero.
+    const float factor = 127.0f / amax;
+    const bool zero = top < 0x7F800000 && !(factor <= 3.4028234663852886e38f);
+    out->scale[b] = zero ? 0.0f : amax / 127.0f;
+    int8_t* codes = out->codes + b * kQBlock;
+    if (zero || top >= 0x7F800000) {
+      for (int k = 0; k < kQBlock; ++k) codes[k] = 0;
+      out->sums[2 * b] = out->sums[2 * b + 1] = 0;
+      continue;
+    }
+    const f32x16 inverse = set1(factor);
+    const i32x16 q0 = sub(bits(add(mul(x0, inverse), magic)), seti(0x4B400000));
+    const i32x16 q1 = sub(bits(add(mul(x1, inverse), magic)), seti(0x4B400000));
+    out->sums[2 * b] = store_codes(codes, q0);
+    out->sums[2 * b + 1] = store_codes(codes + 16, q1);
+  }
+}
+
+static void k_add(float* out, const float* a, const float* b, int64_t n) {
+  FOR_EACH_16(n, store(out + i, add(load(a + i), load(b + i))),
+              store_n(out + i, add(load_n(a + i, tail), load_n(b + i, tail)), tail))
+}
+
+static void k_scale(float* out, const float* x, float factor, int64_t n) {
+  const f32x16 f = set1(factor);
+  FOR_EACH_16(n, store(out + i, mul(load(x + i), f)), store_n(out + i, mul(load_n(x + i, tail), f), tail))
+}
+
+static void k_soft_cap(float* out, const float* x, float cap, int64_t n) {
+  const f32x16 c = set1(cap);
+  FOR_EACH_16(n, store(out + i, mul(c, tanh16(div(load(x + i), c)))),
+              store_n(out + i, mul(c, tanh16(div(load_n(x + i, tail), c))), tail))
+}
+
+static void k_exp(float* out, const float* x, int64_t n) {
+  FOR_EACH_16(n, store(out + i, exp16(load(x + i))), store_n(out + i, exp16(load_n(x + i, tail)), tail))
+}
+
+static inline f32x16 silu16(f32x16 g) { return times_sigmoid(g, g); }
+
+// 0.5 g (1 + tanh(u)) = g * sigmoid(2 u), u = sqrt(2 / pi) (g + 0.044715 g^3).
+static inline f32x16 gelu_tanh16(f32x16 g) {
+  const f32x16 cubic = mul(mul(g, g), g);
+  const f32x16 u = mul(set1(0.7978845608f), fma(set1(0.044715f), cubic, g));
+  return times_sigmoid(g, add(u, u));
+}
+
+static void k_silu_mul(float* out, const float* gate, const float* up, int64_t n) {
+  FOR_EACH_16(n, store(out + i, mul(silu16(load(gate + i)), load(up + i))),
+              store_n(out + i, mul(silu16(load_n(gate + i, tail)), load_n(up + i, tail)), tail))
+}
+
+static void k_gelu_tanh_mul(float* out, const float* gate, const float* up, int64_t n) {
+  FOR_EACH_16(n, store(out + i, mul(gelu_tanh16(load(gate + i)), load(up + i))),
+              store_n(out + i, mul(gelu_tanh16(load_n(gate + i, tail)), load_n(up + i, tail)), tail))
+}
+
+#undef FOR_EACH_16

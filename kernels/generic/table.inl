@@ -1,0 +1,17 @@
+// The table of this instruction set (kISA), in the order of the lists.
+static constexpr Quant kQuants[] = {
+#define QUANT(type) quant_entry<type>(),
+#include "quants.def"
+#undef QUANT
+};
+
+static Table make_table() {
+  Table t{};
+  t.isa = kISA;
+  t.quants = kQuants;
+  t.n_quants = sizeof(kQuants) / sizeof(kQuants[0]);
+#define KERNEL(name, ...) t.name = k_##name;
+#include "kernels.def"
+#undef KERNEL
+  return t;
+}

@@ -1,0 +1,128 @@
+"""Chat templates: a conversation as the text that a model was trained to continue.
+
+The dialect is the one of the files: jinja2 with trim_blocks, lstrip_blocks, `break` and `continue`, `tojson` without
+HTML escapes, `raise_exception`, `strftime_now` and the `generation` tag, in an immutable sandbox under a work limit.
+"""
+
+from typing import Any
+
+from .errors import ArgumentError, Error
+
+LARGEST_TEMPLATE = 262_144  # characters; the largest in use today has about 25,000
+
+NO_TEMPLATE = (
+    "This model has no chat template. Pass one: model.chat(messages, template="
+    "\"{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\\n{% endfor %}assistant:\"), "
+    "or give the text to model.generate, which needs none."
+)
+
+
+class ChatTemplate:
+    """A chat template, compiled.
+
+    source: the jinja2 text, as `tokenizer.chat_template` of a GGUF file or `chat_template` of a tokenizer_config.json.
+    Raises ca.ArgumentError, with the line, for a template that does not compile.
+    """
+
+    def __init__(self, source: str) -> None:
+        if source is None:
+            raise ArgumentError(NO_TEMPLATE)
+        if not isinstance(source, str):
+            raise ArgumentError(f"A chat template is a str of jinja2 source, got {type(source).__name__}.")
+        if len(source) > LARGEST_TEMPLATE:
+            raise ArgumentError(f"The chat template has {len(source):,} characters; at most {LARGEST_TEMPLATE:,}.")
+        from .sandbox import Sandbox
+
+        self.source = source
+        self._sandbox = Sandbox()
+        try:
+            self._template = self._sandbox.compile_metered(source)
+        except Exception as err:
+            raise _explained(err, getattr(err, "lineno", None)) from None
+
+    def __repr__(self) -> str:
+        return f"ChatTemplate({len(self.source)} characters, {self.source.count(chr(10)) + 1} lines)"
+
+    def render(self, messages: list[dict[str, Any]], add_generation_prompt: bool = True, **context: Any) -> str:
+        """The conversation as text.
+
+        messages: [{"role": "user", "content": "..."}, ...]; other keys (tool_calls, name, ...) pass through.
+        add_generation_prompt: end with the words that open the assistant's answer.
+        context: more variables for the template: tools, documents, bos_token, eos_token, enable_thinking, ...
+        Raises ca.ArgumentError where the template refuses the conversation, fails, or does too much work.
+        """
+        from .sandbox import Work
+
+        check_messages(messages)
+        variables = {**context, "messages": messages, "add_generation_prompt": add_generation_prompt}
+        work = Work(_size((messages, context)), len(messages))
+        try:
+            return self._sandbox.render_metered(self._template, variables, work)
+        except Exception as err:
+            raise _explained(err, self._line(err)) from None
+
+    def _line(self, err: Exception) -> int | None:
+        line, at = None, err.__traceback__
+        while at is not None:
+            if at.tb_frame.f_globals.get("__jinja_template__") is self._template:
+                line = self._template.get_corresponding_lineno(at.tb_lineno)
+            at = at.tb_next
+        return line
+
+
+def check_messages(messages: object) -> None:
+    """Raises ca.ArgumentError unless messages is a non-empty list of dicts, each with a role and something to say."""
+    example = 'a list like [{"role": "user", "content": "Hello"}]'
+    if not isinstance(messages, (list, tuple)):
+        raise ArgumentError(f"messages must be {example}, got {type(messages).__name__}.")
+    if not messages:
+        raise ArgumentError(f"messages is empty; expected {example}.")
+    for i, message in enumerate(messages):
+        if not isinstance(message, dict):
+            raise ArgumentError(f"messages[{i}] is a {type(message).__name__}; messages must be {example}.")
+        role = message.get("role")
+        if not isinstance(role, str):
+            raise ArgumentError(f"messages[{i}]['role'] must be a str such as 'user' or 'assistant', got {role!r}.")
+        if "content" not in message and "tool_calls" not in message:
+            raise ArgumentError(f"messages[{i}] has no 'content'; expected {example}.")
+        if not isinstance(message.get("content"), (str, list, tuple, dict, type(None))):
+            kind = type(message["content"]).__name__
+            raise ArgumentError(f"messages[{i}]['content'] must be a str, or a list of parts, got {kind}.")
+
+
+def _size(value: object) -> int:
+    """Characters and items in nested input, which the work limit grows with."""
+    stack, size = [value], 0
+    while stack:
+        top = stack.pop()
+        size += len(top) if isinstance(top, str) else 1
+        if isinstance(top, dict):
+            stack.extend(top.values())
+        elif isinstance(top, (list, tuple)):
+            stack.extend(top)
+        if size > 1 << 26:
+            raise ArgumentError("The conversation holds more than 64 million characters.")
+    return size
+
+
+def _explained(err: Exception, line: int | None) -> Error:
+    """One sentence for whatever went wrong inside jinja2 or the template."""
+    from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
+
+    from .sandbox import WorkLimitError
+
+    if isinstance(err, Error):
+        return err
+    message = " ".join(str(err).split())[:300]
+    if isinstance(err, (WorkLimitError, SecurityError, UndefinedError)):
+        what = message
+    elif isinstance(err, RecursionError):
+        what = "the template nests or recurses too deeply"
+    elif isinstance(err, MemoryError):
+        what = "the template needs more memory than there is"
+    elif isinstance(err, TemplateError):
+        what = message
+    else:
+        what = f"{type(err).__name__}: {message}"
+    where = f"Chat template, line {line}" if line else "Chat template"
+    return ArgumentError(f"{where}: {what.rstrip('.')}.")

@@ -1,0 +1,49 @@
+"""The "int8" compute mode: activations become 8-bit integers, and every sum of a block is an exact integer."""
+
+import numpy as np
+
+from .blocks import TYPES, parts
+from .fma import fma
+
+
+def quantise(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [rows, K] -> codes int32 [rows, K/32, 32] in [-127, 127] and scales sx float32 [rows, K/32].
+
+    x is about codes * sx. A block whose largest absolute value is so small that 127 over it overflows counts as zero.
+    """
+    x = x.reshape(len(x), -1, 32)
+    amax = np.abs(x).max(axis=2)
+    with np.errstate(divide="ignore", over="ignore"):
+        inverse = np.float32(127) / amax
+    usable = np.isfinite(inverse)
+    sx = np.where(usable, amax / np.float32(127), np.float32(0))
+    codes = np.rint(x * np.where(usable, inverse, np.float32(0))[:, :, None])  # half to even
+    return codes.astype(np.int32), sx
+
+
+def linear_int8(x: np.ndarray, raw: np.ndarray, type_name: str) -> np.ndarray:
+    """float32 [rows, K] times a stored matrix [out, K] (uint8 [out, row_bytes]) -> float32 [rows, out].
+
+    Equal to the engine bit for bit: per 32 weights one exact integer P, then one fma; blocks ascend.
+    """
+    _, block, size = TYPES[type_name]
+    n_out, n_blocks = len(raw), raw.shape[1] // size * block // 32
+    p = parts(raw, type_name)
+    codes, sx = quantise(x)
+    acc = np.zeros((len(x), n_out), np.float32)
+    runs = p.s.shape[1]
+    for b in range(n_blocks):
+        pick = slice(b, None, n_blocks)  # block b of every output row
+        a = codes[:, b].reshape(len(x), 1, runs, -1)  # [rows, 1, runs, 32 / runs]
+        q = p.q[pick].reshape(1, n_out, runs, -1).astype(np.int32)
+        total = ((a * q).sum(3) * p.s[pick]).sum(2)  # P: int [rows, out], |P| < 2^24
+        scale = sx[:, b : b + 1]  # [rows, 1]
+        acc = fma(total.astype(np.float32), p.d[pick].T * scale, acc)
+        if p.m is not None and p.ms is not None:
+            m, ms = p.m[pick].T, p.ms[pick].T  # [1, out]
+            code_sum = codes[:, b].sum(1, keepdims=True)  # [rows, 1]
+            if type_name == "Q4_1":
+                acc = fma(m, scale * code_sum.astype(np.float32), acc)
+            else:
+                acc = fma((code_sum * ms).astype(np.float32), m * scale, acc)
+    return acc

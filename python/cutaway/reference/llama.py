@@ -1,0 +1,30 @@
+"""The llama family (Touvron et al., 2023, https://arxiv.org/abs/2302.13971): pre-norm blocks, rotary grouped-head
+attention, gated MLP. SmolLM2 and Llama 2 and 3 are of it."""
+
+import numpy as np
+
+from .config import Config
+from .embed import embed, unembed
+from .sublayers import gated_mlp, norm, self_attention
+from .taps import Edits, Taps, Weights
+
+
+def block(x: np.ndarray, w: Weights, i: int, config: Config, taps: Taps) -> np.ndarray:
+    """The residual stream [pos, d_model] before and after block i."""
+    p = f"blocks.{i}"
+    x = taps(f"{p}.resid_pre", x)
+    attn = self_attention(norm(x, w, f"{p}.ln1", config, taps), w, i, config, taps)
+    x = taps(f"{p}.resid_mid", x + taps(f"{p}.attn_out", attn))
+    mlp = gated_mlp(norm(x, w, f"{p}.ln2", config, taps), w, i, config, taps)
+    return taps(f"{p}.resid_post", x + taps(f"{p}.mlp_out", mlp))
+
+
+def forward(config: Config, w: Weights, ids: np.ndarray, edits: Edits | None = None) -> dict[str, np.ndarray]:
+    """ids [pos] -> every activation by name, "logits" [pos, d_vocab] the last; `edits` replaces values by name."""
+    taps = Taps(edits)
+    x = taps("embed", embed(ids, w["embed.W_E"], config.embed_scale))
+    for i in range(config.n_layers):
+        x = block(x, w, i, config, taps)
+    x = norm(x, w, "ln_final", config, taps)
+    taps("logits", unembed(x, w["unembed.W_U"], config.final_soft_cap))
+    return taps.close()
