@@ -10,9 +10,8 @@ from pathlib import Path
 
 VERSION = "16.0.0"
 # The order is the enum Category of csrc/tokenizer/unicode.h.
-CATEGORIES = (
-    "Cn Cc Cf Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs"  # 30 of them
-).split()
+NAMES = "Cn Cc Cf Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs"
+CATEGORIES = NAMES.split()
 PER_LINE = 10
 TARGET = Path(__file__).parent.parent / "csrc" / "tokenizer" / "unicode_table.inc"
 

@@ -16,7 +16,8 @@ std::string_view view_of(const py::handle& given) {
     return {data, static_cast<size_t>(size)};
   }
   if (!PyUnicode_Check(given.ptr())) {
-    throw ArgumentError(text("the text is of type {}, expected str or bytes", std::string(py::str(py::type::of(given).attr("__name__")))));
+    throw ArgumentError(text("the text is of type {}, expected str or bytes",
+                             std::string(py::str(py::type::of(given).attr("__name__")))));
   }
   const char* utf8 = PyUnicode_AsUTF8AndSize(given.ptr(), &size);
   if (utf8) return {utf8, static_cast<size_t>(size)};
@@ -24,8 +25,10 @@ std::string_view view_of(const py::handle& given) {
   Py_ssize_t at = 0;
   const auto surrogate = [](Py_UCS4 c) { return c >= 0xD800 && c <= 0xDFFF; };
   while (!surrogate(PyUnicode_ReadChar(given.ptr(), at))) ++at;
-  throw ArgumentError(text("the text has a lone surrogate at position {}, which is no character and has no UTF-8 form; remove "
-                           "it, or pass bytes", at));
+  throw ArgumentError(text(
+      "the text has a lone surrogate at position {}, which is no character and has no UTF-8 form; remove "
+      "it, or pass bytes",
+      at));
 }
 
 template <class T>
@@ -38,7 +41,10 @@ py::array_t<T> array_of(std::vector<T>&& values) {
 using Ids = py::array_t<int32_t, py::array::c_style | py::array::forcecast>;
 std::vector<int32_t> vector_of(const Ids& ids) { return {ids.data(), ids.data() + ids.size()}; }
 
-py::str str_of(const std::string& utf8) { return py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), nullptr)); }
+py::str str_of(const std::string& utf8) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), nullptr));
+}
 
 py::object id_or_none(const Tokenizer& t, const char* name) {
   const int32_t id = t.vocab().special(name);
@@ -75,7 +81,8 @@ py::tuple encode_batch(const Tokenizer& t, const py::list& given, bool add_speci
 }
 
 // Byte spans [n, 2] of the ids that encode() gives.
-py::array_t<int64_t> spans(const Tokenizer& t, const py::object& given, bool add_special, bool parse_special) {
+py::array_t<int64_t> spans(const Tokenizer& t, const py::object& given, bool add_special,
+                           bool parse_special) {
   const std::string_view view = view_of(given);
   Encoding out;
   {
@@ -88,7 +95,8 @@ py::array_t<int64_t> spans(const Tokenizer& t, const py::object& given, bool add
   return array;
 }
 
-// [(begin, end, rule, ids, [(left, right, merged id, key)])], in the order of the text; begin and end are bytes.
+// [(begin, end, rule, ids, [(left, right, merged id, key)])], in the order of the text; begin and end are
+// bytes.
 py::list explain(const Tokenizer& t, const py::object& given, bool add_special, bool parse_special) {
   const std::string_view view = view_of(given);
   Encoding out;
@@ -99,7 +107,8 @@ py::list explain(const Tokenizer& t, const py::object& given, bool add_special, 
   py::list pieces;
   for (const TracedPiece& piece : out.pieces) {
     py::list merges;
-    for (const TracedMerge& m : piece.merges) merges.append(py::make_tuple(py::bytes(m.left), py::bytes(m.right), m.id, m.key));
+    for (const TracedMerge& m : piece.merges)
+      merges.append(py::make_tuple(py::bytes(m.left), py::bytes(m.right), m.id, m.key));
     std::vector<int32_t> ids(out.ids.begin() + piece.first, out.ids.begin() + piece.last);
     pieces.append(py::make_tuple(piece.span.begin, piece.span.end, rule_name(piece.rule), ids, merges));
   }
@@ -115,28 +124,35 @@ std::shared_ptr<Tokenizer> open(const py::object& path) {
 }  // namespace
 
 void bind_tokenizer(py::module_& m) {
-  m.def("unicode_category", [](uint32_t cp) { return kCategoryNames[static_cast<int>(category(cp))]; }, py::arg("cp"),
-        "The general category of a code point in Unicode 16.0, such as 'Lu'.");
+  m.def(
+      "unicode_category", [](uint32_t cp) { return kCategoryNames[static_cast<int>(category(cp))]; },
+      py::arg("cp"), "The general category of a code point in Unicode 16.0, such as 'Lu'.");
   m.def("pretokenizers", &pretokenizer_names, "Names of the pre-tokenizers, with commas.");
   m.def(
       "pretokenize",
       [](const std::string& name, const py::object& given) {
         const Pretokenizer scan = find_pretokenizer(name);
-        if (!scan) throw ArgumentError(text("no pre-tokenizer is called '{}'; there are: {}", name, pretokenizer_names()));
+        if (!scan)
+          throw ArgumentError(
+              text("no pre-tokenizer is called '{}'; there are: {}", name, pretokenizer_names()));
         std::vector<Pretoken> pieces;
         const std::string_view view = view_of(given);
         scan(view, pieces);
         py::list out;
-        for (const Pretoken& p : pieces) out.append(py::make_tuple(py::bytes(view.data() + p.begin, p.end - p.begin), rule_name(p.rule)));
+        for (const Pretoken& p : pieces)
+          out.append(py::make_tuple(py::bytes(view.data() + p.begin, p.end - p.begin), rule_name(p.rule)));
         return out;
       },
       py::arg("name"), py::arg("text"), "The pieces of a text: [(bytes, rule)].");
 
   const auto add_special = py::arg("add_special_tokens"), parse_special = py::arg("parse_special");
-  py::class_<Tokenizer, std::shared_ptr<Tokenizer>>(m, "Tokenizer", "Text to ids and back; cutaway.Tokenizer is its face.")
+  py::class_<Tokenizer, std::shared_ptr<Tokenizer>>(m, "Tokenizer",
+                                                    "Text to ids and back; cutaway.Tokenizer is its face.")
       .def(py::init(&open), py::arg("path"))
-      .def("encode", &encode, py::arg("text"), add_special, parse_special, "-> (ids int32 [n], bytes that had no token)")
-      .def("encode_batch", &encode_batch, py::arg("texts"), add_special, parse_special, "-> ([ids], bytes that had no token)")
+      .def("encode", &encode, py::arg("text"), add_special, parse_special,
+           "-> (ids int32 [n], bytes that had no token)")
+      .def("encode_batch", &encode_batch, py::arg("texts"), add_special, parse_special,
+           "-> ([ids], bytes that had no token)")
       .def("spans", &spans, py::arg("text"), add_special, parse_special, "-> int64 [n, 2], bytes of the text")
       .def("explain", &explain, py::arg("text"), add_special, parse_special)
       .def(
@@ -169,12 +185,14 @@ void bind_tokenizer(py::module_& m) {
           "token_type",
           [](const Tokenizer& t, int64_t id) {
             t.check_id(id);
-            static const char* const names[] = {"normal", "unknown", "control", "user_defined", "unused", "byte"};
+            static const char* const names[] = {"normal",       "unknown", "control",
+                                                "user_defined", "unused",  "byte"};
             return names[static_cast<int>(t.vocab().types[static_cast<size_t>(id)]) - 1];
           },
           py::arg("id"))
-      .def("find", [](const Tokenizer& t, const std::string& piece) { return t.vocab().find(piece); }, py::arg("piece"),
-           "The id of a piece as the file spells it, or -1.")
+      .def(
+          "find", [](const Tokenizer& t, const std::string& piece) { return t.vocab().find(piece); },
+          py::arg("piece"), "The id of a piece as the file spells it, or -1.")
       .def("special", &id_or_none, py::arg("name"), "The id of bos, eos, ..., or None.")
       .def_property_readonly("specials", [](const Tokenizer& t) { return t.vocab().specials; })
       .def_property_readonly("stop_ids", &Tokenizer::stop_ids)
@@ -193,10 +211,13 @@ void bind_tokenizer(py::module_& m) {
              return StreamDecoder(std::move(t), {skip_special, continuation});
            }),
            py::arg("tokenizer"), py::arg("skip_special_tokens"), py::arg("continuation"))
-      .def("push", [](StreamDecoder& s, int64_t id) {
+      .def(
+          "push",
+          [](StreamDecoder& s, int64_t id) {
             if (id != static_cast<int32_t>(id)) id = -1;
             return str_of(s.push(static_cast<int32_t>(id)));
-          }, py::arg("id"))
+          },
+          py::arg("id"))
       .def("finish", [](StreamDecoder& s) { return str_of(s.finish()); });
 }
 

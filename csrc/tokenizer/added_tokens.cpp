@@ -4,37 +4,25 @@
 
 namespace cutaway {
 
-int32_t AddedTokens::child(int32_t node, unsigned char byte) const {
-  const auto& next = nodes_[node].next;
-  const auto it = std::lower_bound(next.begin(), next.end(), std::pair<unsigned char, int32_t>(byte, -1));
-  return it != next.end() && it->first == byte ? it->second : -1;
-}
-
-void AddedTokens::add(std::string_view spelling, int32_t id) {
-  if (spelling.empty()) return;
-  starts_[static_cast<unsigned char>(spelling[0])] = true;
-  int32_t node = 0;
-  for (const unsigned char byte : spelling) {
-    int32_t below = child(node, byte);
-    if (below < 0) {
-      below = static_cast<int32_t>(nodes_.size());
-      nodes_.emplace_back();
-      auto& next = nodes_[node].next;
-      const std::pair<unsigned char, int32_t> edge(byte, below);
-      next.insert(std::lower_bound(next.begin(), next.end(), edge), edge);
-    }
-    node = below;
-  }
-  nodes_[node].id = id;
+AddedTokens::AddedTokens(std::vector<Token> tokens) : tokens_(std::move(tokens)) {
+  std::erase_if(tokens_, [](const Token& t) { return t.spelling.empty(); });
+  std::stable_sort(tokens_.begin(), tokens_.end(),
+                   [](const Token& a, const Token& b) { return a.spelling < b.spelling; });
+  for (const Token& token : tokens_) starts_[static_cast<unsigned char>(token.spelling[0])] = true;
 }
 
 AddedTokens::Match AddedTokens::find(std::string_view text, size_t from) const {
   for (size_t at = from; at < text.size(); ++at) {
     if (!starts_[static_cast<unsigned char>(text[at])]) continue;
     Match best{at, at, -1};
-    int32_t node = 0;
-    for (size_t i = at; i < text.size() && (node = child(node, static_cast<unsigned char>(text[i]))) >= 0; ++i) {
-      if (nodes_[node].id >= 0) best = {at, i + 1, nodes_[node].id};
+    auto low = tokens_.begin(), high = tokens_.end();  // the tokens that begin with text[at, at + depth)
+    for (size_t depth = 0; at + depth < text.size() && low != high; ++depth) {
+      const auto byte = [depth](const Token& t) { return static_cast<unsigned char>(t.spelling[depth]); };
+      const unsigned char next = static_cast<unsigned char>(text[at + depth]);
+      low = std::partition_point(
+          low, high, [&](const Token& t) { return t.spelling.size() <= depth || byte(t) < next; });
+      high = std::partition_point(low, high, [&](const Token& t) { return byte(t) == next; });
+      if (low != high && low->spelling.size() == depth + 1) best = {at, at + depth + 1, low->id};
     }
     if (best.id >= 0) return best;
   }

@@ -1,5 +1,5 @@
-// Byte-level BPE (GPT-2, Radford et al. 2019): the text is cut by a pre-tokenizer, each piece starts as its bytes, and
-// the pair of lowest rank is merged until none is left. tokenizer.ggml.model = "gpt2".
+// Byte-level BPE (GPT-2, Radford et al. 2019): the text is cut by a pre-tokenizer, each piece starts as its
+// bytes, and the pair of lowest rank is merged until none is left. tokenizer.ggml.model = "gpt2".
 #include <array>
 
 #include "core/error.h"
@@ -13,7 +13,8 @@ namespace {
 
 using format::shown;
 
-// GPT-2 writes each byte as a printable character: itself where Latin-1 has a visible one, else U+0100 and on.
+// GPT-2 writes each byte as a printable character: itself where Latin-1 has a visible one, else U+0100 and
+// on.
 std::array<char32_t, 256> byte_characters() {
   std::array<char32_t, 256> of;
   char32_t next = 0x100;
@@ -30,11 +31,13 @@ class BytePairs final : public Tokenizer {
     read_pre();
     read_bytes();
     read_merges(metadata);
-    // Some converters write scores for every vocabulary; byte-level BPE has no use for them, but they must fit.
+    // Some converters write scores for every vocabulary; byte-level BPE has no use for them, but they must
+    // fit.
     const auto scores = metadata.numbers("tokenizer.ggml.scores");
     if (scores && scores->size() != vocab_.pieces.size()) {
-      throw FormatError(text("{}: key 'tokenizer.ggml.scores' has {} entries, expected one for each of the {} tokens",
-                             vocab_.path, scores->size(), vocab_.pieces.size()));
+      throw FormatError(
+          text("{}: key 'tokenizer.ggml.scores' has {} entries, expected one for each of the {} tokens",
+               vocab_.path, scores->size(), vocab_.pieces.size()));
     }
     finish(metadata);
   }
@@ -67,20 +70,23 @@ class BytePairs final : public Tokenizer {
   void read_merges(const Metadata& metadata);
 
   Pretokenizer pretokenize_ = nullptr;
-  std::array<int32_t, 256> byte_ids_;           // byte -> its token; -1: the vocabulary has none
+  std::array<int32_t, 256> byte_ids_;            // byte -> its token; -1: the vocabulary has none
   std::unordered_map<uint64_t, Ranked> merges_;  // (left id, right id) -> rank and merged id
 };
 
 void BytePairs::read_pre() {
   if (vocab_.add_space_prefix.value_or(false)) {
-    throw FormatError(text("{}: key 'tokenizer.ggml.add_space_prefix' is true, which is not supported for byte-level BPE",
-                           vocab_.path));
+    throw FormatError(
+        text("{}: key 'tokenizer.ggml.add_space_prefix' is true, which is not supported for byte-level BPE",
+             vocab_.path));
   }
   pretokenize_ = find_pretokenizer(vocab_.pre);
   if (pretokenize_) return;
   const std::string got = vocab_.pre.empty() ? "missing" : text("'{}'", shown(vocab_.pre));
-  throw UnsupportedError(text("{}: key 'tokenizer.ggml.pre' is {}; the pre-tokenizer decides the ids, so none is assumed. "
-                         "Supported are: {}", vocab_.path, got, pretokenizer_names()));
+  throw UnsupportedError(
+      text("{}: key 'tokenizer.ggml.pre' is {}; the pre-tokenizer decides the ids, so none is assumed. "
+           "Supported are: {}",
+           vocab_.path, got, pretokenizer_names()));
 }
 
 void BytePairs::read_bytes() {
@@ -114,30 +120,37 @@ void BytePairs::read_bytes() {
 
 void BytePairs::read_merges(const Metadata& metadata) {
   const auto* merges = metadata.strings("tokenizer.ggml.merges");
-  if (!merges) throw FormatError(text("{}: key 'tokenizer.ggml.merges' is missing; byte-level BPE needs it", vocab_.path));
+  if (!merges)
+    throw FormatError(
+        text("{}: key 'tokenizer.ggml.merges' is missing; byte-level BPE needs it", vocab_.path));
   merges_.reserve(merges->size());
   for (size_t rank = 0; rank < merges->size(); ++rank) {
     const std::string& line = (*merges)[rank];
     const size_t space = line.find(' ', 1);
     if (line.empty() || space == std::string::npos || space + 1 == line.size()) {
-      throw FormatError(text("{}: key 'tokenizer.ggml.merges': entry {} is '{}', expected two pieces with a space between",
-                             vocab_.path, rank, shown(line)));
+      throw FormatError(
+          text("{}: key 'tokenizer.ggml.merges': entry {} is '{}', expected two pieces with a space between",
+               vocab_.path, rank, shown(line)));
     }
     const std::string left = line.substr(0, space), right = line.substr(space + 1);
     for (const std::string& piece : {left, right, left + right}) {
       if (vocab_.find(piece) < 0) {
-        throw FormatError(text("{}: key 'tokenizer.ggml.merges': entry {} '{}' needs the piece '{}', which is not in the "
-                               "vocabulary", vocab_.path, rank, shown(line), shown(piece)));
+        throw FormatError(
+            text("{}: key 'tokenizer.ggml.merges': entry {} '{}' needs the piece '{}', which is not in the "
+                 "vocabulary",
+                 vocab_.path, rank, shown(line), shown(piece)));
       }
     }
     const Ranked ranked{static_cast<uint32_t>(rank), vocab_.find(left + right)};
     if (!merges_.emplace(pair_of(vocab_.find(left), vocab_.find(right)), ranked).second) {
-      throw FormatError(text("{}: key 'tokenizer.ggml.merges': entry {} '{}' is there twice", vocab_.path, rank, shown(line)));
+      throw FormatError(text("{}: key 'tokenizer.ggml.merges': entry {} '{}' is there twice", vocab_.path,
+                             rank, shown(line)));
     }
   }
 }
 
-void BytePairs::encode_text(std::string_view seen, size_t begin, size_t end, bool trace, Encoding& out) const {
+void BytePairs::encode_text(std::string_view seen, size_t begin, size_t end, bool trace,
+                            Encoding& out) const {
   std::vector<Pretoken> pretokens;
   pretokenize_(seen.substr(begin, end - begin), pretokens);
   const auto find = [this](const Symbol& left, const Symbol& right, Merge* merge) {
@@ -149,7 +162,8 @@ void BytePairs::encode_text(std::string_view seen, size_t begin, size_t end, boo
   std::vector<Symbol> row;
   std::vector<MergeCandidate> heap;
   for (const Pretoken& pretoken : pretokens) {
-    const uint32_t from = static_cast<uint32_t>(begin) + pretoken.begin, to = static_cast<uint32_t>(begin) + pretoken.end;
+    const uint32_t from = static_cast<uint32_t>(begin) + pretoken.begin,
+                   to = static_cast<uint32_t>(begin) + pretoken.end;
     row.clear();
     for (uint32_t i = from; i < to; ++i) {
       const int32_t id = byte_ids_[static_cast<unsigned char>(seen[i])];
@@ -176,6 +190,8 @@ void BytePairs::encode_text(std::string_view seen, size_t begin, size_t end, boo
 
 }  // namespace
 
-std::shared_ptr<Tokenizer> make_bpe(const Metadata& metadata) { return std::make_shared<BytePairs>(metadata); }
+std::shared_ptr<Tokenizer> make_bpe(const Metadata& metadata) {
+  return std::make_shared<BytePairs>(metadata);
+}
 
 }  // namespace cutaway

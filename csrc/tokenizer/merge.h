@@ -1,5 +1,6 @@
-// The heart of both kinds of BPE (Sennrich et al. 2016): a row of symbols, of which the best adjacent pair is merged again
-// and again until no pair can be. A heap of candidate pairs makes it O(n log n), for 1 MiB of one letter too.
+// The heart of both kinds of BPE (Sennrich et al. 2016): a row of symbols, of which the best adjacent pair is
+// merged again and again until no pair can be. A heap of candidate pairs makes it O(n log n), for 1 MiB of
+// one letter too.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -14,7 +15,8 @@ struct Symbol {
 };
 inline constexpr int32_t kMergedAway = -2;
 
-// What a pair would become. The smallest key is merged first, the leftmost of equals: a rank, or a negated score.
+// What a pair would become. The smallest key is merged first, the leftmost of equals: a rank, or a negated
+// score.
 struct Merge {
   double key;
   int32_t id;
@@ -23,15 +25,19 @@ struct Merge {
 struct MergeCandidate {
   double key;
   int32_t left;
-  uint32_t end;  // where the pair ended when it was found: if its end differs now, a part was merged elsewhere
+  uint32_t
+      end;  // where the pair ended when it was found: if its end differs now, a part was merged elsewhere
   int32_t id;
-  bool operator<(const MergeCandidate& o) const { return key != o.key ? key > o.key : left > o.left; }  // heap top: smallest
+  bool operator<(const MergeCandidate& o) const {
+    return key != o.key ? key > o.key : left > o.left;
+  }  // heap top: smallest
 };
 
-// Merges in place. find(left, right, &merge) says whether two symbols may merge, and into what; on_merge(left, right,
-// merge) hears of every merge before it is made. heap is scratch space.
+// Merges in place. find(left, right, &merge) says whether two symbols may merge, and into what;
+// on_merge(left, right, merge) hears of every merge before it is made. heap is scratch space.
 template <class Find, class OnMerge>
-void merge_pairs(std::vector<Symbol>& row, std::vector<MergeCandidate>& heap, const Find& find, const OnMerge& on_merge) {
+void merge_pairs(std::vector<Symbol>& row, std::vector<MergeCandidate>& heap, const Find& find,
+                 const OnMerge& on_merge) {
   heap.clear();
   const auto candidate = [&](int32_t left, MergeCandidate& out) {
     const int32_t right = row[left].next;

@@ -17,13 +17,20 @@ constexpr Entry kPretokenizers[] = {
 
 const char* rule_name(Rule rule) {
   switch (rule) {
-    case Rule::added_token: return "added token";
-    case Rule::contraction: return "contraction";
-    case Rule::letters: return "letters";
-    case Rule::numbers: return "numbers";
-    case Rule::symbols: return "symbols";
-    case Rule::spaces: return "spaces";
-    case Rule::text: break;
+    case Rule::added_token:
+      return "added token";
+    case Rule::contraction:
+      return "contraction";
+    case Rule::letters:
+      return "letters";
+    case Rule::numbers:
+      return "numbers";
+    case Rule::symbols:
+      return "symbols";
+    case Rule::spaces:
+      return "spaces";
+    case Rule::text:
+      break;
   }
   return "text";
 }

@@ -53,7 +53,8 @@ void scan_gpt2(std::string_view whole, size_t begin, size_t end, std::vector<Pre
       emit(stop, rule);
       continue;
     }
-    // A run of white space gives its last character to what follows, unless it is the whole run or ends the text.
+    // A run of white space gives its last character to what follows, unless it is the whole run or ends the
+    // text.
     size_t stop = at, last = at;
     for (Step s; stop < end && (s = classify(text, stop)).rule == Rule::spaces;) {
       last = stop;
@@ -63,6 +64,8 @@ void scan_gpt2(std::string_view whole, size_t begin, size_t end, std::vector<Pre
   }
 }
 
-void pretokenize_gpt2(std::string_view text, std::vector<Pretoken>& out) { scan_gpt2(text, 0, text.size(), out); }
+void pretokenize_gpt2(std::string_view text, std::vector<Pretoken>& out) {
+  scan_gpt2(text, 0, text.size(), out);
+}
 
 }  // namespace cutaway

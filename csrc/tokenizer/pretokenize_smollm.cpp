@@ -1,4 +1,5 @@
-// SmolLM (also StarCoder and its kin): every \p{N} stands alone, and what lies between is cut as GPT-2 cuts it.
+// SmolLM (also StarCoder and its kin): every \p{N} stands alone, and what lies between is cut as GPT-2 cuts
+// it.
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/unicode.h"
 

@@ -1,8 +1,9 @@
-// SentencePiece's BPE (Kudo and Richardson 2018): the text is one row of characters, a space is part of the piece it
-// begins, and the pair whose joined piece has the highest score is merged until none is left. What no piece covers falls
-// back to byte tokens. tokenizer.ggml.model = "llama".
+// SentencePiece's BPE (Kudo and Richardson 2018): the text is one row of characters, a space is part of the
+// piece it begins, and the pair whose joined piece has the highest score is merged until none is left. What
+// no piece covers falls back to byte tokens. tokenizer.ggml.model = "llama".
 //
-// SentencePiece writes a space as U+2581; here pieces and text are kept with plain spaces, so offsets need no map.
+// SentencePiece writes a space as U+2581; here pieces and text are kept with plain spaces, so offsets need no
+// map.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -68,7 +69,8 @@ class SentencePieces final : public Tokenizer {
   void read_pieces();
   void read_scores(const Metadata& metadata);
   void read_byte_tokens();
-  void emit(std::string_view row_text, int32_t id, Span in_row, uint32_t base, uint32_t shift, Encoding& out) const;
+  void emit(std::string_view row_text, int32_t id, Span in_row, uint32_t base, uint32_t shift,
+            Encoding& out) const;
 
   std::unordered_map<std::string_view, int32_t> index_;  // pieces that merges can make, spelled with spaces
   size_t longest_ = 0;                                   // bytes of the longest of them
@@ -80,8 +82,10 @@ class SentencePieces final : public Tokenizer {
 
 void SentencePieces::read_pieces() {
   if (!vocab_.pre.empty() && vocab_.pre != "default") {
-    throw FormatError(text("{}: key 'tokenizer.ggml.pre' is '{}'; a SentencePiece vocabulary has no pre-tokenizer, expected "
-                           "'default' or no such key", vocab_.path, shown(vocab_.pre)));
+    throw FormatError(text(
+        "{}: key 'tokenizer.ggml.pre' is '{}'; a SentencePiece vocabulary has no pre-tokenizer, expected "
+        "'default' or no such key",
+        vocab_.path, shown(vocab_.pre)));
   }
   bytes_.reserve(vocab_.pieces.size());
   for (int32_t id = 0; id < vocab_.size(); ++id) {
@@ -93,7 +97,8 @@ void SentencePieces::read_pieces() {
   }
   if (const int32_t named = vocab_.special("unk"); named >= 0) unknown_ = named;
   index_.reserve(vocab_.pieces.size());
-  // Converters spell spaces of user-defined pieces plainly. Where both spellings exist, SentencePiece's own comes first.
+  // Converters spell spaces of user-defined pieces plainly. Where both spellings exist, SentencePiece's own
+  // comes first.
   for (const bool plain : {false, true}) {
     for (int32_t id = 0; id < vocab_.size(); ++id) {
       const TokenType type = vocab_.types[id];
@@ -108,19 +113,21 @@ void SentencePieces::read_pieces() {
 void SentencePieces::read_scores(const Metadata& metadata) {
   const std::string key = "tokenizer.ggml.scores";
   const MetaValue* found = metadata.find(key);
-  if (!found) throw FormatError(text("{}: key '{}' is missing; a SentencePiece vocabulary needs it", vocab_.path, key));
+  if (!found)
+    throw FormatError(text("{}: key '{}' is missing; a SentencePiece vocabulary needs it", vocab_.path, key));
   const auto* numbers = std::get_if<std::vector<double>>(&found->value);
   if (!numbers) {
-    throw FormatError(text("{}: key '{}' has the type {}, expected array[f32]", vocab_.path, key, found->type));
+    throw FormatError(
+        text("{}: key '{}' has the type {}, expected array[f32]", vocab_.path, key, found->type));
   }
   if (numbers->size() != vocab_.pieces.size()) {
-    throw FormatError(text("{}: key '{}' has {} entries, expected one for each of the {} tokens", vocab_.path, key,
-                           numbers->size(), vocab_.pieces.size()));
+    throw FormatError(text("{}: key '{}' has {} entries, expected one for each of the {} tokens", vocab_.path,
+                           key, numbers->size(), vocab_.pieces.size()));
   }
   for (size_t id = 0; id < numbers->size(); ++id) {
     if (!std::isfinite((*numbers)[id])) {
-      throw FormatError(text("{}: key '{}': the score of token {} is {}, expected a finite number", vocab_.path, key, id,
-                             (*numbers)[id]));
+      throw FormatError(text("{}: key '{}': the score of token {} is {}, expected a finite number",
+                             vocab_.path, key, id, (*numbers)[id]));
     }
   }
   scores_.assign(numbers->begin(), numbers->end());
@@ -133,20 +140,22 @@ void SentencePieces::read_byte_tokens() {
     if (vocab_.types[id] != TokenType::byte) continue;
     int32_t& of = byte_ids_[byte_of_piece(vocab_.pieces[id])];
     if (of >= 0) {
-      throw FormatError(text("{}: key 'tokenizer.ggml.tokens': tokens {} and {} spell the same byte, '{}'", vocab_.path, of,
-                             id, vocab_.pieces[id]));
+      throw FormatError(text("{}: key 'tokenizer.ggml.tokens': tokens {} and {} spell the same byte, '{}'",
+                             vocab_.path, of, id, vocab_.pieces[id]));
     }
     of = id;
     ++count;
   }
   if (count != 0 && count != 256) {
-    throw FormatError(text("{}: key 'tokenizer.ggml.token_type' marks {} byte tokens, expected none or all 256", vocab_.path,
-                           count));
+    throw FormatError(
+        text("{}: key 'tokenizer.ggml.token_type' marks {} byte tokens, expected none or all 256",
+             vocab_.path, count));
   }
   byte_fallback_ = count == 256;
 }
 
-bool SentencePieces::normalize(std::string_view given, std::string& changed, std::vector<uint32_t>& origin) const {
+bool SentencePieces::normalize(std::string_view given, std::string& changed,
+                               std::vector<uint32_t>& origin) const {
   if (given.find(kSpaceMark) == std::string_view::npos) return false;
   for (size_t i = 0; i < given.size();) {
     const bool mark = given.substr(i, kSpaceMark.size()) == kSpaceMark;  // to SentencePiece it is a space
@@ -158,7 +167,8 @@ bool SentencePieces::normalize(std::string_view given, std::string& changed, std
   return true;
 }
 
-// One symbol of the finished row as tokens: its piece, else its bytes, else the unknown token (one for a run of them).
+// One symbol of the finished row as tokens: its piece, else its bytes, else the unknown token (one for a run
+// of them).
 void SentencePieces::emit(std::string_view row_text, int32_t id, Span in_row, uint32_t base, uint32_t shift,
                           Encoding& out) const {
   const auto place = [&](uint32_t at) { return base + (at > shift ? at - shift : 0); };
@@ -169,7 +179,8 @@ void SentencePieces::emit(std::string_view row_text, int32_t id, Span in_row, ui
   if (id >= 0) {
     add(id, in_row.begin, in_row.end);
   } else if (byte_fallback_) {
-    for (uint32_t i = in_row.begin; i < in_row.end; ++i) add(byte_ids_[static_cast<unsigned char>(row_text[i])], i, i + 1);
+    for (uint32_t i = in_row.begin; i < in_row.end; ++i)
+      add(byte_ids_[static_cast<unsigned char>(row_text[i])], i, i + 1);
   } else if (unknown_ >= 0) {
     if (in_row.begin > 0 && out.ids.back() == unknown_) {
       out.spans.back().end = place(in_row.end);
@@ -181,7 +192,8 @@ void SentencePieces::emit(std::string_view row_text, int32_t id, Span in_row, ui
   }
 }
 
-void SentencePieces::encode_text(std::string_view seen, size_t begin, size_t end, bool trace, Encoding& out) const {
+void SentencePieces::encode_text(std::string_view seen, size_t begin, size_t end, bool trace,
+                                 Encoding& out) const {
   const uint32_t shift = space_prefix();
   std::string prefixed;
   std::string_view line = seen.substr(begin, end - begin);
@@ -204,13 +216,15 @@ void SentencePieces::encode_text(std::string_view seen, size_t begin, size_t end
   }
   row.back().next = -1;
 
-  // Unused pieces (type 5) may arise on the way to others; left over, they are taken apart again as they were joined.
+  // Unused pieces (type 5) may arise on the way to others; left over, they are taken apart again as they were
+  // joined.
   std::unordered_map<std::string_view, uint32_t> joined_at;  // unused piece -> bytes of its left part
   const auto find = [&](const Symbol& left, const Symbol& right, Merge* merge) {
     if (right.end - left.begin > longest_) return false;
     const auto it = index_.find(slice(left.begin, right.end));
     if (it == index_.end()) return false;
-    if (has_unused_ && vocab_.types[it->second] == TokenType::unused) joined_at[it->first] = left.end - left.begin;
+    if (has_unused_ && vocab_.types[it->second] == TokenType::unused)
+      joined_at[it->first] = left.end - left.begin;
     *merge = {-static_cast<double>(scores_[it->second]), it->second};
     return true;
   };
@@ -218,12 +232,15 @@ void SentencePieces::encode_text(std::string_view seen, size_t begin, size_t end
   std::vector<MergeCandidate> heap;
   merge_pairs(row, heap, find, [&](const Symbol& left, const Symbol& right, const Merge& merge) {
     if (!trace) return;
-    merges.push_back({std::string(slice(left.begin, left.end)), std::string(slice(right.begin, right.end)), merge.id, -merge.key});
+    merges.push_back({std::string(slice(left.begin, left.end)), std::string(slice(right.begin, right.end)),
+                      merge.id, -merge.key});
   });
 
   const uint32_t base = static_cast<uint32_t>(begin);
   const std::function<void(int32_t, Span)> take_apart = [&](int32_t id, Span in_row) {
-    const auto it = id >= 0 && vocab_.types[id] == TokenType::unused ? joined_at.find(slice(in_row.begin, in_row.end)) : joined_at.end();
+    const auto it = id >= 0 && vocab_.types[id] == TokenType::unused
+                        ? joined_at.find(slice(in_row.begin, in_row.end))
+                        : joined_at.end();
     if (it == joined_at.end()) return emit(line, id, in_row, base, shift, out);
     const uint32_t middle = in_row.begin + it->second;
     for (const Span part : {Span{in_row.begin, middle}, Span{middle, in_row.end}}) {
@@ -241,6 +258,8 @@ void SentencePieces::encode_text(std::string_view seen, size_t begin, size_t end
 
 }  // namespace
 
-std::shared_ptr<Tokenizer> make_spm(const Metadata& metadata) { return std::make_shared<SentencePieces>(metadata); }
+std::shared_ptr<Tokenizer> make_spm(const Metadata& metadata) {
+  return std::make_shared<SentencePieces>(metadata);
+}
 
 }  // namespace cutaway

@@ -29,21 +29,26 @@ bool Tokenizer::normalize(std::string_view, std::string&, std::vector<uint32_t>&
 void Tokenizer::finish(const Metadata& metadata) {
   for (const auto& [adds, name] : {std::pair(adds_bos(), "bos"), std::pair(adds_eos(), "eos")}) {
     if (adds && vocab_.special(name) < 0) {
-      throw FormatError(text("{}: key 'tokenizer.ggml.add_{}_token' is true, but 'tokenizer.ggml.{}_token_id' is missing",
-                             vocab_.path, name, name));
+      throw FormatError(
+          text("{}: key 'tokenizer.ggml.add_{}_token' is true, but 'tokenizer.ggml.{}_token_id' is missing",
+               vocab_.path, name, name));
     }
   }
+  std::vector<AddedTokens::Token> always, special;
   for (int32_t id = 0; id < vocab_.size(); ++id) {
     if (!vocab_.is_added(id)) continue;
-    special_.add(bytes_[id], id);
-    if (!vocab_.is_special(id)) always_.add(bytes_[id], id);
+    special.push_back({bytes_[id], id});
+    if (!vocab_.is_special(id)) always.push_back({bytes_[id], id});
   }
+  always_ = AddedTokens(std::move(always));
+  special_ = AddedTokens(std::move(special));
   refuse_unread(metadata);
 }
 
 Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options, bool trace) const {
   if (given.size() > kLongestText) {
-    throw ArgumentError(text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
+    throw ArgumentError(
+        text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
   }
   Encoding out;
   std::string changed;
@@ -52,7 +57,8 @@ Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options,
   const auto add = [&](int32_t id, size_t begin, size_t end) {
     out.ids.push_back(id);
     out.spans.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(end)});
-    if (trace) out.pieces.push_back({out.spans.back(), Rule::added_token, out.ids.size() - 1, out.ids.size(), {}});
+    if (trace)
+      out.pieces.push_back({out.spans.back(), Rule::added_token, out.ids.size() - 1, out.ids.size(), {}});
   };
 
   if (options.add_special_tokens && adds_bos()) add(vocab_.special("bos"), 0, 0);
@@ -100,7 +106,8 @@ std::string Tokenizer::decode_bytes(const std::vector<int32_t>& ids, const Decod
 
 void Tokenizer::check_id(int64_t id) const {
   if (id < 0 || id >= vocab_.size()) {
-    throw ArgumentError(text("token id {} is not in this vocabulary, expected 0 to {}", id, vocab_.size() - 1));
+    throw ArgumentError(
+        text("token id {} is not in this vocabulary, expected 0 to {}", id, vocab_.size() - 1));
   }
 }
 
@@ -116,7 +123,8 @@ std::vector<int32_t> Tokenizer::stop_ids() const {
 
 std::string StreamDecoder::push(int32_t id) {
   tokenizer_->check_id(id);
-  if (!options_.skip_special_tokens || !tokenizer_->vocab().is_special(id)) held_ += tokenizer_->bytes(id, at_start_);
+  if (!options_.skip_special_tokens || !tokenizer_->vocab().is_special(id))
+    held_ += tokenizer_->bytes(id, at_start_);
   at_start_ = tokenizer_->restarts(id);
   const size_t whole = held_.size() - utf8_unfinished(held_);
   std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
@@ -134,8 +142,9 @@ std::string StreamDecoder::finish() {
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
   const auto model = metadata.string("tokenizer.ggml.model");
   if (!model) {
-    throw UnsupportedError(text("{}: key 'tokenizer.ggml.model' is missing; the file has no vocabulary to make a tokenizer of",
-                           format::shown(metadata.path())));
+    throw UnsupportedError(
+        text("{}: key 'tokenizer.ggml.model' is missing; the file has no vocabulary to make a tokenizer of",
+             format::shown(metadata.path())));
   }
   std::string names;
   for (const Family& family : kFamilies) {
@@ -151,9 +160,10 @@ std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path) {
   std::string magic(static_cast<size_t>(std::min<uint64_t>(4, file.size())), '\0');
   file.read(0, magic.size(), magic.data());
   if (magic != "GGUF") {
-    throw FormatError(text("{}: holds no tokenizer that can be read; supported is: GGUF, with or without tensors. Other "
-                           "tokenizer files (tokenizer.json, SentencePiece models, rank files) are not supported",
-                           format::shown(path)));
+    throw FormatError(
+        text("{}: holds no tokenizer that can be read; supported is: GGUF, with or without tensors. Other "
+             "tokenizer files (tokenizer.json, SentencePiece models, rank files) are not supported",
+             format::shown(path)));
   }
   return make_tokenizer(open_checkpoint(path).metadata);
 }

@@ -1,4 +1,4 @@
-// Text to token ids and back. Everything here is const after construction, so one tokenizer serves many threads.
+// Text to token ids and back. Everything is const after construction, so one tokenizer serves many threads.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -15,7 +15,7 @@ namespace cutaway {
 
 struct EncodeOptions {
   bool add_special_tokens = false;  // BOS and EOS, where the file's flags say so
-  bool parse_special = false;       // control tokens in the text become ids; else they are text like any other
+  bool parse_special = false;  // control tokens in the text become ids; else they are text like any other
 };
 
 struct Span {
@@ -44,7 +44,7 @@ struct Encoding {
 
 struct DecodeOptions {
   bool skip_special_tokens = false;
-  bool continuation = false;  // the ids go on from others: a leading space is text, not the vocabulary's space prefix
+  bool continuation = false;  // the ids go on from others: a leading space is text, no space prefix
 };
 
 class Tokenizer {
@@ -66,21 +66,24 @@ class Tokenizer {
   void check_id(int64_t id) const;  // ArgumentError with the id and the size
 
   const Vocab& vocab() const { return vocab_; }
-  virtual const char* model() const = 0;      // tokenizer.ggml.model
-  virtual bool space_prefix() const = 0;      // text is encoded as if a space stood before it
+  virtual const char* model() const = 0;  // tokenizer.ggml.model
+  virtual bool space_prefix() const = 0;  // text is encoded as if a space stood before it
   virtual bool adds_bos() const = 0;
   virtual bool adds_eos() const = 0;
-  std::vector<int32_t> stop_ids() const;      // eos, eot, eom: ascending, each once
+  std::vector<int32_t> stop_ids() const;          // eos, eot, eom: ascending, each once
   virtual std::string missing_bytes() const = 0;  // bytes that no token spells, ascending
 
  protected:
-  // The text as the vocabulary sees it; false: as it is. origin[i] is the byte of the given text that byte i of
-  // changed stands for, with one entry more for the end.
+  // The text as the vocabulary sees it; false: as it is. origin[i] is the byte of the given text that byte i
+  // of changed stands for, with one entry more for the end.
   virtual bool normalize(std::string_view text, std::string& changed, std::vector<uint32_t>& origin) const;
   // Encodes bytes [begin, end) of the normalised text, in which no added token is left.
-  virtual void encode_text(std::string_view text, size_t begin, size_t end, bool trace, Encoding& out) const = 0;
-  virtual bool eats_spaces(int32_t) const { return false; }  // does this added token swallow white space after it?
-  // To be called last by the constructor of every (final) family: checks and look-ups that need its virtual functions.
+  virtual void encode_text(std::string_view text, size_t begin, size_t end, bool trace,
+                           Encoding& out) const = 0;
+  // Does this added token swallow the white space after it?
+  virtual bool eats_spaces(int32_t) const { return false; }
+  // Every family is final and calls this last in its constructor: checks and look-ups that need its
+  // functions.
   void finish(const Metadata& metadata);
 
   Vocab vocab_;

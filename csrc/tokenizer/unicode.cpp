@@ -53,7 +53,8 @@ Utf8Step utf8_step(std::string_view text, size_t at) {
   if (lead < 0x80) return {lead, 1, true, false};
   if (lead < 0xC2 || lead > 0xF4) return bad(1, false);
   const uint32_t n = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  // The second byte alone decides overlong forms, surrogates and code points above U+10FFFF (Unicode 16, table 3-7).
+  // The second byte alone decides overlong forms, surrogates and code points above U+10FFFF (Unicode 16,
+  // table 3-7).
   const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
   char32_t cp = lead & (0xFF >> (n + 1));

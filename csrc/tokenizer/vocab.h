@@ -27,17 +27,19 @@ class Vocab {
     return it == index_.end() ? -1 : it->second;
   }
   int32_t special(std::string_view name) const;  // "bos", "eos", ...: -1 when the file names none
-  // Tokens that stand for themselves in a text, whatever surrounds them: user-defined ones, and control and unknown ones
-  // where special tokens are asked for.
-  bool is_special(int32_t id) const { return types[id] == TokenType::control || types[id] == TokenType::unknown; }
+  // Tokens that stand for themselves in a text, whatever surrounds them: user-defined ones, and control and
+  // unknown ones where special tokens are asked for.
+  bool is_special(int32_t id) const {
+    return types[id] == TokenType::control || types[id] == TokenType::unknown;
+  }
   bool is_added(int32_t id) const { return is_special(id) || types[id] == TokenType::user_defined; }
 
-  std::string path;                                       // of the file, for messages
-  std::vector<std::string> pieces;                        // as the file spells them
-  std::vector<TokenType> types;                           // [size]
-  std::vector<std::pair<std::string, int32_t>> specials;  // name -> id, those that the file gives
-  std::optional<bool> add_bos, add_eos, add_space_prefix;  // nothing where the file is silent
-  std::string pre;                                        // tokenizer.ggml.pre, "" where absent
+  std::string path;                                                 // of the file, for messages
+  std::vector<std::string> pieces;                                  // as the file spells them
+  std::vector<TokenType> types;                                     // [size]
+  std::vector<std::pair<std::string, int32_t>> specials;            // name -> id, those that the file gives
+  std::optional<bool> add_bos, add_eos, add_space_prefix;           // nothing where the file is silent
+  std::string pre;                                                  // tokenizer.ggml.pre, "" where absent
   std::vector<std::pair<std::string, std::string>> chat_templates;  // "default" first, then the named ones
 
  private:

@@ -52,8 +52,8 @@ class Tokenizer:
         them. parse_special: control tokens written in the text (`<|im_end|>`) become their ids; otherwise they are text
         like any other. User-defined tokens of the vocabulary always match.
 
-        ArgumentError for a lone surrogate, with its position. A vocabulary that lacks some bytes leaves them out, as the
-        model's own tokenizer does, and a DroppedBytesWarning says so; `tok.missing_bytes` lists them.
+        ArgumentError for a lone surrogate, with its position. A vocabulary that lacks some bytes leaves them out, as
+        the model's own tokenizer does, and a DroppedBytesWarning says so; `tok.missing_bytes` lists them.
         """
         ids, dropped = self._core.encode(text, add_special_tokens, parse_special)
         self._warn_dropped(dropped)
@@ -76,8 +76,8 @@ class Tokenizer:
     def offsets(self, text: Text, add_special_tokens: bool = False, parse_special: bool = False) -> np.ndarray:
         """Where each token of `encode` lies in the text: int64 [n, 2], begin and end (exclusive).
 
-        Characters for a str: text[begin:end] holds the token, and a token with only a part of a character spans the whole
-        of it. Bytes for bytes. BOS and EOS are empty spans at the ends.
+        Characters for a str: text[begin:end] holds the token, and a token with only a part of a character spans the
+        whole of it. Bytes for bytes. BOS and EOS are empty spans at the ends.
         """
         spans = self._core.spans(text, add_special_tokens, parse_special)
         if isinstance(text, bytes) or text.isascii():
@@ -220,7 +220,7 @@ class Tokenizer:
 
     def apply_chat_template(
         self,
-        messages: Sequence[Mapping[str, Any]],
+        messages: list[dict[str, Any]],
         add_generation_prompt: bool = True,
         tokenize: bool = False,
         template: str | None = None,
@@ -237,11 +237,11 @@ class Tokenizer:
         if source is None:
             raise ArgumentError(
                 f"{self._core.path} has no chat template; pass one, for example "
-                "template=\"{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant:\""
+                'template="{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant:"'
             )
         for name, id in (("bos_token", self.bos_id), ("eos_token", self.eos_id)):
             context.setdefault(name, "" if id is None else self.piece(id))
-        text: str = ChatTemplate(source).render(messages, add_generation_prompt=add_generation_prompt, **context)
+        text = ChatTemplate(source).render(messages, add_generation_prompt=add_generation_prompt, **context)
         return self.encode(text, parse_special=True) if tokenize else text
 
     def __repr__(self) -> str:
@@ -261,15 +261,17 @@ class Tokenizer:
         outside = (array < 0) | (array >= len(self))
         if outside.any():
             at = int(np.argmax(outside))
-            raise ArgumentError(f"token id {array[at]} at position {at} is outside the vocabulary of {len(self)} tokens")
+            raise ArgumentError(
+                f"token id {array[at]} at position {at} is outside the vocabulary of {len(self)} tokens"
+            )
         return array.astype(np.int32)
 
     def _warn_dropped(self, dropped: bytes) -> None:
         if dropped:
             kinds = ", ".join(f"0x{b:02X}" for b in sorted(set(dropped)))
             warnings.warn(
-                f"{len(dropped)} byte(s) of the text have no token in this vocabulary and were left out ({kinds}), as the "
-                "model's own tokenizer does; tok.missing_bytes lists all such bytes",
+                f"{len(dropped)} byte(s) of the text have no token in this vocabulary and were left out ({kinds}), "
+                "as the model's own tokenizer does; tok.missing_bytes lists all such bytes",
                 DroppedBytesWarning,
                 stacklevel=3,
             )
@@ -278,5 +280,6 @@ class Tokenizer:
 def readable(raw: bytes) -> str:
     """Bytes as text for people: what is not a whole character shows as <0xE2>."""
     return "".join(
-        f"<0x{ord(c) - 0xDC00:02X}>" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in raw.decode("utf-8", "surrogateescape")
+        f"<0x{ord(c) - 0xDC00:02X}>" if 0xDC80 <= ord(c) <= 0xDCFF else c
+        for c in raw.decode("utf-8", "surrogateescape")
     )

@@ -1,7 +1,7 @@
 """Writes tokenizer_lines.json: the texts that the tokenizer goldens are made of. Deterministic; needs only Python.
 
-Sentences were written for this file; the rest is drawn from seeded generators. JSON, because many lines hold CR, LF, NUL
-and other characters that no line-based file survives.
+Sentences were written for this file; the rest is drawn from seeded generators. JSON, because many lines hold CR, LF,
+NUL and other characters that no line-based file survives.
 """
 
 import json
@@ -12,8 +12,9 @@ from pathlib import Path
 TARGET = Path(__file__).parent / "tokenizer_lines.json"
 
 SCRIPTS = {
-    "Latin": "Every morning the old baker opens his shop before sunrise and sings. Ça coûte 3,50 € à l'entrée, n'est-ce pas? "
-    "Straße, Größe, Übermut. Čeština má háčky a čárky. İstanbul'da ışık. Zażółć gęślą jaźń. Tiếng Việt có dấu.",
+    "Latin": "Every morning the old baker opens his shop before sunrise and sings. Ça coûte 3,50 € à l'entrée, "
+    "n'est-ce pas? Straße, Größe, Übermut. Čeština má háčky a čárky. İstanbul'da ışık. Zażółć gęślą jaźń. "
+    "Tiếng Việt có dấu.",
     "Greek": "Κάθε πρωί ο γέρος φούρναρης ανοίγει το μαγαζί του πριν από την ανατολή και τραγουδά. Μῆνιν ἄειδε θεά.",
     "Cyrillic": "Каждое утро старый пекарь открывает лавку до рассвета и поёт. Щастя, ґанок, їжак. Ђорђе љуби Њу.",
     "Armenian": "Ամեն առավոտ ծեր հացթուխը բացում է իր խանութը լուսաբացից առաջ և երգում է։",
@@ -43,7 +44,7 @@ SCRIPTS = {
     "Symbols": "∀x∈ℝ: ⌈x⌉ = −⌊−x⌋, √2 ≈ 1.414, ½ + ⅓, x² + y³, ①②③, Ⅳ, ™®©, ←↑→↓, ♠♥♦♣, ░▒▓█, ﷽ ﬁ ﬂ",
 }
 
-PROMPTS = """What is the capital of France?
+PROMPTS_TEXT = """What is the capital of France?
 Write a haiku about a compiler that refuses to optimise.
 Explain, in three steps, how a transformer predicts the next token.
 I'm sure they've said we'll go; he'd know, wouldn't he? It's what y'all DON'T say.
@@ -57,7 +58,7 @@ unbelievable antidisestablishmentarianism pneumonoultramicroscopicsilicovolcanoc
 ALL CAPS SHOUTING, camelCaseWords, snake_case_words, kebab-case-words, SCREAMING_SNAKE
  leading space
   two leading spaces
-trailing space 
+trailing space\x20
 trailing tab\t
 a  b   c    d     e      f       g        h
 \tindented\n\t\ttwice\n\t\t\tthree times
@@ -68,9 +69,9 @@ wait...what?!?! no—really… -- --- ---- ====== ###### ~~~~~~
 (a) [b] {c} <d> |e| \\f /g
 <b>bold</b> <i>x</i> <table><tr><td>1</td></tr></table> <h1>T</h1> </s> <s> <unk> <pad>
 <0x0A> <0x41> ▁ ▁▁ a▁b Ġ Ċ Ġthe
-""".split("\n")
+"""
 
-CODE = '''def fibonacci(n: int) -> int:
+CODE_TEXT = '''def fibonacci(n: int) -> int:
     """Return the n-th Fibonacci number."""
     a, b = 0, 1
     for _ in range(n):
@@ -89,7 +90,9 @@ x = np.einsum("bhqd,bhkd->bhqk", q, k) / np.sqrt(d_head)  # [batch, head, query_
 \t\tif err != nil { return nil, fmt.Errorf("open %q: %w", path, err) }
 % \\begin{equation} E = mc^2 \\label{eq:1} \\end{equation}
 0000000 7f45 4c46 0201 0100 0000 0000 0000 0000
-2026-11-22 01:02:03,456 [INFO] worker-3: processed 1024 items in 0.037s (27675.7/s)'''.split("\n")
+2026-11-22 01:02:03,456 [INFO] worker-3: processed 1024 items in 0.037s (27675.7/s)'''
+
+PROMPTS, CODE = PROMPTS_TEXT.split("\n"), CODE_TEXT.split("\n")
 
 EMOJI = ["😀", "🤦🏽‍♂️", "👩‍👩‍👧‍👦", "🏳️‍🌈", "🇫🇷", "🇯🇵🇺🇸", "❤️", "☃", "👍🏿", "🧑‍💻", "0️⃣", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "✌️", "🫠", "🪿"]
 WHITE = " \t\n\r\x0b\x0c\x85\xa0\u1680\u2000\u2003\u2009\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
@@ -125,28 +128,59 @@ def lines() -> Iterator[str]:
             parts.append(source[begin : begin + rng.randint(1, 15)])
         yield rng.choice(["", " ", "\n", "  ", " — "]).join(parts)
     for _ in range(200):
-        yield "".join(rng.choice(EMOJI + [" ", "a", "1", "!"]) for _ in range(rng.randint(1, 8)))
+        yield "".join(rng.choice([*EMOJI, " ", "a", "1", "!"]) for _ in range(rng.randint(1, 8)))
     for _ in range(250):  # white space of every kind between a few words
         yield "".join(
-            rng.choice(WHITE) * rng.choice([1, 1, 2, 3, 7, 40]) if rng.random() < 0.6 else rng.choice(["a", "the", "1", "é", ".", "字", "'s"])
+            rng.choice(WHITE) * rng.choice([1, 1, 2, 3, 7, 40])
+            if rng.random() < 0.6
+            else rng.choice(["a", "the", "1", "é", ".", "字", "'s"])
             for _ in range(rng.randint(1, 9))
         )
     for _ in range(120):
-        yield " " * rng.randint(0, 70) + rng.choice(["", "x", "\n", "\t", "1"]) + "\n" * rng.randint(0, 70) + "\t" * rng.randint(0, 70)
+        yield (
+            " " * rng.randint(0, 70)
+            + rng.choice(["", "x", "\n", "\t", "1"])
+            + "\n" * rng.randint(0, 70)
+            + "\t" * rng.randint(0, 70)
+        )
     for _ in range(150):  # digits of all kinds, with separators
         digits = rng.choice(["0123456789", "٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९", "０１２３４５６７８９", "²³¹½¾Ⅻ①𝟎𝟗"])
-        yield "".join(rng.choice(digits) if rng.random() < 0.8 else rng.choice(" .,a-") for _ in range(rng.randint(1, 20)))
+        yield "".join(
+            rng.choice(digits) if rng.random() < 0.8 else rng.choice(" .,a-") for _ in range(rng.randint(1, 20))
+        )
     for _ in range(150):  # contractions and apostrophes
-        yield "".join(rng.choice(["'", "’", "'s", "'re", "'ll", "'LL", "I", "we", " ", "t", "1", ".", "é"]) for _ in range(rng.randint(1, 12)))
+        yield "".join(
+            rng.choice(["'", "’", "'s", "'re", "'ll", "'LL", "I", "we", " ", "t", "1", ".", "é"])
+            for _ in range(rng.randint(1, 12))
+        )
     for _ in range(120):  # control characters
-        yield "".join(chr(rng.randrange(32)) if rng.random() < 0.5 else rng.choice(["\x7f", "\x80", "\x9f", "ab", " ", "."]) for _ in range(rng.randint(1, 10)))
+        yield "".join(
+            chr(rng.randrange(32)) if rng.random() < 0.5 else rng.choice(["\x7f", "\x80", "\x9f", "ab", " ", "."])
+            for _ in range(rng.randint(1, 10))
+        )
     for _ in range(150):  # combining marks and bidirectional controls
-        yield "".join(rng.choice(["e\u0301", "a\u0328\u0304", "\u200f", "\u202eabc\u202c", "\u0e33", "ש\u05c1", "\u2067x\u2069", "n", " "]) for _ in range(rng.randint(1, 9)))
+        yield "".join(
+            rng.choice(
+                [
+                    "e\u0301",
+                    "a\u0328\u0304",
+                    "\u200f",
+                    "\u202eabc\u202c",
+                    "\u0e33",
+                    "ש\u05c1",
+                    "\u2067x\u2069",
+                    "n",
+                    " ",
+                ]
+            )
+            for _ in range(rng.randint(1, 9))
+        )
     for _ in range(400):
         yield "".join(any_character(rng) for _ in range(rng.randint(1, 16)))
     for n in (15, 16, 17, 31, 32, 33, 63, 100, 333):
         for unit in ("a", "A", "=", "字", "ab", "é", "0", "-", "'", "ha", "\u200d", "\x00"):
             yield unit * n
+    yield from (".\x04.", "=\x06=\x06=", "-\x13-\x06 a")  # symbols around bytes that some vocabularies lack
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Two kinds of BPE share one idea: start from the smallest units and merge the best adjacent pair until none is left.
 
-- `BytePairs` (GPT-2, SmolLM): a pre-tokenizer cuts the text, each piece starts as its bytes, the pair of lowest *rank* is
-  merged first. A byte is written as a printable character: a space is `Ġ`.
+- `BytePairs` (GPT-2, SmolLM): a pre-tokenizer cuts the text, each piece starts as its bytes, the pair of lowest *rank*
+  is merged first. A byte is written as a printable character: a space is `Ġ`.
 - `SentencePieces` (Llama 2, Gemma, Phi-3): the whole text is one row of characters, a space is the character `▁`, the
   pair whose joined piece has the highest *score* is merged first; what has no piece falls back to byte tokens `<0xE2>`.
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
 SPACE_MARK = "\u2581"  # ▁
@@ -31,7 +32,7 @@ def byte_characters() -> list[str]:
 
 
 def kind(c: str) -> str:
-    """letters (\\p{L}) | numbers (\\p{N}) | spaces (\\s) | symbols. Python's own Unicode version; the engine's is 16."""
+    """letters (\\p{L}) | numbers (\\p{N}) | spaces (\\s) | symbols. By Python's Unicode; the engine's is 16."""
     category = unicodedata.category(c)
     if category[0] == "L":
         return "letters"
@@ -212,7 +213,7 @@ class SentencePieces:
         row = list(SPACE_MARK * self.vocabulary.add_space_prefix + part)
         joined: dict[str, tuple[str, str]] = {}  # unused piece -> how it was joined, to take it apart again
         while True:
-            for left, right in zip(row, row[1:], strict=False):
+            for left, right in pairwise(row):
                 if self._unused(left + right):
                     joined[left + right] = (left, right)
             step = next(merge(row, self.key), None)

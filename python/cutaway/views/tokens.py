@@ -45,7 +45,15 @@ class Explanation:
         self.text = text
         self.key_name = "rank" if tokenizer.info()["model"] == "gpt2" else "score"
         self.pieces = tuple(
-            Piece(data[begin:end], begin, end, rule, tuple(ids), tuple(tokenizer.tokens(ids)), tuple(Merge(*m) for m in merges))
+            Piece(
+                data[begin:end],
+                begin,
+                end,
+                rule,
+                tuple(ids),
+                tuple(tokenizer.tokens(ids)),
+                tuple(Merge(*m) for m in merges),
+            )
             for begin, end, rule, ids, merges in raw
         )
         self.ids = tuple(i for piece in self.pieces for i in piece.ids)
@@ -61,7 +69,9 @@ class Explanation:
                 )
             if len(piece.merges) > _SHOWN_MERGES:
                 lines.append(f"    ... {len(piece.merges) - _SHOWN_MERGES} more merges (see .pieces)")
-            lines.append("    = " + "  ".join(f"{token!r}:{id}" for token, id in zip(piece.tokens, piece.ids, strict=True)))
+            lines.append(
+                "    = " + "  ".join(f"{token!r}:{id}" for token, id in zip(piece.tokens, piece.ids, strict=True))
+            )
         if len(self.pieces) > _SHOWN_PIECES:
             lines.append(f"... {len(self.pieces) - _SHOWN_PIECES} more pieces (see .pieces)")
         return "\n".join(lines)
