@@ -2,6 +2,8 @@
 // 383 (GGUF strings may hold any bytes: s.encode("utf-8", "surrogateescape") gives them back), numeric arrays
 // become NumPy arrays of the file's own width, so that a vocabulary of scores is not a million Python
 // objects.
+#include <map>
+
 #include "bind/bind.h"
 #include "core/error.h"
 #include "format/checkpoint.h"
@@ -65,18 +67,17 @@ struct ToPython {
   }
 };
 
-py::dict metadata(const Checkpoint& checkpoint) {
-  py::dict out;
+// (key -> value, key -> type). The two share their key and type objects: a hostile file may have a million
+// keys.
+py::tuple metadata(const Checkpoint& checkpoint) {
+  py::dict values, types;
+  std::map<std::string, py::str> type_names;
   for (const auto& [key, value] : checkpoint.metadata.items()) {
-    out[to_str(key)] = std::visit(ToPython{value.type}, value.value);
+    const py::object name = to_str(key);
+    values[name] = std::visit(ToPython{value.type}, value.value);
+    types[name] = type_names.try_emplace(value.type, value.type).first->second;
   }
-  return out;
-}
-
-py::dict metadata_types(const Checkpoint& checkpoint) {
-  py::dict out;
-  for (const auto& [key, value] : checkpoint.metadata.items()) out[to_str(key)] = py::str(value.type);
-  return out;
+  return py::make_tuple(values, types);
 }
 
 // [(name, shape, type, offset, bytes, file)]
@@ -95,9 +96,7 @@ py::array_t<uint8_t> read(const Checkpoint& checkpoint, const std::string& name)
   const TensorInfo* tensor = checkpoint.find(name);
   if (!tensor) throw ArgumentError(text("{}: no tensor is called '{}'", checkpoint.path, name));
   py::array_t<uint8_t> out(static_cast<py::ssize_t>(tensor->bytes));
-  uint8_t* to = out.mutable_data();
-  py::gil_scoped_release unlocked;
-  checkpoint.read(*tensor, 0, tensor->bytes, to);
+  checkpoint.read(*tensor, 0, tensor->bytes, out.mutable_data());
   return out;
 }
 
@@ -123,8 +122,9 @@ void bind_format(py::module_& m) {
                                return out;
                              })
       .def("metadata", &metadata,
-           "Every key with its value: str, int, float, bool, list of str or NumPy array.")
-      .def("metadata_types", &metadata_types, "Every key with the file's own name of its type.")
+           "(key -> value, key -> the file's own name of its type); a value is a str, int, float, bool, list "
+           "of str or "
+           "NumPy array.")
       .def("tensors", &tensors, "[(name, shape, type, offset, bytes, index into files)], in file order.")
       .def("read", &read, py::arg("name"), "The bytes of one tensor as stored: uint8 [bytes].")
       .def("close", &Checkpoint::close);

@@ -59,9 +59,8 @@ class Metadata {
 struct TensorInfo {
   std::string name;
   std::string type;  // ggml's spelling for every container: "F32", "F16", "BF16", "Q4_1", "F64", "I32"
-  std::vector<int64_t>
-      shape;            // outermost first, as NumPy prints it: a linear layer is [rows (out), cols (in)]
-  uint64_t offset = 0;  // of the first byte, in its file
+  std::vector<int64_t> shape;  // outermost first, as in NumPy: a linear layer is [rows (out), cols (in)]
+  uint64_t offset = 0;         // of the first byte, in its file
   uint64_t bytes = 0;
   int file = 0;  // index into Checkpoint::files
 };

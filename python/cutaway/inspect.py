@@ -103,13 +103,17 @@ def inspect_file(path: str | os.PathLike[str]) -> FileInfo:
     """
     checkpoint = _core.Checkpoint(path)
     files = checkpoint.files
+    metadata, types = checkpoint.metadata()
     return FileInfo(
         path=checkpoint.path,
         format=checkpoint.format,
         version=checkpoint.version,
-        metadata=checkpoint.metadata(),
-        types=checkpoint.metadata_types(),
-        tensors=[TensorEntry(*entry[:5], files[entry[5]]) for entry in checkpoint.tensors()],
+        metadata=metadata,
+        types=types,
+        tensors=[
+            TensorEntry(name, shape, kind, offset, size, files[index])
+            for name, shape, kind, offset, size, index in checkpoint.tensors()
+        ],
         files=files,
     )
 

@@ -131,7 +131,46 @@ TEST(HostileFormat, ExtremeNumbersEverywhereInTheHeader) {
   EXPECT_EQ(refusal(file.path()), "");
 }
 
-// The same in the headers of real models, where $CUTAWAY_TEST_MODELS points to them. The file is sparse
+// Pieces copied, moved, cut out, doubled and overwritten, several at a time.
+void mutate(const std::string& name, const std::string& content, size_t header, int rounds) {
+  const TempFile file(name, content);
+  std::mt19937_64 random(7);
+  int accepted = 0;
+  for (int round = 0; round < rounds; ++round) {
+    std::string changed = content;
+    for (uint64_t changes = 1 + random() % 3; changes > 0; --changes) {
+      const size_t from = random() % header, to = random() % header, n = 1 + random() % 24;
+      switch (random() % 4) {
+        case 0:
+          changed.erase(std::min(from, changed.size()), n);
+          break;
+        case 1:
+          changed.insert(std::min(to, changed.size()), content, from, n);
+          break;
+        case 2:
+          changed.replace(std::min(to, changed.size()), n, content, from, n);
+          break;
+        default:
+          changed.replace(std::min(to, changed.size()), 1, 1, static_cast<char>(random()));
+          break;
+      }
+    }
+    file.write(changed);
+    accepted += refusal(file.path()).empty();
+  }
+  EXPECT_GT(accepted, 0);
+  EXPECT_LT(accepted, rounds / 2);
+}
+
+TEST(HostileFormat, SeededMutations) {
+  size_t header = 0;
+  const std::string gguf = sample_gguf(&header);
+  mutate("mutated.gguf", gguf, header, 1500);
+  const std::string safetensors = sample_safetensors(&header);
+  mutate("mutated.safetensors", safetensors, header, 1500);
+}
+
+// Bit flips in the headers of real models, where $CUTAWAY_TEST_MODELS points to them. The file is sparse
 // behind the header. tests/python/test_hostile_models.py does 10,000; a sanitizer build is slower.
 TEST(HostileFormat, SeededFlipsInRealHeaders) {
   const char* folder = std::getenv("CUTAWAY_TEST_MODELS");

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -217,6 +220,44 @@ def test_many_strings_are_refused_in_time(tmp_path: Path) -> None:
     refused_within(2, path, "claims 1300000 elements of at least 8 bytes each, 10399999 bytes are left")
     path.write_bytes(array(8, 1_300_000, bytes(8 * 1_299_999) + u64(1)))
     refused_within(2, path, "claims 1 bytes of at least 1 bytes each, 0 bytes are left")
+
+
+def costly_file(what: str) -> bytes:
+    """Sound files of a few MB whose every byte becomes as many bytes as it can in memory."""
+    letters = [chr(c) for c in range(33, 127)]
+    names = ["".join(name) for name in itertools.islice(itertools.product(letters, repeat=3), 300_000)]
+    if what == "keys":
+        return head(0, len(names)) + b"".join(gguf_key(name, "u8", 1) for name in names)
+    if what == "empty arrays":
+        return head(0, len(names)) + b"".join(gguf_key(name, "array[u8]", []) for name in names)
+    if what == "bytes":
+        return array(0, 4_000_000, bytes(4_000_000))
+    if what == "strings":
+        return array(8, len(names), b"".join(gguf_string(name[:2]) for name in names))
+    entries = b"".join(gguf_tensor(name, (1,), 24, i) for i, name in enumerate(names[:100_000]))
+    return head(100_000, 1) + gguf_key("general.alignment", "u32", 1) + entries + bytes(100_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+@pytest.mark.parametrize("what", ["keys", "empty arrays", "bytes", "strings", "tensors"])
+def test_memory_is_at_most_16_times_the_header(tmp_path: Path, what: str) -> None:
+    """With all the Python objects of the result; tests/cpp/test_hostile_format.cpp bounds the engine alone."""
+    path = tmp_path / "m.gguf"
+    path.write_bytes(costly_file(what))
+    program = """
+import sys, cutaway as ca
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+ca.inspect_file(sys.argv[2])
+before = peak()
+info = ca.inspect_file(sys.argv[1])
+print(peak() - before)
+"""
+    small = tmp_path / "small.gguf"
+    small.write_bytes(SMALL)
+    run = subprocess.run([sys.executable, "-c", program, path, small], capture_output=True, text=True, check=True)
+    assert 0 < int(run.stdout) <= 16 * path.stat().st_size + (16 << 20)
 
 
 STRANGERS = {
