@@ -12,8 +12,7 @@ else
   scripts/cpp_tests.sh release || status=1
 fi
 if [ -z "${CUTAWAY_TEST_MODELS:-}" ]; then
-  $PY -c 'from cutaway import catalogue; [catalogue.resolve(entry.name) for entry in catalogue.ENTRIES]' ||
-    say "The tests that need a real model are skipped where it could not be fetched."
+  $PY scripts/fetch_models.py || say "The tests that need a real model are skipped where it could not be fetched."
 fi
 $PY -m pytest "$@" || status=1
 exit $status

