@@ -76,4 +76,7 @@ class Sampler {
       idle_;  // so that a draw allocates nothing of vocabulary size
 };
 
+// Natural log-probability of one id under softmax(row), float64. -inf for a masked id.
+double log_prob(LogitsRow row, int32_t id);
+
 }  // namespace cutaway

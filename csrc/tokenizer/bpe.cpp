@@ -79,7 +79,7 @@ void BytePairs::read_pre() {
   pretokenize_ = find_pretokenizer(vocab_.pre);
   if (pretokenize_) return;
   const std::string got = vocab_.pre.empty() ? "missing" : text("'{}'", shown(vocab_.pre));
-  throw FormatError(text("{}: key 'tokenizer.ggml.pre' is {}; the pre-tokenizer decides the ids, so none is assumed. "
+  throw UnsupportedError(text("{}: key 'tokenizer.ggml.pre' is {}; the pre-tokenizer decides the ids, so none is assumed. "
                          "Supported are: {}", vocab_.path, got, pretokenizer_names()));
 }
 

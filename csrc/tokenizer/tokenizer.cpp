@@ -134,7 +134,7 @@ std::string StreamDecoder::finish() {
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
   const auto model = metadata.string("tokenizer.ggml.model");
   if (!model) {
-    throw FormatError(text("{}: key 'tokenizer.ggml.model' is missing; the file has no vocabulary to make a tokenizer of",
+    throw UnsupportedError(text("{}: key 'tokenizer.ggml.model' is missing; the file has no vocabulary to make a tokenizer of",
                            format::shown(metadata.path())));
   }
   std::string names;
@@ -142,7 +142,7 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
     if (*model == family.name) return family.make(metadata);
     names += (names.empty() ? "" : ", ") + std::string(family.name);
   }
-  throw FormatError(text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
+  throw UnsupportedError(text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
                          format::shown(metadata.path()), format::shown(*model), names));
 }
 
