@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-PROMPT = "When Mary and John went to the store, John gave a drink to"
+PROMPT = "Mary and John sailed to a small island. When the sun went down, John told"
 NEW_TOKENS = 48
 
 

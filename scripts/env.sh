@@ -63,4 +63,5 @@ PYTHON
     $PY -m pip install --quiet --no-build-isolation ".${extra:+[$extra]}"
   if [ ! -f "$stamp" ] || [ "$(head -n 1 "$stamp")" != "$now" ]; then printf '%s\nextra:\n' "$now" >"$stamp"; fi
   [ -z "$extra" ] || printf 'extra:%s\n' "$extra" >>"$stamp"
+  [ "$extra" != dev ] || printf 'extra:test\n' >>"$stamp"  # dev includes test
 }

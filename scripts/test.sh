@@ -11,5 +11,8 @@ if ! echo '#include <gtest/gtest.h>' | g++ -E -x c++ - >/dev/null 2>&1; then
 else
   scripts/cpp_tests.sh release || status=1
 fi
+if [ -z "${CUTAWAY_TEST_MODELS:-}" ]; then
+  $PY scripts/fetch_models.py || say "The tests that need a real model are skipped where it could not be fetched."
+fi
 $PY -m pytest "$@" || status=1
 exit $status

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from .cache import cache_dir, checked, megabytes, record_of, sha256_of
+from .cache import cache_dir, checked, megabytes, record_of
 from .catalogue_entries import ENTRIES, Entry
-from .errors import ArgumentError, Error
+from .errors import ArgumentError
 from .fetch import fetch
 
 if TYPE_CHECKING:
@@ -116,15 +116,8 @@ def cached_path(entry: Entry) -> Path | None:
     return None
 
 
-def rehash(entry: Entry) -> Path | None:
-    """The entry's file if it is on this machine, whatever is remembered about it; raises if its hash is wrong."""
-    path = _at_hand(entry)
-    if path is not None and (got := sha256_of(path)) != entry.sha256:
-        raise Error(f"{path} has sha256 {got}, expected {entry.sha256}. Remove it; the next load fetches it again.")
-    return path
-
-
 def entry_of(name: str) -> Entry | None:
+    """The catalogue entry of that name, if there is one."""
     return next((entry for entry in ENTRIES if entry.name == name), None)
 
 

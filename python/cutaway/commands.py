@@ -203,7 +203,8 @@ def verify(args: Namespace) -> int:
     done = []
     for given in names:
         name, path = verification.locate(given)
-        for isa in ca.isas() if args.every_isa else [None]:
+        isas: list[str | None] = [*ca.isas()] if args.every_isa else [None]
+        for isa in isas:
             for check in verification.checks(name, path, isa, args.threads):
                 done.append(check)
                 if not args.json:

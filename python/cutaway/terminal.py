@@ -28,7 +28,7 @@ def token_line(tokens: Sequence[str | bytes]) -> Text:
     return line
 
 
-def token_table(ids: Sequence[int], tokens: Sequence[str | bytes]) -> Table:
+def token_table(ids: Sequence[int] | np.ndarray, tokens: Sequence[str | bytes]) -> Table:
     table = Table("pos", "id", "token", box=None, header_style="dim")
     for position, (id, token) in enumerate(zip(ids, tokens, strict=True)):
         table.add_row(str(position), str(int(id)), Text(repr(visible(token))))
@@ -50,7 +50,9 @@ def bar(share: float, width: int) -> str:
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
 
 
-def next_tokens(logits: np.ndarray, ids: Sequence[int], tokens: Sequence[str | bytes], width: int = 40) -> Table:
+def next_tokens(
+    logits: np.ndarray, ids: Sequence[int] | np.ndarray, tokens: Sequence[str | bytes], width: int = 40
+) -> Table:
     """Bars of the probabilities of some next tokens. logits: [d_vocab]; tokens[i] is the text of ids[i]."""
     probs = softmax(logits)
     longest = max(probs[int(id)] for id in ids)

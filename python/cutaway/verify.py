@@ -13,8 +13,7 @@ import numpy as np
 from .cache import sha256_of
 from .catalogue import entry_of, resolve
 from .errors import ArgumentError
-
-_NAN = np.uint32(0x7FC00000)
+from .fingerprint import row_bytes
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,8 @@ class Check:
 def fingerprint(model: Any, ids: Sequence[int]) -> str:
     """BLAKE2b-128 of the ids (int32) and of every logits row (float32 [pos, d_vocab]), little-endian, each NaN as one
     pattern."""
-    logits = np.ascontiguousarray(model(list(ids)), dtype="<f4")
-    bits = np.where(np.isnan(logits), _NAN, logits.view("<u4")).astype("<u4")
     digest = hashlib.blake2b(np.asarray(ids, "<i4").tobytes(), digest_size=16)
-    digest.update(bits.data.cast("B"))
+    digest.update(row_bytes(model(list(ids))))
     return digest.hexdigest()
 
 

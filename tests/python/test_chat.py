@@ -52,6 +52,7 @@ def test_chatml_is_exact():
         ("{{ 'a-b'.split('-') | last }}{{ ' x '.strip() }}{{ '{:>4}'.format(7) }}{{ '%02d' % 5 }}", "bx   705"),
         ("{{ messages[::-1][0].content }}{{ messages[-1].missing }}{{ 'y' if tools is defined else 'n' }}", "Sure?n"),
         ("{% set x %}in{{ 1 + 1 }}{% endset %}{{ x }}{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "in2a1"),
+        ("{{ 'room 12345, {}'.format(1) }}{{ '{{{:>2}}}'.format(1) }}{{ '50%% of 12345: %s' % 2 }}", "room 12345, 1{ 1}50% of 12345: 2"),
         ("{{ (1, 2) | list }}{{ [3] + [4] }}{{ 'ab' * 2 }}{{ 2 ** 10 }}{{ 7 % 4 }}", "[1, 2][3, 4]abab10243"),
     ],
 )  # fmt: skip
