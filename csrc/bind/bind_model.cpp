@@ -1,6 +1,5 @@
 // Model, Session: checks, GIL, arrays.
 #include <atomic>
-#include <cstring>
 
 #include "bind/arrays.h"
 #include "core/cpu.h"
@@ -40,23 +39,6 @@ LogitRows logit_rows(const std::string& name) {
   return LogitRows::all;
 }
 
-// The result of a hook goes back into the value's buffer.
-void put_back(const py::object& result, const Edit& edit, const std::string& name) {
-  if (result.is_none()) return;
-  const py::array_t<float, py::array::c_style | py::array::forcecast> a =
-      py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(result);
-  if (!a) {
-    PyErr_Clear();
-    throw ArgumentError(text("the hook on {} returned {}, expected an array or None", name,
-                             std::string(py::str(py::type::of(result).attr("__name__")))));
-  }
-  const std::vector<int64_t> shape(a.shape(), a.shape() + a.ndim());
-  if (shape != edit.shape)
-    throw ArgumentError(text("the hook on {} returned shape {}, expected {}", name,
-                             std::string(py::str(py::cast(shape))), std::string(py::str(py::cast(edit.shape)))));
-  if (a.data() != edit.data) std::memmove(edit.data, a.data(), a.nbytes());
-}
-
 py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::shared_ptr<Session>>& sessions,
                   const std::vector<Ids>& ids, const std::string& logits, const std::vector<int>& taps,
                   const std::map<int, py::object>& hooks, const std::vector<std::vector<int64_t>>& positions) {
@@ -86,10 +68,8 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   };
   request.on_edit = [&](const Edit& edit) {
     py::gil_scoped_acquire gil;
-    const std::string& name = model->plan().values()[edit.value].name;
     py::array a = view(edit.buffer, edit.data, edit.shape, true);
-    const py::object result = hooks.at(edit.value)(a, edit.sequence);
-    put_back(result, edit, name);
+    hooks.at(edit.value)(a, edit.sequence);   // edits in place
     freeze(a);
   };
   Output out;
@@ -250,6 +230,8 @@ void bind_model(py::module_& m) {
              }
              return view(buffer, buffer->floats(), shape);
            }, "layer"_a, "z"_a)
+      .def_property_readonly("tokenizer", &Model::tokenizer, "None when the file has none that can be used.")
+      .def_property_readonly("why_no_tokenizer", &Model::why_no_tokenizer)
       .def_property_readonly("path", &Model::path)
       .def_property_readonly("format", &Model::format)
       .def_property_readonly("compute", &Model::compute)

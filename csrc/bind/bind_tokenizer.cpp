@@ -1,5 +1,224 @@
+// Tokenizers to Python: texts in (str or bytes), int32 arrays out, the GIL released while ids are made.
 #include "bind/bind.h"
+#include "core/error.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/unicode.h"
 
 namespace cutaway {
-void bind_tokenizer(py::module_&) {}
+namespace {
+
+// The UTF-8 bytes of a str, or bytes as they are; the object must outlive the view.
+std::string_view view_of(const py::handle& given) {
+  char* data = nullptr;
+  Py_ssize_t size = 0;
+  if (PyBytes_Check(given.ptr())) {
+    PyBytes_AsStringAndSize(given.ptr(), &data, &size);
+    return {data, static_cast<size_t>(size)};
+  }
+  if (!PyUnicode_Check(given.ptr())) {
+    throw ArgumentError(text("the text is of type {}, expected str or bytes",
+                             std::string(py::str(py::type::of(given).attr("__name__")))));
+  }
+  const char* utf8 = PyUnicode_AsUTF8AndSize(given.ptr(), &size);
+  if (utf8) return {utf8, static_cast<size_t>(size)};
+  PyErr_Clear();
+  Py_ssize_t at = 0;
+  const auto surrogate = [](Py_UCS4 c) { return c >= 0xD800 && c <= 0xDFFF; };
+  while (!surrogate(PyUnicode_ReadChar(given.ptr(), at))) ++at;
+  throw ArgumentError(text(
+      "the text has a lone surrogate at position {}, which is no character and has no UTF-8 form; remove "
+      "it, or pass bytes",
+      at));
+}
+
+template <class T>
+py::array_t<T> array_of(std::vector<T>&& values) {
+  auto* owner = new std::vector<T>(std::move(values));
+  py::capsule keep(owner, [](void* p) { delete static_cast<std::vector<T>*>(p); });
+  return py::array_t<T>({static_cast<py::ssize_t>(owner->size())}, owner->data(), keep);
+}
+
+using Ids = py::array_t<int32_t, py::array::c_style | py::array::forcecast>;
+std::vector<int32_t> vector_of(const Ids& ids) { return {ids.data(), ids.data() + ids.size()}; }
+
+py::str str_of(const std::string& utf8) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), nullptr));
+}
+
+py::object id_or_none(const Tokenizer& t, const char* name) {
+  const int32_t id = t.vocab().special(name);
+  return id < 0 ? py::object(py::none()) : py::int_(id);
+}
+
+// (ids int32 [n], bytes that had no token)
+py::tuple encode(const Tokenizer& t, const py::object& given, bool add_special, bool parse_special) {
+  const std::string_view view = view_of(given);
+  Encoding out;
+  {
+    py::gil_scoped_release unlocked;
+    out = t.encode(view, {add_special, parse_special});
+  }
+  return py::make_tuple(array_of(std::move(out.ids)), py::bytes(out.dropped));
+}
+
+py::tuple encode_batch(const Tokenizer& t, const py::list& given, bool add_special, bool parse_special) {
+  std::vector<std::string_view> views;
+  for (const py::handle& one : given) views.push_back(view_of(one));
+  std::vector<std::vector<int32_t>> ids(views.size());
+  std::string dropped;
+  {
+    py::gil_scoped_release unlocked;
+    for (size_t i = 0; i < views.size(); ++i) {
+      Encoding out = t.encode(views[i], {add_special, parse_special});
+      ids[i] = std::move(out.ids);
+      dropped += out.dropped;
+    }
+  }
+  py::list arrays;
+  for (auto& one : ids) arrays.append(array_of(std::move(one)));
+  return py::make_tuple(arrays, py::bytes(dropped));
+}
+
+// Byte spans [n, 2] of the ids that encode() gives.
+py::array_t<int64_t> spans(const Tokenizer& t, const py::object& given, bool add_special,
+                           bool parse_special) {
+  const std::string_view view = view_of(given);
+  Encoding out;
+  {
+    py::gil_scoped_release unlocked;
+    out = t.encode(view, {add_special, parse_special});
+  }
+  py::array_t<int64_t> array({static_cast<py::ssize_t>(out.spans.size()), py::ssize_t{2}});
+  auto to = array.mutable_unchecked<2>();
+  for (size_t i = 0; i < out.spans.size(); ++i) to(i, 0) = out.spans[i].begin, to(i, 1) = out.spans[i].end;
+  return array;
+}
+
+// [(begin, end, rule, ids, [(left, right, merged id, key)])], in the order of the text; begin and end are
+// bytes.
+py::list explain(const Tokenizer& t, const py::object& given, bool add_special, bool parse_special) {
+  const std::string_view view = view_of(given);
+  Encoding out;
+  {
+    py::gil_scoped_release unlocked;
+    out = t.encode(view, {add_special, parse_special}, true);
+  }
+  py::list pieces;
+  for (const TracedPiece& piece : out.pieces) {
+    py::list merges;
+    for (const TracedMerge& m : piece.merges)
+      merges.append(py::make_tuple(py::bytes(m.left), py::bytes(m.right), m.id, m.key));
+    std::vector<int32_t> ids(out.ids.begin() + piece.first, out.ids.begin() + piece.last);
+    pieces.append(py::make_tuple(piece.span.begin, piece.span.end, rule_name(piece.rule), ids, merges));
+  }
+  return pieces;
+}
+
+std::shared_ptr<Tokenizer> open(const py::object& path) {
+  const std::string bytes = py::bytes(py::module_::import("os").attr("fsencode")(path));
+  py::gil_scoped_release unlocked;
+  return open_tokenizer(bytes);
+}
+
+}  // namespace
+
+void bind_tokenizer(py::module_& m) {
+  m.def(
+      "unicode_category", [](uint32_t cp) { return kCategoryNames[static_cast<int>(category(cp))]; },
+      py::arg("cp"), "The general category of a code point in Unicode 16.0, such as 'Lu'.");
+  m.def("pretokenizers", &pretokenizer_names, "Names of the pre-tokenizers, with commas.");
+  m.def(
+      "pretokenize",
+      [](const std::string& name, const py::object& given) {
+        const Pretokenizer scan = find_pretokenizer(name);
+        if (!scan)
+          throw ArgumentError(
+              text("no pre-tokenizer is called '{}'; there are: {}", name, pretokenizer_names()));
+        std::vector<Pretoken> pieces;
+        const std::string_view view = view_of(given);
+        scan(view, pieces);
+        py::list out;
+        for (const Pretoken& p : pieces)
+          out.append(py::make_tuple(py::bytes(view.data() + p.begin, p.end - p.begin), rule_name(p.rule)));
+        return out;
+      },
+      py::arg("name"), py::arg("text"), "The pieces of a text: [(bytes, rule)].");
+
+  const auto add_special = py::arg("add_special_tokens"), parse_special = py::arg("parse_special");
+  py::class_<Tokenizer, std::shared_ptr<Tokenizer>>(m, "Tokenizer",
+                                                    "Text to ids and back; cutaway.Tokenizer is its face.")
+      .def(py::init(&open), py::arg("path"))
+      .def("encode", &encode, py::arg("text"), add_special, parse_special,
+           "-> (ids int32 [n], bytes that had no token)")
+      .def("encode_batch", &encode_batch, py::arg("texts"), add_special, parse_special,
+           "-> ([ids], bytes that had no token)")
+      .def("spans", &spans, py::arg("text"), add_special, parse_special, "-> int64 [n, 2], bytes of the text")
+      .def("explain", &explain, py::arg("text"), add_special, parse_special)
+      .def(
+          "decode_bytes",
+          [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
+            return py::bytes(t.decode_bytes(vector_of(ids), {skip_special, continuation}));
+          },
+          py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
+      .def(
+          "decode",
+          [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
+            return str_of(utf8_replaced(t.decode_bytes(vector_of(ids), {skip_special, continuation})));
+          },
+          py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
+      .def(
+          "token_bytes",
+          [](const Tokenizer& t, int64_t id) {
+            t.check_id(id);
+            return py::bytes(std::string(t.bytes(static_cast<int32_t>(id), false)));
+          },
+          py::arg("id"))
+      .def(
+          "piece",
+          [](const Tokenizer& t, int64_t id) {
+            t.check_id(id);
+            return str_of(t.vocab().pieces[static_cast<size_t>(id)]);
+          },
+          py::arg("id"), "The token as the file spells it.")
+      .def(
+          "token_type",
+          [](const Tokenizer& t, int64_t id) {
+            t.check_id(id);
+            static const char* const names[] = {"normal",       "unknown", "control",
+                                                "user_defined", "unused",  "byte"};
+            return names[static_cast<int>(t.vocab().types[static_cast<size_t>(id)]) - 1];
+          },
+          py::arg("id"))
+      .def(
+          "find", [](const Tokenizer& t, const std::string& piece) { return t.vocab().find(piece); },
+          py::arg("piece"), "The id of a piece as the file spells it, or -1.")
+      .def("special", &id_or_none, py::arg("name"), "The id of bos, eos, ..., or None.")
+      .def_property_readonly("specials", [](const Tokenizer& t) { return t.vocab().specials; })
+      .def_property_readonly("stop_ids", &Tokenizer::stop_ids)
+      .def_property_readonly("chat_templates", [](const Tokenizer& t) { return t.vocab().chat_templates; })
+      .def_property_readonly("path", [](const Tokenizer& t) { return t.vocab().path; })
+      .def_property_readonly("model", &Tokenizer::model)
+      .def_property_readonly("pre", [](const Tokenizer& t) { return t.vocab().pre; })
+      .def_property_readonly("add_bos", &Tokenizer::adds_bos)
+      .def_property_readonly("add_eos", &Tokenizer::adds_eos)
+      .def_property_readonly("space_prefix", &Tokenizer::space_prefix)
+      .def_property_readonly("missing_bytes", [](const Tokenizer& t) { return py::bytes(t.missing_bytes()); })
+      .def("__len__", [](const Tokenizer& t) { return t.vocab().size(); });
+
+  py::class_<StreamDecoder>(m, "StreamDecoder", "Ids to text one at a time, never half a character.")
+      .def(py::init([](std::shared_ptr<Tokenizer> t, bool skip_special, bool continuation) {
+             return StreamDecoder(std::move(t), {skip_special, continuation});
+           }),
+           py::arg("tokenizer"), py::arg("skip_special_tokens"), py::arg("continuation"))
+      .def(
+          "push",
+          [](StreamDecoder& s, int64_t id) {
+            if (id != static_cast<int32_t>(id)) id = -1;
+            return str_of(s.push(static_cast<int32_t>(id)));
+          },
+          py::arg("id"))
+      .def("finish", [](StreamDecoder& s) { return str_of(s.finish()); });
+}
+
 }  // namespace cutaway

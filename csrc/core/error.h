@@ -10,6 +10,7 @@ namespace cutaway {
 
 struct Error : std::runtime_error { using std::runtime_error::runtime_error; };
 struct FormatError : Error { using Error::Error; };         // a file that is not what it should be
+struct UnsupportedError : FormatError { using FormatError::FormatError; };  // sound, but of a kind we do not read
 struct ArgumentError : Error { using Error::Error; };       // a call that cannot be carried out as asked
 struct MemoryLimitError : Error { using Error::Error; };    // more memory than there is
 

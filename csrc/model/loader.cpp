@@ -58,7 +58,7 @@ const TensorInfo& Loader::tensor(const std::string& name, const std::vector<int6
 }
 
 const Matrix& Loader::matrix(const std::string& name, const std::string& tensor_name, int64_t rows, int64_t cols,
-                             Orientation orientation, int64_t heads, int64_t (*order)(int64_t, int64_t)) {
+                             Orientation orientation, int64_t heads, RowOrder order) {
   const TensorInfo& t = tensor(tensor_name, {rows, cols});
   weights_.matrices.push_back(pack_matrix(file_, t, kernels_, rows, cols, order, rows / heads, threads_));
   const Matrix& m = weights_.matrices.back();
@@ -76,7 +76,7 @@ void Loader::name_again(const std::string& name, const Matrix& m, Orientation or
 }
 
 const std::vector<float>& Loader::vector(const std::string& name, const std::string& tensor_name, int64_t n, float add,
-                                         int64_t heads, int64_t (*order)(int64_t, int64_t)) {
+                                         int64_t heads, RowOrder order) {
   const std::vector<float> stored = read_vector(file_, tensor(tensor_name, {n}), kernels_);
   std::vector<float>& out = weights_.vectors.emplace_back(stored);
   if (order)

@@ -30,12 +30,12 @@ class Loader {
   // A linear layer [rows, cols], named as TransformerLens does. `order` maps our row to the file's within the tensor.
   const Matrix& matrix(const std::string& name, const std::string& tensor, int64_t rows, int64_t cols,
                        Orientation orientation, int64_t heads = 1,
-                       int64_t (*order)(int64_t row, int64_t d_head) = nullptr);
+                       RowOrder order = nullptr);
   // A second name for a matrix (tied embeddings).
   void name_again(const std::string& name, const Matrix& m, Orientation orientation);
   // A norm weight or bias [n]; `add` is added to every entry (Gemma's 1 + w in safetensors).
   const std::vector<float>& vector(const std::string& name, const std::string& tensor, int64_t n, float add = 0.0f,
-                                   int64_t heads = 1, int64_t (*order)(int64_t, int64_t) = nullptr);
+                                   int64_t heads = 1, RowOrder order = nullptr);
   bool has(const std::string& tensor) const { return file_.find(tensor) != nullptr; }
   std::string layer_name(const Spelling& s, int layer) const;   // "{}" filled in
 

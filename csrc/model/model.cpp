@@ -32,8 +32,20 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   for (const TensorInfo& t : file.tensors) bytes += t.bytes;
   if (const uint64_t have = available_bytes(); bytes + bytes / 8 > have)
     throw MemoryLimitError(text("{}: loading needs about {} MiB, {} MiB are free", file.path, (bytes + bytes / 8) >> 20, have >> 20));
+  if (file.format == "gguf") {
+    try {   // a damaged vocabulary is an error; one of a kind we do not read leaves a model that works on ids
+      m.tokenizer_ = make_tokenizer(file.metadata);
+    } catch (const UnsupportedError& e) {
+      m.why_no_tokenizer_ = e.what();
+    }
+  } else {
+    m.why_no_tokenizer_ = text("{}: a safetensors folder is used with token ids in this version; its tokenizer files are not "
+                               "read. Pass ids, or load a GGUF file of the model", file.path);
+  }
   Loader loader(file, *m.kernels_, m.threads, m.weights_);
   arch.build(loader, m.config_, m.plan_);
+  if (m.tokenizer_ && m.tokenizer_->vocab().size() > m.config_.d_vocab)
+    loader.fail(text("the vocabulary has {} tokens, but the embedding only {} rows", m.tokenizer_->vocab().size(), m.config_.d_vocab));
   m.plan_.finish();
   m.logits_ = m.plan_.find("logits");
 
@@ -50,7 +62,6 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   m.path_ = file.path;
   m.format_ = file.format;
   m.tensors_ = file.tensors;
-  m.metadata_ = std::move(file.metadata);
   file.close();
   return model;
 }

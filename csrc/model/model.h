@@ -13,6 +13,7 @@
 #include "model/config.h"
 #include "model/plan.h"
 #include "model/weights.h"
+#include "tokenizer/tokenizer.h"
 
 namespace cutaway {
 
@@ -85,11 +86,13 @@ class Model {
   const Plan& plan() const { return plan_; }
   const Weights& weights() const { return weights_; }
   const kernels::Table& kernels() const { return *kernels_; }
-  const Metadata& metadata() const { return metadata_; }
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const std::string& path() const { return path_; }
   const std::string& format() const { return format_; }
   const std::string& compute() const { return compute_; }
+  // Null when the file has none that can be used; why_no_tokenizer() says why.
+  const std::shared_ptr<Tokenizer>& tokenizer() const { return tokenizer_; }
+  const std::string& why_no_tokenizer() const { return why_no_tokenizer_; }
   int64_t n_ctx() const { return n_ctx_; }
   KvCache new_cache() { return KvCache(kv_shape_, &pool_); }
   BufferPool& pool() { return pool_; }
@@ -111,9 +114,9 @@ class Model {
   Plan plan_;
   std::vector<Stage> stages_;          // the schedule without hooks
   const kernels::Table* kernels_ = nullptr;
-  Metadata metadata_;
   std::vector<TensorInfo> tensors_;
-  std::string path_, format_, compute_;
+  std::string path_, format_, compute_, why_no_tokenizer_;
+  std::shared_ptr<Tokenizer> tokenizer_;
   int64_t n_ctx_ = 0;
   ValueId logits_ = kNoValue;
   KvShape kv_shape_;

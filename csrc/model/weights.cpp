@@ -72,7 +72,7 @@ void decode_row(const Matrix& m, const kernels::Table& kernels, int64_t row, flo
 }
 
 Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels, int64_t rows,
-                   int64_t cols, int64_t (*order)(int64_t, int64_t), int64_t d_head, int threads) {
+                   int64_t cols, RowOrder order, int64_t d_head, int threads) {
   Matrix m;
   m.quant = quant_index(file, tensor, kernels);
   m.rows = rows;

@@ -56,9 +56,12 @@ void decode_weight(const NamedWeight& weight, const kernels::Table& kernels, flo
 // One row of a matrix, exact. out: [cols]; scratch: [cols, 16].
 void decode_row(const Matrix& m, const kernels::Table& kernels, int64_t row, float* out, float* scratch);
 
-// Reads a tensor of a checkpoint and packs it. `order(r)` is the file's row for our row r (null: the same).
+// The file's row for our row, where a container stores rows in another order; null: the same.
+using RowOrder = int64_t (*)(int64_t row, int64_t d_head);
+
+// Reads a tensor of a checkpoint and packs it.
 Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels, int64_t rows,
-                   int64_t cols, int64_t (*order)(int64_t row, int64_t d_head), int64_t d_head, int threads);
+                   int64_t cols, RowOrder order, int64_t d_head, int threads);
 
 // A small tensor as float32, exact.
 std::vector<float> read_vector(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels);

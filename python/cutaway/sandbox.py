@@ -256,13 +256,7 @@ def tojson(
     if indent is not None and (not isinstance(indent, int) or indent > 16):
         raise WorkLimitError(f"tojson: indent must be at most 16, got {indent!r}")
     _work.get().weigh((value, separators), printed=True)
-    return json.dumps(
-        value,
-        ensure_ascii=ensure_ascii,
-        indent=indent,
-        separators=separators and tuple(separators),
-        sort_keys=sort_keys,
-    )
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def _check_format(form: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cutaway.catalogue import cached_path, entry_of
 
 ROOT = Path(__file__).resolve().parents[2]
 # Files of the catalogue, by the short name that tests use.
@@ -19,9 +20,8 @@ def find_model(name: str) -> Path | None:
     if folder:
         path = Path(folder) / f"{name}.gguf"
         return path if path.is_file() else None
-    cache = os.environ.get("CUTAWAY_CACHE")
-    root = Path(cache) if cache else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cutaway"
-    return next(iter(sorted(root.glob(f"**/{CATALOGUE[name]}*.gguf"))), None)
+    entry = entry_of(CATALOGUE[name])
+    return cached_path(entry) if entry else None
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
 """Chat templates: the dialect, exact renders, every real template at hand, and strangers' programs."""
 
 import datetime
-import os
 import threading
 import time
-from pathlib import Path
 
 import cutaway as ca
 import pytest
+from conftest import shared_folder
 from cutaway.chat import check_messages
 
 TURNS = [
@@ -20,9 +19,9 @@ CHATML = (
     "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-SHARED = Path(os.environ.get("CUTAWAY_SHARED", Path(__file__).parents[3] / "shared")) / "conformance" / "templates"
-REAL = sorted(SHARED.glob("*.jinja"))
-needs_real = pytest.mark.skipif(not REAL, reason=f"no chat templates in {SHARED}")
+SHARED = shared_folder()
+REAL = sorted((SHARED / "conformance" / "templates").glob("*.jinja")) if SHARED else []
+needs_real = pytest.mark.skipif(not REAL, reason="../shared/conformance/templates is not here; set CUTAWAY_SHARED")
 
 
 def render(source, messages=TURNS, **context):

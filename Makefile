@@ -1,0 +1,7 @@
+# One line each; longer ones live in scripts/.
+.PHONY: demo test bench lint docs
+demo: ; @scripts/demo.sh
+test: ; @scripts/test.sh
+bench: ; @scripts/bench.sh
+lint: ; @scripts/lint.sh
+docs: ; @scripts/docs.sh

@@ -1,0 +1,57 @@
+// The vocabulary of a GGUF file (keys tokenizer.ggml.*), checked in full before any text sees it.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "format/checkpoint.h"
+
+namespace cutaway {
+
+// SentencePiece's numbering (sentencepiece_model.proto), which GGUF took over.
+enum class TokenType : uint8_t { normal = 1, unknown, control, user_defined, unused, byte };
+
+class Vocab {
+ public:
+  explicit Vocab(const Metadata& metadata);  // FormatError naming file and key
+  Vocab(const Vocab&) = delete;              // the index points into the pieces
+  Vocab& operator=(const Vocab&) = delete;
+
+  int32_t size() const { return static_cast<int32_t>(pieces.size()); }
+  int32_t find(std::string_view piece) const {  // -1 when absent
+    const auto it = index_.find(piece);
+    return it == index_.end() ? -1 : it->second;
+  }
+  int32_t special(std::string_view name) const;  // "bos", "eos", ...: -1 when the file names none
+  // Tokens that stand for themselves in a text, whatever surrounds them: user-defined ones, and control and
+  // unknown ones where special tokens are asked for.
+  bool is_special(int32_t id) const {
+    return types[id] == TokenType::control || types[id] == TokenType::unknown;
+  }
+  bool is_added(int32_t id) const { return is_special(id) || types[id] == TokenType::user_defined; }
+
+  std::string path;                                                 // of the file, for messages
+  std::vector<std::string> pieces;                                  // as the file spells them
+  std::vector<TokenType> types;                                     // [size]
+  std::vector<std::pair<std::string, int32_t>> specials;            // name -> id, those that the file gives
+  std::optional<bool> add_bos, add_eos, add_space_prefix;           // nothing where the file is silent
+  std::string pre;                                                  // tokenizer.ggml.pre, "" where absent
+  std::vector<std::pair<std::string, std::string>> chat_templates;  // "default" first, then the named ones
+
+ private:
+  void read_types(const Metadata& metadata);
+  void read_specials(const Metadata& metadata);
+  std::unordered_map<std::string_view, int32_t> index_;
+};
+
+// The byte that a byte token spells ("<0x0A>" -> 10), or -1.
+int byte_of_piece(std::string_view piece);
+
+// FormatError if the file has a key tokenizer.ggml.* that nobody read: it might change the ids.
+void refuse_unread(const Metadata& metadata);
+
+}  // namespace cutaway

@@ -1,0 +1,167 @@
+"""The model catalogue: what can be loaded by name, and where a name or a path leads."""
+
+import difflib
+import html
+import importlib.metadata
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from .cache import cache_dir, checked, megabytes, record_of, sha256_of
+from .catalogue_entries import ENTRIES, Entry
+from .errors import ArgumentError, Error
+from .fetch import fetch
+
+if TYPE_CHECKING:
+    import pandas
+
+DEFAULT = ENTRIES[0].name
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    name: str
+    size: int  # bytes of the model file
+    licence: str
+    source: str  # the wheels that hold it
+    cached: bool
+    path: str | None  # where the file lies, if it is on this machine
+
+
+class ModelTable(Sequence[ModelRow]):
+    """The catalogue as a table: iterate it, index it by number or name, show it, or take `.to_pandas()`."""
+
+    def __init__(self, rows: list[ModelRow]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[ModelRow]:
+        return iter(self._rows)
+
+    @overload
+    def __getitem__(self, key: int | str) -> ModelRow: ...
+    @overload
+    def __getitem__(self, key: slice) -> "ModelTable": ...
+    def __getitem__(self, key: int | str | slice) -> "ModelRow | ModelTable":
+        if isinstance(key, str):
+            _entry(key)  # an unknown name raises, with the known ones
+            return next(row for row in self._rows if row.name == key)
+        return ModelTable(self._rows[key]) if isinstance(key, slice) else self._rows[key]
+
+    def _cells(self) -> list[list[str]]:
+        return [["name", "size", "licence", "source", "cached"]] + [
+            [row.name, megabytes(row.size), row.licence, row.source, "yes" if row.cached else "no"]
+            for row in self._rows
+        ]
+
+    def __repr__(self) -> str:
+        cells = self._cells()
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+    def _repr_html_(self) -> str:
+        head, *body = [[html.escape(cell) for cell in row] for row in self._cells()]
+        rows = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in body]
+        return f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{''.join(rows)}</table>"
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """The rows as a pandas DataFrame."""
+        import pandas
+
+        return pandas.DataFrame([asdict(row) for row in self._rows], columns=list(ModelRow.__dataclass_fields__))
+
+
+def models() -> ModelTable:
+    """The models that `ca.load` knows by name. Nothing is fetched, and no large file is read."""
+    rows = []
+    for entry in ENTRIES:
+        path = _at_hand(entry)
+        where = str(path) if path else None
+        rows.append(ModelRow(entry.name, entry.size, entry.licence, entry.source, path is not None, where))
+    return ModelTable(rows)
+
+
+def resolve(name_or_path: str | os.PathLike[str], progress: bool = True) -> Path:
+    """The absolute path of a model: a catalogue name (fetched on first use), or a path that exists.
+
+    Raises ca.ArgumentError for a name that is not known and a path that is not there; ca.Error where fetching fails.
+    """
+    text = os.fspath(name_or_path)
+    if not isinstance(text, str):
+        raise ArgumentError(f"A model is a name or a path, as str or Path; got {type(name_or_path).__name__}.")
+    for entry in ENTRIES:
+        if entry.name == text:
+            return cached_path(entry) or fetch(entry, progress)
+    path = Path(text).expanduser()
+    if text and path.exists():
+        return path.absolute()
+    if isinstance(name_or_path, os.PathLike) or os.sep in text or text.endswith((".gguf", ".safetensors")):
+        raise ArgumentError(f"There is no file or folder {path.absolute()}.")
+    raise _unknown(text)
+
+
+def cached_path(entry: Entry) -> Path | None:
+    """The entry's file on this machine, in the cache or in an installed wheel; hashed once, and remembered."""
+    home = cache_dir() / "models"
+    kept = home / entry.name / entry.file
+    if kept.is_file():
+        return kept if checked(record_of(kept), kept, entry.size, entry.sha256) else None
+    inside = _installed(entry)
+    if inside and checked(home / f"{entry.name}.installed", inside, entry.size, entry.sha256):
+        return inside
+    return None
+
+
+def rehash(entry: Entry) -> Path | None:
+    """The entry's file if it is on this machine, whatever is remembered about it; raises if its hash is wrong."""
+    path = _at_hand(entry)
+    if path is not None and (got := sha256_of(path)) != entry.sha256:
+        raise Error(f"{path} has sha256 {got}, expected {entry.sha256}. Remove it; the next load fetches it again.")
+    return path
+
+
+def entry_of(name: str) -> Entry | None:
+    return next((entry for entry in ENTRIES if entry.name == name), None)
+
+
+def _entry(name: str) -> Entry:
+    entry = entry_of(name)
+    if entry is None:
+        raise _unknown(name)
+    return entry
+
+
+def _unknown(name: str) -> ArgumentError:
+    known = [entry.name for entry in ENTRIES]
+    near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.4)
+    near = near or [k for k in known if name and name.lower() in k]
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return ArgumentError(
+        f"There is no model {name!r}.{hint} Known names: {', '.join(known)}; or give a path to a .gguf file or to a "
+        "folder with config.json and safetensors."
+    )
+
+
+def _at_hand(entry: Entry) -> Path | None:
+    """Where the file lies, by its size alone."""
+    kept = cache_dir() / "models" / entry.name / entry.file
+    if kept.is_file() and kept.stat().st_size == entry.size:
+        return kept
+    return _installed(entry)
+
+
+def _installed(entry: Entry) -> Path | None:
+    """The file inside an installed wheel, for entries of one part."""
+    wheel = entry.wheels[0]
+    if len(entry.wheels) != 1 or wheel.part is None:
+        return None
+    try:
+        distribution = importlib.metadata.distribution(wheel.project)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    path = Path(str(distribution.locate_file(wheel.part))).absolute()
+    return path if path.is_file() and path.stat().st_size == entry.size else None

@@ -1,0 +1,145 @@
+"""The command line: cutaway generate | chat | tokenize | info | models | verify.
+
+Exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what was generated stays).
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from . import __version__, commands
+from .catalogue import DEFAULT
+from .errors import Error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a traceback
+    args = parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return 130
+    except Error as err:
+        print(f"cutaway: {err}", file=sys.stderr)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough: nothing more can be written, also at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as err:
+        print(f"cutaway: {err.filename or 'system'}: {err.strerror or err}", file=sys.stderr)
+    return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(1, f"cutaway: {message}. `{self.prog} --help` shows an example.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = _Parser(prog="cutaway", description="An LLM engine with the side panel off.")
+    top.add_argument("--version", action="version", version=f"cutaway {__version__}")
+    kinds = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, (run, summary, example, groups) in _COMMANDS.items():
+        sub = kinds.add_parser(name, help=summary, description=summary, epilog=f"example: {example}")
+        for add in groups:
+            add(sub)
+        sub.set_defaults(run=run)
+    return top
+
+
+def _prompt(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("prompt", nargs="?", help="the text; left out or -, it is read from stdin")
+    sub.add_argument("--ids", metavar="ID", type=int, nargs="+", help="token ids in place of a text")
+
+
+def _message(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("message", nargs="?", help="one message; left out, a conversation until Ctrl-D")
+    sub.add_argument("--system", metavar="TEXT", help="what the conversation begins with")
+    sub.add_argument("--template", metavar="FILE", help="a jinja2 chat template in place of the model's own")
+
+
+def _text(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("text", nargs="?", help="the text; left out or -, it is read from stdin")
+    sub.add_argument("--add-special-tokens", action="store_true", help="add BOS/EOS by the file's flags")
+    sub.add_argument("--parse-special", action="store_true", help="read <|...|> and the like as special tokens")
+
+
+def _model(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("-m", "--model", default=DEFAULT, help="catalogue name or path (default: %(default)s)")
+
+
+def _model_first(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("model", nargs="?", default=DEFAULT, help="catalogue name or path (default: %(default)s)")
+    sub.add_argument("--tensors", action="store_true", help="list every tensor of the file")
+
+
+def _models(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("models", nargs="*", metavar="MODEL", help="names or paths (default: what is on this machine)")
+    sub.add_argument("--every-isa", action="store_true", help="with each instruction set of this machine")
+    sub.add_argument("--threads", metavar="N", type=int, help="threads (default: what this process may use)")
+
+
+def _engine(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument_group("engine").add_argument
+    add("--compute", choices=("float32", "int8"), help="arithmetic (default: the file's)")
+    add("--threads", metavar="N", type=int, help="threads (default: what this process may use)")
+    add("--isa", metavar="NAME", help="instruction set, one of ca.isas() (default: the fastest)")
+    add("--n-ctx", metavar="N", type=int, help="longest context, in tokens (default: the file's)")
+
+
+def _sampling(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument_group("sampling").add_argument
+    add("-n", "--max-new-tokens", metavar="N", type=int, help="stop after so many tokens (default: 128)")
+    add("-t", "--temperature", metavar="T", type=float, help="0 is greedy (default: 1)")
+    add("--top-k", metavar="K", type=int, help="keep the k largest logits (default: 0, all)")
+    add("--top-p", metavar="P", type=float, help="keep the nucleus of this probability (default: 1)")
+    add("--min-p", metavar="P", type=float, help="drop what is below this share of the top (default: 0)")
+    add("--repetition-penalty", metavar="X", type=float, help="default: 1, off")
+    add("--presence-penalty", metavar="X", type=float, help="default: 0, off")
+    add("--frequency-penalty", metavar="X", type=float, help="default: 0, off")
+    add("--seed", metavar="N", type=int, help="same seed, same text (default: one is picked and shown)")
+    add("--stop", metavar="TEXT", action="append", help="a text to stop at; may be given several times")
+
+
+def _as_json(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--json", action="store_true", help="JSON on stdout")
+
+
+_Command = tuple[Callable[[argparse.Namespace], int], str, str, tuple[Callable[[argparse.ArgumentParser], None], ...]]
+# name: what runs, what it does, an example, its arguments
+_COMMANDS: dict[str, _Command] = {
+    "generate": (
+        commands.generate,
+        "Continue a text.",
+        'cutaway generate "The capital of France is" -n 20 -t 0',
+        (_prompt, _model, _sampling, _engine, _as_json),
+    ),
+    "chat": (
+        commands.chat,
+        "Talk with an instruct model.",
+        'cutaway chat "Why is the sky blue?" --seed 7',
+        (_message, _model, _sampling, _engine, _as_json),
+    ),
+    "tokenize": (
+        commands.tokenize,
+        "Show a text as tokens.",
+        'cutaway tokenize "Hello world"',
+        (_text, _model, _as_json),
+    ),
+    "info": (
+        commands.info,
+        "Show what a model is and how it would run here.",
+        f"cutaway info {DEFAULT}",
+        (_model_first, _engine, _as_json),
+    ),
+    "models": (commands.models, "List the models that have a name.", "cutaway models", (_as_json,)),
+    "verify": (
+        commands.verify,
+        "Recompute stored fingerprints: the same bits on this machine?",
+        f"cutaway verify {DEFAULT} --every-isa",
+        (_models, _as_json),
+    ),
+}

@@ -1,0 +1,220 @@
+"""What each command does. `cli` reads the arguments; here they become calls of the package and output."""
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import cutaway as ca
+
+from .errors import ArgumentError
+
+_ENGINE = ("compute", "threads", "isa", "n_ctx")
+_SAMPLING = (
+    "max_new_tokens",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "stop",
+)
+
+
+def _load(args: Namespace) -> Any:
+    return ca.load(args.model, **{name: getattr(args, name) for name in _ENGINE})
+
+
+def _sampling(args: Namespace) -> dict[str, Any]:
+    """The settings that were given; the others keep the package's defaults."""
+    return {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
+
+
+def _text(given: str | None, what: str) -> str:
+    if given is not None and given != "-":
+        return given
+    if given is None and sys.stdin.isatty():
+        raise ArgumentError(f"Give {what} as an argument, or pipe it in.")
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as err:
+        raise ArgumentError(f"What is piped in is not text in {err.encoding}, at byte {err.start}.") from None
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy values and other mappings as JSON knows them."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if hasattr(value, "items"):
+        return dict(value.items())
+    return str(value)
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _stream(stream: Any, as_json: bool) -> tuple[str, bool]:
+    """Shows the text as it comes; the text and whether Ctrl-C cut it short. Without a tokenizer the ids are shown."""
+    text, interrupted = "", False
+    try:
+        for step in stream:
+            piece = f"{step.id} " if step.text is None else step.text
+            text += piece
+            if not as_json:
+                print(piece, end="", flush=True)
+    except KeyboardInterrupt:  # inside a step or between two: either way the stream ends here, and keeps what it has
+        stream.close()
+        interrupted = True
+    if not as_json:
+        print(flush=True)
+    return text, interrupted
+
+
+def _report(out: Any, as_json: bool) -> None:
+    if as_json:
+        names = "text ids prompt_ids logprobs seed finish_reason fingerprint timings".split()
+        _print_json({name: getattr(out, name) for name in names})
+    else:
+        speed = out.timings["tokens_per_second"]
+        said = f"{len(out.ids)} tokens, {speed:.1f} tok/s, seed {out.seed}, {out.finish_reason}, {out.fingerprint}"
+        print(f"[{said}]", file=sys.stderr)
+
+
+def generate(args: Namespace) -> int:
+    if args.ids is not None and args.prompt is not None:
+        raise ArgumentError("Give a prompt or --ids, not both.")
+    prompt = args.ids if args.ids is not None else _text(args.prompt, "a prompt")
+    stream = _load(args).generate(prompt, stream=True, **_sampling(args))
+    _, interrupted = _stream(stream, args.json)
+    _report(stream.result, args.json)
+    return 130 if interrupted else 0
+
+
+def chat(args: Namespace) -> int:
+    template = Path(args.template).read_text("utf-8") if args.template else None
+    messages = [{"role": "system", "content": args.system}] if args.system else []
+    single = args.message is not None or not sys.stdin.isatty()
+    model = _load(args)
+    while True:
+        if single:
+            said = _text(args.message, "a message")
+        else:
+            try:
+                said = input("> ")
+            except EOFError:
+                print()
+                return 0
+            if not said.strip():
+                continue
+        messages.append({"role": "user", "content": said})
+        more = {"template": template} if template is not None else {}
+        stream = model.chat(messages, stream=True, **more, **_sampling(args))
+        text, interrupted = _stream(stream, args.json)
+        if single:
+            _report(stream.result, args.json)
+            return 130 if interrupted else 0
+        messages.append({"role": "assistant", "content": text})
+
+
+def tokenize(args: Namespace) -> int:
+    from .catalogue import resolve
+
+    text = _text(args.text, "a text")
+    tokenizer = ca.Tokenizer.from_file(resolve(args.model))
+    ids = tokenizer.encode(text, add_special_tokens=args.add_special_tokens, parse_special=args.parse_special)
+    tokens = tokenizer.tokens(ids)
+    from .terminal import token_line, token_table, visible
+
+    if args.json:
+        _print_json({"ids": ids, "tokens": [visible(token) for token in tokens]})
+    else:
+        console = _console()
+        console.print(token_line(tokens))
+        console.print(token_table(ids, tokens))
+    return 0
+
+
+def info(args: Namespace) -> int:
+    model = _load(args)
+    facts = dict(model.info())
+    tensors = facts.pop("tensors", {})
+    if args.json:
+        _print_json({**facts, "tensors": tensors} if args.tensors else facts)
+        return 0
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False)
+    for name, value in facts.items():
+        table.add_row(Text(str(name), style="bold"), Text(_fact(value)))
+    if args.tensors:
+        for name, value in tensors.items():
+            table.add_row(Text(str(name), style="dim"), Text(_fact(value)))
+    _console().print(table)
+    return 0
+
+
+def _fact(value: Any) -> str:
+    if hasattr(value, "items"):
+        return ", ".join(f"{name} {_fact(part)}" for name, part in value.items())
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def models(args: Namespace) -> int:
+    from dataclasses import asdict
+
+    from .cache import cache_dir
+
+    table = ca.models()
+    if args.json:
+        _print_json([asdict(row) for row in table])
+    else:
+        _console().print(repr(table), markup=False)
+        print(f"[kept in {cache_dir() / 'models'}]", file=sys.stderr)
+    return 0
+
+
+def verify(args: Namespace) -> int:
+    from . import verify as verification
+    from .catalogue import DEFAULT
+
+    names = list(args.models)
+    if not names:
+        here = {row.name for row in ca.models() if row.cached}
+        names = [name for name in verification.stored() if name in here] or [DEFAULT]
+        for name in verification.stored():
+            if name not in names:
+                print(f"{name} is not on this machine; `cutaway verify {name}` fetches it.", file=sys.stderr)
+    done = []
+    for given in names:
+        name, path = verification.locate(given)
+        for isa in ca.isas() if args.every_isa else [None]:
+            for check in verification.checks(name, path, isa, args.threads):
+                done.append(check)
+                if not args.json:
+                    verdict = "same" if check.same else f"DIFFERS, expected {check.expected}"
+                    print(f"{name} {check.compute} {check.isa} {len(check.prompt_ids)} tokens {check.got} {verdict}")
+    different = sum(not check.same for check in done)
+    if args.json:
+        _print_json([{**vars(check), "same": check.same} for check in done])
+    if different:
+        raise ca.Error(
+            f"{different} of {len(done)} fingerprints differ: this build computes other bits on this machine. Please "
+            "report it with the lines above and the output of `cutaway info`."
+        )
+    return 0

@@ -1,0 +1,106 @@
+"""What `generate` returns: a Step per token, and the Generation that holds them."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError
+from .ledger import Explanation
+
+
+@dataclass
+class Step:
+    """One generated token.
+
+    `text` is the piece of text that became safe to show with this token: the pieces of all steps make up `out.text`. It
+    may be empty (half a character, a possible stop string, a stop token), and is None where there is no tokenizer.
+    """
+
+    index: int
+    id: int
+    text: str | None
+    logprob: float
+    """Natural log-probability before any sampler stage."""
+    sampled_logprob: float
+    """Natural log-probability after all sampler stages."""
+    trace: Any = None
+    """With `names=`: the activations of the position that chose this token."""
+    explanation: Explanation | None = field(default=None, repr=False)
+
+    def explain(self) -> Explanation:
+        """The sampler ledger of this step. Needs `generate(..., ledger=True)`."""
+        if self.explanation is None:
+            raise ArgumentError("This step has no sampler ledger. Generate with ledger=True to keep it.")
+        return self.explanation
+
+
+@dataclass(frozen=True, repr=False)
+class Generation:
+    """The result of `generate` for one prompt."""
+
+    text: str | None
+    """The generated text, without stop token and stop string; None where there is no tokenizer."""
+    steps: list[Step]
+    prompt_ids: np.ndarray
+    """int32 [n_prompt], as used."""
+    seed: int
+    finish_reason: str
+    """"stop" (a stop token or string) | "length" (max_new_tokens) | "context" (the session is full) | "interrupted"."""
+    fingerprint: str
+    """BLAKE2b-128 of the float32 logits rows sampled from, the prompt ids and the new ids."""
+    timings: dict[str, float]
+    """prefill_seconds, prefill_tokens, decode_seconds, decode_tokens, tokens_per_second.
+
+    Decoding begins when the prompt's logits are there. Its tokens are those that went through the model again, one
+    fewer than were drawn; tokens_per_second counts these. In a batch every row is charged the whole batch's seconds.
+    """
+    settings: dict[str, Any]
+    """What was in force: max_new_tokens, stop, stop_ids, n_ctx, sampler."""
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """The new token ids, int32 [n], with the stop token if one was drawn."""
+        return np.asarray([step.id for step in self.steps], np.int32)
+
+    @cached_property
+    def logprobs(self) -> np.ndarray:
+        """Natural log-probabilities of the new ids before any sampler stage, float64 [n]."""
+        return np.asarray([step.logprob for step in self.steps], np.float64)
+
+    @cached_property
+    def sampled_logprobs(self) -> np.ndarray:
+        """Natural log-probabilities of the new ids after all sampler stages, float64 [n]."""
+        return np.asarray([step.sampled_logprob for step in self.steps], np.float64)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        t = self.timings
+        return [
+            ("tokens", f"{len(self.prompt_ids)} prompt, {len(self.steps)} new, finish_reason {self.finish_reason!r}"),
+            ("sampler", repr(self.settings["sampler"])),
+            ("time", f"prefill {t['prefill_seconds']:.3f} s, decode {t['decode_seconds']:.3f} s, "
+             f"{t['tokens_per_second']:.1f} tok/s"),
+            ("fingerprint", self.fingerprint),
+        ]  # fmt: skip
+
+    def __repr__(self) -> str:
+        shown = repr(self.ids.tolist()) if self.text is None else self.text
+        return "\n".join([shown, *(f"[{name}: {value}]" for name, value in self._facts())])
+
+    def _repr_html_(self) -> str:
+        shown = repr(self.ids.tolist()) if self.text is None else self.text
+        rows = "".join(
+            f'<tr><th style="text-align:left">{name}</th><td style="text-align:left">{html.escape(value)}</td></tr>'
+            for name, value in self._facts()
+        )
+        return (
+            f'<div><pre style="white-space:pre-wrap">{html.escape(shown)}</pre>'
+            f'<table style="font-size:smaller">{rows}</table></div>'
+        )

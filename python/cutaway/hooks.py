@@ -1,0 +1,77 @@
+"""`with model.hooks({...})`: functions that see, and may replace, activations while the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError
+from .names import Names
+
+Hook = Callable[[np.ndarray, str], Any]
+
+
+class HookStack:
+    """The hooks in force for one model in the current context (thread or task), innermost last."""
+
+    def __init__(self) -> None:
+        self._active: ContextVar[tuple[Mapping[int, tuple[str, Hook]], ...]] = ContextVar("cutaway_hooks", default=())
+
+    @contextmanager
+    def entered(self, names: Names, hooks: Mapping[str, Hook]) -> Iterator[None]:
+        token = self._active.set((*self._active.get(), resolve(names, hooks)))
+        try:
+            yield
+        finally:
+            self._active.reset(token)
+
+    def calls(self) -> dict[int, Callable[[np.ndarray, int], Any]]:
+        """By activation id, what the engine calls with (array, index of the prompt); several hooks run in turn."""
+        chains: dict[int, list[tuple[str, Hook]]] = {}
+        for layer in self._active.get():
+            for id, entry in layer.items():
+                chains.setdefault(id, []).append(entry)
+        return {id: _chained(chain) for id, chain in chains.items()}
+
+
+def resolve(names: Names, hooks: Mapping[str, Hook]) -> dict[int, tuple[str, Hook]]:
+    """Checked before anything runs: names known, replaceable, functions callable."""
+    if not isinstance(hooks, Mapping):
+        raise ArgumentError(f"hooks takes a dictionary of name: function, got {type(hooks).__name__}.")
+    out: dict[int, tuple[str, Hook]] = {}
+    for pattern, function in hooks.items():
+        if not callable(function):
+            raise ArgumentError(f"The hook on '{pattern}' is {function!r}, expected a function of (array, name).")
+        chosen = names.select(pattern)
+        fixed = [a.name for a in chosen if not a.replaceable]
+        if fixed:
+            raise ArgumentError(f"{fixed[0]} can be read (run_with_cache) but not replaced; model.names() says which can.")
+        for a in chosen:
+            if a.id in out:
+                raise ArgumentError(f"{a.name} has two hooks in one dictionary; chain them in one function.")
+            out[a.id] = (a.name, function)
+    return out
+
+
+def _chained(chain: list[tuple[str, Hook]]) -> Callable[[np.ndarray, int], Any]:
+    def call(array: np.ndarray, _prompt: int) -> None:
+        for name, function in chain:
+            result = function(array, name)
+            if result is None or result is array:
+                continue
+            try:
+                new = np.asarray(result, dtype=np.float32)
+            except (TypeError, ValueError):
+                kind = type(result).__name__
+                raise ArgumentError(f"The hook on {name} returned {kind}, expected an array or None.") from None
+            if new.shape != array.shape:
+                raise ArgumentError(
+                    f"The hook on {name} returned shape {list(new.shape)}, expected {list(array.shape)}."
+                )
+            array[...] = new
+
+    return call

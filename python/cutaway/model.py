@@ -1,0 +1,317 @@
+"""A loaded model: logits, traces, hooks, sessions, generation, chat."""
+
+from __future__ import annotations
+
+import operator
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from .errors import ArgumentError, FormatError
+from .hooks import Hook, HookStack
+from .names import Activation, Names, table
+from .session import Session, step
+from .tokenizer import Tokenizer
+from .trace import Trace
+from .weights import Weights
+
+__all__ = ["Model", "Session", "isas", "load", "step"]
+
+
+def isas() -> list[str]:
+    """Instruction sets this machine offers, slowest first; each is accepted by `load(isa=)` and CUTAWAY_ISA."""
+    return _core.isas()
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    threads: int | None = None,
+    compute: str | None = None,
+    n_ctx: int | None = None,
+    isa: str | None = None,
+) -> Model:
+    """Loads a model: a name of `ca.models()`, a .gguf file, or a folder with config.json and safetensors.
+
+    threads: of every call (default: CUTAWAY_THREADS, else physical cores within affinity and cgroup quota). compute:
+    "float32" (exact weights, the reference) or "int8" (the default where weights are stored quantised). n_ctx: the most
+    positions a session may hold (default: the file's context length). isa: one of `ca.isas()`.
+
+    Raises FormatError for a file that is not sound or not supported, ArgumentError, MemoryLimitError.
+    """
+    from .catalogue import resolve
+
+    return Model(
+        _core.Model(
+            os.fspath(resolve(name_or_path)),
+            _whole("threads", threads, 1),
+            compute or "",
+            _whole("n_ctx", n_ctx, 1),
+            isa or "",
+        )
+    )
+
+
+def _whole(name: str, value: int | None, least: int) -> int:
+    if value is None:
+        return 0
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or number > 2**31 - 1 or isinstance(value, bool):
+        raise ArgumentError(f"{name} must be a whole number, {least} or greater, got {value!r}.")
+    return number
+
+
+class Model:
+    """A model in memory. Safe to call from several threads; made by `ca.load`."""
+
+    def __init__(self, core: _core.Model):
+        self._core = core
+        self._names = table(core)
+        self._hooks = HookStack()
+        self._tokenizer = None if core.tokenizer is None else Tokenizer(core.tokenizer)
+        self.config = SimpleNamespace(**core.config())
+        self.weights = Weights(core)
+
+    # ---- what it is
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The file's tokenizer; FormatError says what is missing where there is none."""
+        if self._tokenizer is None:
+            raise FormatError(self._core.why_no_tokenizer)
+        return self._tokenizer
+
+    @property
+    def n_ctx(self) -> int:
+        """The most positions a session may hold."""
+        n: int = self.config.n_ctx
+        return n
+
+    @property
+    def stop_ids(self) -> list[int]:
+        """The ids that end a generation: the file's eos, eot and eom."""
+        return [] if self._tokenizer is None else self._tokenizer.stop_ids
+
+    def names(self) -> Names:
+        """Every activation with its shape, dtype, equation, and whether a hook may replace it."""
+        return self._names
+
+    def info(self) -> Mapping[str, Any]:
+        """What is in force: path, format, arch, compute, isa, threads, bytes by kind, type of every tensor."""
+        core, by_type = self._core, dict[str, int]()
+        tensors = {name: {"type": t, "shape": tuple(shape), "bytes": n} for name, t, shape, n in core.tensors()}
+        for tensor in tensors.values():
+            by_type[tensor["type"]] = by_type.get(tensor["type"], 0) + tensor["bytes"]
+        return {
+            "path": core.path,
+            "format": core.format,
+            "arch": self.config.arch,
+            "compute": core.compute,
+            "isa": core.isa,
+            "threads": 1 if _core.in_forked_child() else core.threads,
+            "n_ctx": self.n_ctx,
+            "kv_dtype": "float16" if core.compute == "int8" else "float32",
+            "rope_scaling": sorted(set(self.config.rope_scaling)),
+            "bytes": {"file": sum(by_type.values()), "packed": core.packed_bytes, **by_type},
+            "tensors": tensors,
+        }
+
+    def __repr__(self) -> str:
+        c, core = self.config, self._core
+        types = ", ".join(k for k in self.info()["bytes"] if k not in ("file", "packed"))
+        return (
+            f"{c.arch}: {c.n_layers} layers, d_model {c.d_model}, {c.n_heads} heads ({c.n_kv_heads} KV) of {c.d_head}, "
+            f"d_mlp {c.d_mlp}, d_vocab {c.d_vocab}, n_ctx {c.n_ctx}\n"
+            f"{os.path.basename(core.path)} ({types}), {core.packed_bytes / 2**20:.0f} MiB, compute {core.compute}, "
+            f"{core.isa}, {core.threads} threads"
+        )
+
+    # ---- running it
+
+    def __call__(self, x: Any, batch_axis: bool = False) -> Any:
+        """Logits of every position: float32 [pos, d_vocab].
+
+        x: text, a 1-D integer array or list of ids; a list of texts or id lists is a batch and gives a list, each with
+        the bits of the lone run. batch_axis=True adds a leading axis of 1.
+        """
+        prompts, is_batch = self._prompts(x)
+        rows, _ = self._run(prompts, [], "all", None, None, batch_axis)
+        out = [row[None] if batch_axis else row for row in rows]
+        return out if is_batch else out[0]
+
+    def run_with_cache(
+        self,
+        x: Any,
+        names: str | Iterable[str] = ("*",),
+        positions: Any = None,
+        dtype: str = "float32",
+        batch_axis: bool = False,
+    ) -> Any:
+        """(logits, trace): logits as `model(x)`, and the named activations.
+
+        names: names or wildcards of `model.names()`, TransformerLens's `hook_` spellings included. positions: an int or
+        a list of them, negative from the end: only these rows are kept. A batch gives a list of (logits, trace).
+        Raises MemoryLimitError with the estimate before anything runs.
+        """
+        if dtype != "float32":
+            raise ArgumentError(f"dtype is {dtype!r}, expected 'float32'.")
+        prompts, is_batch = self._prompts(x)
+        rows, traces = self._run(prompts, [], "all", names, positions, batch_axis)
+        out = [(row[None] if batch_axis else row, trace) for row, trace in zip(rows, traces, strict=True)]
+        return out if is_batch else out[0]
+
+    def hooks(self, hooks: Mapping[str, Hook]) -> AbstractContextManager[None]:
+        """Within `with model.hooks({name: fn}):` each run calls fn(array, name).
+
+        fn may edit the array in place, return a replacement of the same shape, or return None. The array covers all
+        positions of the call ([1, ...] in a decode step); a batch calls once per prompt. In force in the thread or task
+        that entered it.
+        """
+        return self._hooks.entered(self._names, hooks)
+
+    def session(self) -> Session:
+        """An empty KV cache to append to."""
+        return Session(self, self._core.session())
+
+    def score(self, x: Any) -> Any:
+        """Natural log-probabilities of each token given those before it: float64 [pos - 1]. A batch gives a list."""
+        prompts, is_batch = self._prompts(x)
+        out = [self._score(ids) for ids in prompts]
+        return out if is_batch else out[0]
+
+    def _score(self, ids: np.ndarray) -> np.ndarray:
+        if len(ids) < 2:
+            raise ArgumentError(f"score needs at least 2 tokens, got {len(ids)}: the first one is only given.")
+        session, out = self.session(), np.empty(len(ids) - 1)
+        for start in range(0, len(ids) - 1, 256):   # the logits of a long text at once would be large
+            stop = min(start + 256, len(ids) - 1)
+            rows = session.append(ids[start:stop], logits="all")
+            out[start:stop] = [_core.log_prob(row, int(id)) for row, id in zip(rows, ids[start + 1 :], strict=False)]
+        return out
+
+    def generate(self, prompt: Any, *, stream: bool = False, **settings: Any) -> Any:
+        """Continues a text or ids. Keywords, defaults and results: `cutaway.generate.generate`."""
+        from .generate import generate
+
+        prompts, is_batch = self._prompts(prompt)
+        return generate(self, prompts if is_batch else prompts[0], stream=stream, **settings)
+
+    def chat(
+        self,
+        messages: Any,
+        *,
+        template: str | None = None,
+        stream: bool = False,
+        context: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> Any:
+        """The model's answer to messages ({"role": ..., "content": ...}), through its own chat template.
+
+        template: Jinja source in place of the file's; `context` goes to the template. Other keywords as `generate`.
+        """
+        ids = self.tokenizer.apply_chat_template(messages, tokenize=True, template=template, **(context or {}))
+        return self.generate(ids, stream=stream, **settings)
+
+    def attention_result(self, layer: int, z: np.ndarray) -> np.ndarray:
+        """Each head's share of attn_out before bias and post-norm: z [pos, n_heads, d_head] -> [pos, n_heads, d_model].
+
+        In float32 with exact weights, also in int8 mode.
+        """
+        return self._core.attention_result(layer, np.ascontiguousarray(z, np.float32))
+
+    # ---- the one way into the engine
+
+    def _prompts(self, x: Any) -> tuple[list[np.ndarray], bool]:
+        """Ids of each prompt, int32, and whether x is a batch."""
+        if isinstance(x, (list, tuple)) and any(isinstance(item, (str, list, tuple, np.ndarray)) for item in x):
+            return [self._ids(item, f"prompt {i}") for i, item in enumerate(x)], True
+        return [self._ids(x, "the prompt")], False
+
+    def _ids(self, x: Any, what: str) -> np.ndarray:
+        if isinstance(x, str):
+            ids = self.tokenizer.encode(x, add_special_tokens=True)
+            if not len(ids):
+                raise ArgumentError(f"{what} is empty. A model needs at least one token to continue from.")
+            return ids
+        try:
+            ids = np.asarray(x)
+        except (ValueError, OverflowError):
+            ids = np.asarray(None)
+        if ids.size == 0:
+            raise ArgumentError(f"{what} is empty. A model needs at least one token to continue from.")
+        if ids.dtype.kind not in "iu" or ids.ndim != 1:
+            raise ArgumentError(
+                f"{what} has dtype {ids.dtype} and shape {list(ids.shape)}, expected text or whole numbers in one dimension."
+            )
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high >= self.config.d_vocab:
+            bad = low if low < 0 else high
+            raise ArgumentError(f"{what} holds token id {bad}, expected 0 to {self.config.d_vocab - 1}.")
+        return ids.astype(np.int32)
+
+    def _run(
+        self,
+        prompts: list[Any],
+        sessions: list[Any],
+        logits: str,
+        names: str | Iterable[str] | None,
+        positions: Any,
+        batch_axis: bool,
+    ) -> tuple[list[Any], list[Any]]:
+        ids = [self._ids(p, f"prompt {i}" if len(prompts) > 1 else "the prompt") for i, p in enumerate(prompts)]
+        chosen = [] if names is None else self._names.select(names)
+        taps = sorted({self._source(a).id for a in chosen})
+        kept = [] if positions is None else [_positions(positions, len(p)) for p in ids]
+        rows, traced = self._core.forward(sessions, ids, logits, taps, self._hooks.calls(), kept)
+        if _core.in_forked_child():
+            _warn_forked()
+        if names is None:
+            return rows, [None] * len(ids)
+        by_id = {a.id: a.name for a in self._names}
+        arrays: list[dict[str, np.ndarray]] = [{} for _ in ids]
+        for id, prompt, array in traced:
+            arrays[prompt][by_id[id]] = array
+        # Asked for the last row only, or for none, a call has no logits to put into the trace but these.
+        shown = [[a for a in chosen if a.kind == "derived" or a.name in found] for found in arrays]
+        return rows, [Trace(self, s, found, batch_axis) for s, found in zip(shown, arrays, strict=True)]
+
+    def _source(self, a: Activation) -> Activation:
+        """What must be traced so that `a` can be shown: itself, or z for a derived result."""
+        source: Activation = self._names[f"blocks.{a.layer}.attn.z"] if a.kind == "derived" else a
+        return source
+
+
+def _positions(positions: Any, n: int) -> list[int]:
+    listed = [positions] if isinstance(positions, (int, np.integer)) else list(positions)
+    out = []
+    for p in listed:
+        at = operator.index(p)
+        if not -n <= at < n:
+            raise ArgumentError(f"positions has {at}, but the call has {n} new positions; expected {-n} to {n - 1}.")
+        out.append(at % n)
+    if not out:
+        raise ArgumentError("positions is empty; leave it out to keep every position.")
+    return out
+
+
+_said_forked = False
+
+
+def _warn_forked() -> None:
+    global _said_forked
+    if not _said_forked:
+        _said_forked = True
+        warnings.warn(
+            "This process was forked from one that ran a model: the thread team is gone and cutaway runs on one thread. "
+            "Use the 'spawn' start method to have threads.",
+            RuntimeWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,108 @@
+"""Names of activations: the table that `model.names()` shows, and how what a user writes becomes one of them."""
+
+from __future__ import annotations
+
+import difflib
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from .errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One named value of the forward pass."""
+
+    name: str
+    shape: tuple[str, ...]
+    """The axes in words with their lengths where they are fixed: ("pos", "n_heads=9", "d_head=64")."""
+    dtype: str
+    equation: str
+    replaceable: bool
+    """Whether a hook may replace it."""
+    id: int
+    kind: str
+    """"rows" [pos, ...] | "pattern" [n_heads, query_pos, key_pos] | "logits" [pos, d_vocab] | "derived"."""
+    layer: int | None
+
+
+class Names(Sequence[Activation]):
+    """Every activation of a model, in the order in which it is computed."""
+
+    def __init__(self, rows: Iterable[Activation]):
+        self._rows = list(rows)
+        self._by_name = {row.name: row for row in self._rows}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Activation]:
+        return iter(self._rows)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._by_name[canonical(key)] if isinstance(key, str) else self._rows[key]
+
+    def __contains__(self, key: object) -> bool:
+        return canonical(key) in self._by_name if isinstance(key, str) else key in self._rows
+
+    def select(self, patterns: str | Iterable[str]) -> list[Activation]:
+        """The activations that any of the names or wildcards means, each once, in the order of computation."""
+        listed = [patterns] if isinstance(patterns, str) else list(patterns)
+        chosen: set[str] = set()
+        for pattern in listed:
+            if not isinstance(pattern, str):
+                raise ArgumentError(f"names must be strings, got {pattern!r}.")
+            name = canonical(pattern)
+            found = [n for n in self._by_name if fnmatchcase(n, name)] if "*" in name else [name]
+            if not found or found[0] not in self._by_name:
+                near = difflib.get_close_matches(name, self._by_name, n=3, cutoff=0.6)
+                hint = f"Did you mean {', '.join(near)}?" if near else "model.names() lists them all."
+                raise ArgumentError(f"There is no activation '{pattern}'. {hint}")
+            chosen.update(found)
+        return [row for row in self._rows if row.name in chosen]
+
+    def _cells(self) -> Iterator[tuple[str, str, str, str]]:
+        for row in self._rows:
+            yield row.name, f"[{', '.join(row.shape)}]", row.equation, "" if row.replaceable else "read-only"
+
+    def __repr__(self) -> str:
+        """One block stands for all, since they are alike."""
+        shown = [c for c in self._cells() if not re.match(r"blocks\.(?!0\.)", c[0])]
+        w = [max(len(c[i]) for c in shown) for i in range(2)]
+        lines = [f"{c[0]:<{w[0]}}  {c[1]:<{w[1]}}  {c[2]}{'  (' + c[3] + ')' if c[3] else ''}" for c in shown]
+        layers = {row.layer for row in self._rows if row.layer is not None}
+        return "\n".join([*lines, f"{len(self)} activations; blocks.0 stands for all {len(layers)} blocks"])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            "<tr>" + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in cells) + "</tr>"
+            for cells in self._cells()
+            if not re.match(r"blocks\.(?!0\.)", cells[0])
+        )
+        return f"<table><tr><th>name</th><th>shape</th><th>equation</th><th></th></tr>{rows}</table>"
+
+
+# TransformerLens's legacy spellings that are more than a prefix away.
+_LEGACY = {"attn_scores": "scores"}
+
+
+def canonical(name: str) -> str:
+    """`blocks.3.attn.hook_pattern` and `blocks.3.attn.pattern` are one name."""
+    parts = [part.removeprefix("hook_") for part in name.split(".")]
+    return ".".join(_LEGACY.get(part, part) for part in parts)
+
+
+def table(core: Any) -> Names:
+    """The Names of an engine's model."""
+
+    def row(id: int, name: str, kind: str, dims: list[tuple[str, int]], equation: str, editable: bool) -> Activation:
+        fixed = tuple(str(n) if word == "1" else f"{word}={n}" for word, n in dims)
+        shape = (*fixed, "query_pos", "key_pos") if kind == "pattern" else ("pos", *fixed)
+        layer = re.match(r"blocks\.(\d+)\.", name)
+        return Activation(name, shape, "float32", equation, editable, id, kind, int(layer[1]) if layer else None)
+
+    return Names(row(*value) for value in core.values())

@@ -1,0 +1,85 @@
+"""The KV cache in the open: append, fork, truncate, look inside."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import ArgumentError
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class Session:
+    """A text in progress. `len(session)` is the number of positions in its cache.
+
+    Forks share the cache's blocks of 64 positions and copy one only when they write to it.
+    """
+
+    def __init__(self, model: Model, core: Any):
+        self._model, self._core = model, core
+
+    def append(
+        self,
+        ids: Any,
+        logits: str | None = "last",
+        names: str | Iterable[str] | None = None,
+        positions: Any = None,
+    ) -> Any:
+        """Runs new ids (1-D integers, or one int) behind what is there.
+
+        logits: "last" returns float32 [d_vocab], "all" [n, d_vocab], None nothing. With `names`, returns
+        (logits, trace) where the trace covers the new positions: patterns are [n_heads, n_new, n_past + n_new].
+        A failed or interrupted call leaves the session as it was.
+        """
+        if logits not in ("last", "all", None):
+            raise ArgumentError(f"logits is {logits!r}, expected 'last', 'all' or None.")
+        if not isinstance(ids, (list, tuple, np.ndarray)):
+            ids = [ids]
+        (row,), (trace,) = self._model._run([ids], [self._core], logits or "none", names, positions, False)
+        if row is not None and logits == "last":
+            row = row[0]
+        return row if names is None else (row, trace)
+
+    def fork(self) -> Session:
+        """A second session that goes on from here; costs no copy."""
+        return Session(self._model, self._core.fork())
+
+    def truncate(self, n: int) -> None:
+        """Keeps the first n positions."""
+        self._core.truncate(operator.index(n))
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def kv(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """What the cache holds of a layer: (k, v), float32 [length, n_kv_heads, d_head], a converted copy.
+
+        Keys are rotated. In int8 mode both were rounded to float16 on entering; float32 mode keeps float32.
+        """
+        k, v = self._core.kv(operator.index(layer))
+        return k, v
+
+    def __repr__(self) -> str:
+        return f"Session of {len(self)} positions, KV in {self._core.kv_dtype}, n_ctx {self._model.n_ctx}"
+
+
+def step(sessions: Sequence[Session], ids: Any) -> np.ndarray:
+    """One token for each of several sessions of one model, in one batched step.
+
+    ids: 1-D integers, one per session. Returns float32 [n, d_vocab]; row i has the bits of `sessions[i].append(ids[i])`.
+    """
+    if not sessions:
+        raise ArgumentError("step needs at least one session.")
+    model = sessions[0]._model
+    if any(s._model is not model for s in sessions):
+        raise ArgumentError("The sessions belong to different models; step takes sessions of one.")
+    flat = np.asarray(ids)
+    if flat.shape != (len(sessions),):
+        raise ArgumentError(f"step got ids of shape {list(flat.shape)} for {len(sessions)} sessions; pass one id each.")
+    rows, _ = model._run([flat[i : i + 1] for i in range(len(sessions))], [s._core for s in sessions], "last", None, None, False)
+    return np.concatenate(rows)

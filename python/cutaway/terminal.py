@@ -1,0 +1,87 @@
+"""Pictures for the terminal, in rich: tokens in colour, next-token bars, one head's attention pattern."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from .errors import ArgumentError
+
+_TOKEN_STYLES = ("black on cyan", "black on green", "black on yellow", "black on magenta", "white on blue")
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_SHADES = " ·░▒▓█"
+_LABEL = 14  # characters of a token that fit beside a picture
+
+
+def visible(token: str | bytes) -> str:
+    """A token as one printable line: control characters and stray bytes are escaped."""
+    text = token.decode("utf-8", "backslashreplace") if isinstance(token, bytes) else token
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def token_line(tokens: Sequence[str | bytes]) -> Text:
+    """The tokens one after another, each on a colour of its own so that spaces show."""
+    line = Text()
+    for i, token in enumerate(tokens):
+        line.append(visible(token), style=_TOKEN_STYLES[i % len(_TOKEN_STYLES)])
+    return line
+
+
+def token_table(ids: Sequence[int], tokens: Sequence[str | bytes]) -> Table:
+    table = Table("pos", "id", "token", box=None, header_style="dim")
+    for position, (id, token) in enumerate(zip(ids, tokens, strict=True)):
+        table.add_row(str(position), str(int(id)), Text(repr(visible(token))))
+    return table
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities in float64, [d_vocab]. Raises where the logits have none."""
+    row = np.asarray(logits, np.float64)
+    if row.ndim != 1 or not np.isfinite(row.max()) or np.isnan(row).any():
+        raise ArgumentError(f"Next-token bars need one row of finite logits, got shape {list(row.shape)}.")
+    exp = np.exp(row - row.max())
+    return exp / exp.sum()
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of `share` of `width` cells, to an eighth of a cell."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+def next_tokens(logits: np.ndarray, ids: Sequence[int], tokens: Sequence[str | bytes], width: int = 40) -> Table:
+    """Bars of the probabilities of some next tokens. logits: [d_vocab]; tokens[i] is the text of ids[i]."""
+    probs = softmax(logits)
+    longest = max(probs[int(id)] for id in ids)
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    for id, token in zip(ids, tokens, strict=True):
+        p = float(probs[int(id)])
+        name = Text(repr(visible(token)), style="bold")
+        table.add_row(name, f"{100 * p:5.1f} %", Text(bar(p / longest, width), style="cyan"))
+    return table
+
+
+def top(logits: np.ndarray, k: int) -> np.ndarray:
+    """The ids of the k largest logits, largest first; ties keep the lower id. [k]"""
+    return np.argsort(-np.asarray(logits), kind="stable")[:k]
+
+
+def attention(pattern: np.ndarray, tokens: Sequence[str | bytes]) -> Text:
+    """One head's pattern [query_pos, key_pos] as shaded cells: a row says where that position looks."""
+    if pattern.ndim != 2 or pattern.shape != (len(tokens), len(tokens)):
+        raise ArgumentError(
+            f"The pattern has shape {list(pattern.shape)}, expected [query_pos, key_pos] = "
+            f"[{len(tokens)}, {len(tokens)}] for these tokens."
+        )
+    picture = Text(" " * (_LABEL + 4) + "".join(f"{key:<2d}" for key in range(len(tokens))) + "\n", style="dim")
+    for query, token in enumerate(tokens):
+        label = visible(token)
+        label = label if len(label) <= _LABEL else label[: _LABEL - 1] + "…"
+        picture.append(f"{label:>{_LABEL}} {query:2d} ", style="default")
+        for weight in pattern[query, : query + 1]:
+            # square root: most weights are small, and the eye should see them
+            shade = _SHADES[min(int(np.sqrt(max(float(weight), 0.0)) * len(_SHADES)), len(_SHADES) - 1)]
+            picture.append(shade * 2, style="cyan")
+        picture.append("\n")
+    return picture

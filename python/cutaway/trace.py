@@ -1,0 +1,94 @@
+"""What `run_with_cache` returns beside the logits: arrays by name, views of the engine's own memory."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError
+from .names import Activation, Names, canonical
+
+
+class Trace(Mapping[str, np.ndarray]):
+    """A read-only mapping of activation names to float32 arrays.
+
+    Each array is a view of the buffer that the engine wrote: no copy, read-only, alive as long as a view lives.
+    `attn.result` is computed from `attn.z` when it is asked for.
+    """
+
+    def __init__(self, model: Any, chosen: list[Activation], arrays: dict[str, np.ndarray], batch_axis: bool):
+        self._model, self._chosen, self._arrays, self._batch_axis = model, chosen, arrays, batch_axis
+
+    def names(self) -> list[str]:
+        """The names in this trace, in the order of computation."""
+        return [a.name for a in self._chosen]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        key = canonical(name)
+        if key not in self._arrays:
+            if all(a.name != key for a in self._chosen):
+                known: Names = self._model.names()
+                if key in known:
+                    raise ArgumentError(
+                        f"{key} was not traced; this trace has {self._summary()}. Pass names=[..., {key!r}]."
+                    )
+                known.select(key)  # raises, with near misses
+            layer = next(a.layer for a in self._chosen if a.name == key)
+            z = self._arrays[f"blocks.{layer}.attn.z"]
+            self._arrays[key] = self._model.attention_result(layer, z)
+        array = self._arrays[key]
+        return array[None] if self._batch_axis else array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and canonical(name) in self.names()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays held, each buffer counted once."""
+        return sum({a.ctypes.data: a.nbytes for a in self._arrays.values()}.values())
+
+    def info(self) -> dict[str, dict[str, Any]]:
+        """Per name: shape, dtype, bytes, address of the engine's buffer, equation."""
+        return {
+            a.name: {
+                "shape": array.shape,
+                "dtype": str(array.dtype),
+                "bytes": array.nbytes,
+                "address": array.ctypes.data,
+                "equation": a.equation,
+            }
+            for a in self._chosen
+            for array in [self[a.name]]
+        }
+
+    def fingerprints(self) -> dict[str, str]:
+        """Per name: BLAKE2b-128 of the float32 bits, every NaN as one pattern."""
+        from .fingerprint import Fingerprint
+
+        return {name: Fingerprint().with_row(self[name].reshape(-1)).hexdigest() for name in self.names()}
+
+    def _summary(self) -> str:
+        names = self.names()
+        return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])} and {len(names) - 5} more"
+
+    def __repr__(self) -> str:
+        rows = [f"  {name}  {list(self[name].shape)}" for name in self.names()[:40]]
+        more = [f"  ... {len(self) - 40} more"] if len(self) > 40 else []
+        return "\n".join([f"Trace of {len(self)} arrays, {self.nbytes / 2**20:.1f} MiB", *rows, *more])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><td style="text-align:left">{html.escape(name)}</td><td>{list(self[name].shape)}</td></tr>'
+            for name in self.names()[:200]
+        )
+        more = f"<p>... {len(self) - 200} more</p>" if len(self) > 200 else ""
+        return f"<table><tr><th>name</th><th>shape</th></tr>{rows}</table>{more}"

@@ -1,0 +1,1 @@
+"""What results look like: plain text in a terminal, self-contained HTML in a notebook."""

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# make test: GoogleTest over the engine, pytest over the installed package. Arguments go to pytest.
+. "$(dirname "$0")/env.sh"
+need_tools
+make_venv
+install_package test
+status=0
+
+if ! echo '#include <gtest/gtest.h>' | g++ -E -x c++ - >/dev/null 2>&1; then
+  say "GoogleTest is missing, so the C++ tests are left out: apt-get install libgtest-dev"
+else
+  scripts/cpp_tests.sh release || status=1
+fi
+$PY -m pytest "$@" || status=1
+exit $status
