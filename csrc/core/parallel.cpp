@@ -42,9 +42,9 @@ struct Region { RegionBody body; void* context; };
 
 }  // namespace
 
-void Barrier::wait() noexcept {
+void Barrier::wait(int count) noexcept {
   const uint32_t mine = generation_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
     arrived_.store(0, std::memory_order_relaxed);
     generation_.store(mine + 1, std::memory_order_release);
     generation_.notify_all();

@@ -9,7 +9,7 @@
 namespace cutaway::detail {
 
 void start_threads(int threads, RegionBody body, void* context) {
-  Barrier barrier(threads);
+  Barrier barrier;
   std::vector<std::thread> team;
   team.reserve(threads - 1);
   for (int id = 1; id < threads; ++id)
