@@ -41,8 +41,8 @@ bool same_bits(float a, float b) { return bits_of(a) == bits_of(b) || (a != a &&
 ::testing::AssertionResult SameBits(const float* got, const float* want, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
     if (!same_bits(got[i], want[i]))
-      return ::testing::AssertionFailure() << "value " << i << " of " << n << ": got " << got[i] << " (0x" << std::hex
-                                           << bits_of(got[i]) << "), expected " << want[i] << " (0x"
+      return ::testing::AssertionFailure() << "value " << i << " of " << n << ": got " << got[i] << " (bits "
+                                           << bits_of(got[i]) << "), expected " << want[i] << " (bits "
                                            << bits_of(want[i]) << ")";
   return ::testing::AssertionSuccess();
 }
