@@ -31,7 +31,7 @@ struct Worker {
 
 using RegionBody = void (*)(void* context, Worker& worker);
 
-// Runs body(context, worker) on `threads` threads, or on as many as the OpenMP run time gives, with the engine's
+// Runs body(context, worker) on `threads` threads, or on as many as can be had, with the engine's
 // floating-point environment. After a fork the child has no team and runs on one thread. Throws Error when the threads
 // cannot be created.
 void run_region(int threads, RegionBody body, void* context);
