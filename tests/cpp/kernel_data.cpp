@@ -27,7 +27,8 @@ float number(Random& random, Numbers kind) {
   if (kind == Numbers::hostile && random() % 8 == 0) return float_of(special[random() % 3]);
   if (random() % 8 == 0) return float_of(random() % 2 ? 0x80000000u : 0u);
   const uint32_t u = static_cast<uint32_t>(random());
-  return float_of((u & 0x7F800000u) == 0x7F800000u ? u & 0x807FFFFFu : u);  // exponent 255 becomes a subnormal
+  return float_of((u & 0x7F800000u) == 0x7F800000u ? u & 0x807FFFFFu
+                                                   : u);  // exponent 255 becomes a subnormal
 }
 
 std::vector<float> numbers(Random& random, int64_t n, Numbers kind) {
@@ -41,9 +42,9 @@ bool same_bits(float a, float b) { return bits_of(a) == bits_of(b) || (a != a &&
 ::testing::AssertionResult SameBits(const float* got, const float* want, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
     if (!same_bits(got[i], want[i]))
-      return ::testing::AssertionFailure() << "value " << i << " of " << n << ": got " << got[i] << " (bits "
-                                           << bits_of(got[i]) << "), expected " << want[i] << " (bits "
-                                           << bits_of(want[i]) << ")";
+      return ::testing::AssertionFailure()
+             << "value " << i << " of " << n << ": got " << got[i] << " (bits " << bits_of(got[i])
+             << "), expected " << want[i] << " (bits " << bits_of(want[i]) << ")";
   return ::testing::AssertionSuccess();
 }
 
@@ -67,8 +68,10 @@ std::vector<uint8_t> random_blocks(Random& random, const Quant& q, int64_t n, Sc
       uint16_t half = static_cast<uint16_t>(name == "BF16" ? u >> 16 : random());
       if (name == "F16" && scales == Scales::ordinary) half = static_cast<uint16_t>((half & 0x83FF) | 0x3400);
       if (name == "F16" && (half & 0x7C00) == 0x7C00) half = extreme[random() % 8];
-      if (name == "F32") std::memcpy(&out[4 * i], &u, 4);
-      else std::memcpy(&out[2 * i], &half, 2);
+      if (name == "F32")
+        std::memcpy(&out[4 * i], &u, 4);
+      else
+        std::memcpy(&out[2 * i], &half, 2);
     }
     return out;
   }

@@ -1,5 +1,5 @@
-// What the kernel tests share: exact-size aligned memory (so that AddressSanitizer sees one byte too far), hostile
-// numbers, random blocks of every weight type, packed tiles, and a comparison of bits.
+// What the kernel tests share: exact-size aligned memory (so that AddressSanitizer sees one byte too far),
+// hostile numbers, random blocks of every weight type, packed tiles, and a comparison of bits.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -86,7 +86,7 @@ struct Codes {
   Aligned<int32_t> sums;
 };
 
-std::vector<const Table*> tables();     // of every instruction set this machine offers, scalar first
+std::vector<const Table*> tables();  // of every instruction set this machine offers, scalar first
 inline const Table& scalar() { return kernels_for("scalar"); }
 
 // Distance from the true value in units of the last place of the float nearest to it.

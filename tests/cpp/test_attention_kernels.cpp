@@ -1,5 +1,5 @@
-// Attention kernels: against plain float64 code, to the bit between instruction sets, and to the bit between ways of
-// taking the same row: alone, in groups, with more keys around it.
+// Attention kernels: against plain float64 code, to the bit between instruction sets, and to the bit between
+// ways of taking the same row: alone, in groups, with more keys around it.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,7 +11,8 @@ namespace {
 
 // One KV head of a cache: K and V of `keys` positions in blocks, each with what was really stored.
 struct Cache {
-  Cache(const Table& k, int64_t keys, int64_t d_head, bool half, uint32_t seed, Numbers kind = Numbers::normal)
+  Cache(const Table& k, int64_t keys, int64_t d_head, bool half, uint32_t seed,
+        Numbers kind = Numbers::normal)
       : d(d_head), d_pad((d_head + 15) / 16 * 16), half(half), K(keys * d_head), V(keys * d_head) {
     Random random(seed);
     for (int64_t b = 0; b < (keys + kKvBlock - 1) / kKvBlock; ++b) {
@@ -37,7 +38,7 @@ struct Cache {
   int64_t element() const { return half ? 2 : 4; }
   int64_t d, d_pad;
   bool half;
-  std::vector<float> K, V;   // [keys, d]
+  std::vector<float> K, V;  // [keys, d]
   std::vector<Aligned<uint8_t>> k_blocks, v_blocks;
   std::vector<const void*> k_pointers, v_pointers;
 };
@@ -47,16 +48,19 @@ struct Rows {
 };
 
 struct Result {
-  std::vector<float> scores, pattern;   // [rows, last - first]
-  std::vector<float> z;                 // [rows, d]
+  std::vector<float> scores, pattern;  // [rows, last - first]
+  std::vector<float> z;                // [rows, d]
   int64_t first, ld;
 };
 
-// Scores, softmax and values of some rows as csrc/ops/attention.cpp calls them, over exactly the keys that they see.
-Result attend(const Table& k, const Cache& c, const std::vector<float>& q, const Rows& rows, float scale, float cap) {
+// Scores, softmax and values of some rows as csrc/ops/attention.cpp calls them, over exactly the keys that
+// they see.
+Result attend(const Table& k, const Cache& c, const std::vector<float>& q, const Rows& rows, float scale,
+              float cap) {
   const int64_t n = static_cast<int64_t>(rows.lo.size());
   const int64_t first = *std::min_element(rows.lo.begin(), rows.lo.end()) / kLanes * kLanes;
-  const int64_t last = *std::max_element(rows.hi.begin(), rows.hi.end()) / kLanes * kLanes + kLanes, ld = last - first;
+  const int64_t last = *std::max_element(rows.hi.begin(), rows.hi.end()) / kLanes * kLanes + kLanes,
+                ld = last - first;
   Result r{std::vector<float>(n * ld, -7.0f), {}, std::vector<float>(n * c.d), first, ld};
   std::vector<const float*> queries;
   std::vector<float*> z;
@@ -74,8 +78,8 @@ Result attend(const Table& k, const Cache& c, const std::vector<float>& q, const
   return r;
 }
 
-void check_against_float64(const Result& r, const Cache& c, const std::vector<float>& q, const Rows& rows, float scale,
-                           float cap, const std::string& where) {
+void check_against_float64(const Result& r, const Cache& c, const std::vector<float>& q, const Rows& rows,
+                           float scale, float cap, const std::string& where) {
   for (size_t i = 0; i < rows.lo.size(); ++i) {
     const int64_t lo = rows.lo[i], hi = rows.hi[i];
     std::vector<double> e, z(c.d, 0.0);
@@ -96,10 +100,12 @@ void check_against_float64(const Result& r, const Cache& c, const std::vector<fl
         ASSERT_EQ(bits_of(p), 0u) << where << " row " << i << " key " << key << " is masked";
         continue;
       }
-      ASSERT_NEAR(p, e[key - lo] / sum, 2e-5 * e[key - lo] / sum + 1e-9) << where << " row " << i << " key " << key;
+      ASSERT_NEAR(p, e[key - lo] / sum, 2e-5 * e[key - lo] / sum + 1e-9)
+          << where << " row " << i << " key " << key;
       for (int64_t d = 0; d < c.d; ++d) z[d] += e[key - lo] / sum * c.V[key * c.d + d];
     }
-    for (int64_t d = 0; d < c.d; ++d) ASSERT_NEAR(r.z[i * c.d + d], z[d], 2e-5) << where << " row " << i << " dim " << d;
+    for (int64_t d = 0; d < c.d; ++d)
+      ASSERT_NEAR(r.z[i * c.d + d], z[d], 2e-5) << where << " row " << i << " dim " << d;
   }
 }
 
@@ -124,11 +130,11 @@ Rows causal(int64_t position, int64_t n, int64_t group, int64_t window) {
 struct Case {
   int64_t position, queries, group, window;
 };
-// First key, ends of vectors, of blocks, of segments; windows that start inside, at and past a segment's edge, and
-// that are shorter than the run of queries (then no key is seen by all rows).
-const Case kCases[] = {{0, 1, 1, 0},   {0, 8, 3, 0},   {15, 2, 1, 0},    {63, 3, 3, 0},   {255, 1, 1, 0},  {254, 8, 1, 0},
-                       {511, 8, 3, 0}, {600, 5, 1, 0}, {300, 8, 2, 20},  {516, 8, 1, 5},  {520, 8, 3, 256}, {255, 8, 4, 1},
-                       {767, 7, 1, 512}, {48, 8, 1, 16}};
+// First key, ends of vectors, of blocks, of segments; windows that start inside, at and past a segment's
+// edge, and that are shorter than the run of queries (then no key is seen by all rows).
+const Case kCases[] = {{0, 1, 1, 0},     {0, 8, 3, 0},   {15, 2, 1, 0},    {63, 3, 3, 0},   {255, 1, 1, 0},
+                       {254, 8, 1, 0},   {511, 8, 3, 0}, {600, 5, 1, 0},   {300, 8, 2, 20}, {516, 8, 1, 5},
+                       {520, 8, 3, 256}, {255, 8, 4, 1}, {767, 7, 1, 512}, {48, 8, 1, 16}};
 constexpr int64_t kKeys = 776;
 
 void check_cases(int64_t d_head, bool half, float cap, Numbers kind) {
@@ -146,15 +152,19 @@ void check_cases(int64_t d_head, bool half, float cap, Numbers kind) {
       const Result got = attend(*k, cache, q, rows, scale, cap);
       for (size_t r = 0; r < rows.lo.size(); ++r)
         ASSERT_TRUE(same(got, want, rows, d_head, r, r)) << k->isa << " " << where << " row " << r;
-      ASSERT_TRUE(SameBits(got.pattern.data(), want.pattern.data(), static_cast<int64_t>(got.pattern.size()))) << k->isa;
+      ASSERT_TRUE(SameBits(got.pattern.data(), want.pattern.data(), static_cast<int64_t>(got.pattern.size())))
+          << k->isa;
       // The same rows in groups of 1, 3 and 8.
       for (size_t size : {1, 3, 8})
         for (size_t begin = 0; begin < rows.lo.size(); begin += size) {
           const size_t end = std::min(begin + size, rows.lo.size());
-          const Rows part{{rows.lo.begin() + begin, rows.lo.begin() + end}, {rows.hi.begin() + begin, rows.hi.begin() + end}};
-          const Result alone = attend(*k, cache, {q.begin() + begin * d_head, q.begin() + end * d_head}, part, scale, cap);
+          const Rows part{{rows.lo.begin() + begin, rows.lo.begin() + end},
+                          {rows.hi.begin() + begin, rows.hi.begin() + end}};
+          const Result alone =
+              attend(*k, cache, {q.begin() + begin * d_head, q.begin() + end * d_head}, part, scale, cap);
           for (size_t r = begin; r < end; ++r)
-            ASSERT_TRUE(same(alone, want, rows, d_head, r - begin, r)) << k->isa << " " << where << " row " << r << " of " << size;
+            ASSERT_TRUE(same(alone, want, rows, d_head, r - begin, r))
+                << k->isa << " " << where << " row " << r << " of " << size;
         }
     }
   }
@@ -174,7 +184,8 @@ TEST(AttentionKernels, WideAndHostileNumbers) {
     for (bool half : {true, false}) check_cases(20, half, 0.0f, kind);
 }
 
-// A row whose scores hold a NaN is NaN where it sees and +0 where it does not: a mask holds whatever the values are.
+// A row whose scores hold a NaN is NaN where it sees and +0 where it does not: a mask holds whatever the
+// values are.
 TEST(AttentionKernels, MaskedKeysStayZeroInARowOfNaN) {
   for (const Table* k : tables()) {
     std::vector<float> s(48, 1.0f);
@@ -183,8 +194,10 @@ TEST(AttentionKernels, MaskedKeysStayZeroInARowOfNaN) {
     const kernels::AttentionRows visible{1, &lo, &hi};
     k->attention_softmax(s.data(), 48, &visible, 0, 48);
     for (int64_t key = 0; key < 48; ++key)
-      if (key < lo || key > hi) EXPECT_EQ(bits_of(s[key]), 0u) << k->isa << " key " << key;
-      else EXPECT_TRUE(std::isnan(s[key])) << k->isa << " key " << key;
+      if (key < lo || key > hi)
+        EXPECT_EQ(bits_of(s[key]), 0u) << k->isa << " key " << key;
+      else
+        EXPECT_TRUE(std::isnan(s[key])) << k->isa << " key " << key;
   }
 }
 
@@ -200,7 +213,8 @@ TEST(AttentionKernels, SoftmaxSumsBySegment) {
   float sum = 0.0f;
   for (int64_t segment = 0; segment <= hi; segment += kSegment) {
     float lanes[16] = {};
-    for (int64_t p = std::max(segment, lo); p <= std::min(segment + kSegment - 1, hi); ++p) lanes[p % 16] += e[p - first];
+    for (int64_t p = std::max(segment, lo); p <= std::min(segment + kSegment - 1, hi); ++p)
+      lanes[p % 16] += e[p - first];
     for (int half = 8; half; half /= 2)
       for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
     sum += lanes[0];
@@ -227,7 +241,8 @@ TEST(AttentionKernels, ValueSumsBySegment) {
     const kernels::AttentionRows visible{1, &lo, &hi};
     Aligned<float> scratch(2 * cache.d_pad);
     float* z = got.data();
-    scalar().attention_values(&z, p.data(), 704, &visible, 0, cache.v_pointers.data(), d, half, scratch.data());
+    scalar().attention_values(&z, p.data(), 704, &visible, 0, cache.v_pointers.data(), d, half,
+                              scratch.data());
     ASSERT_TRUE(SameBits(got.data(), want.data(), d)) << (half ? "f16" : "f32");
   }
 }

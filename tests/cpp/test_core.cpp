@@ -53,9 +53,7 @@ TEST(Parallel, ManyRegions) {
 }
 
 // More threads than cores: the barrier must sleep instead of spinning for ever.
-TEST(Parallel, Oversubscription) {
-  run_steps(16, 50);
-}
+TEST(Parallel, Oversubscription) { run_steps(16, 50); }
 
 TEST(Parallel, RegionsOfSeveralCallersAtOnce) {
   std::vector<std::thread> callers;
@@ -80,8 +78,8 @@ TEST(Parallel, SharesCoverEverythingOnce) {
 }
 
 #ifdef _OPENMP
-// The run time may give a smaller team than asked for (a thread limit; a caller that is a worker of another team). The
-// region then runs on the threads that there are.
+// The run time may give a smaller team than asked for (a thread limit; a caller that is a worker of another
+// team). The region then runs on the threads that there are.
 TEST(Parallel, SmallerTeamThanAskedFor) {
   std::atomic<int> sum{0};
 #pragma omp parallel num_threads(2)
@@ -101,7 +99,10 @@ TEST(Parallel, ForkedChildRunsOnOneThread) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     int workers = 0;
-    parallel(3, [&](Worker& w) { workers += w.count; w.sync(); });
+    parallel(3, [&](Worker& w) {
+      workers += w.count;
+      w.sync();
+    });
     _exit(in_forked_child() && usable_threads(3) == 1 && workers == 1 ? 0 : 1);
   }
   int status = 0;
@@ -114,9 +115,9 @@ TEST(Parallel, ForkedChildRunsOnOneThread) {
 // ---- the floating-point environment
 
 #if defined(__x86_64__)
-constexpr unsigned kFlushAndTowardsZero = 0x1F80 | 0x8000 | 0x0040 | 0x6000;   // FTZ, DAZ, round towards zero
+constexpr unsigned kFlushAndTowardsZero = 0x1F80 | 0x8000 | 0x0040 | 0x6000;  // FTZ, DAZ, round towards zero
 
-class CallerWord {   // a caller that has set its own word
+class CallerWord {  // a caller that has set its own word
  public:
   CallerWord() : saved_(_mm_getcsr()) { _mm_setcsr(kFlushAndTowardsZero); }
   ~CallerWord() { _mm_setcsr(saved_); }
@@ -148,14 +149,15 @@ TEST(FloatEnvironment, RegionsIgnoreTheCallersWordAndRestoreIt) {
       const auto region = [&](float* out) {
         parallel(threads, [&](Worker& w) {
           const int64_t at = w.first(n), count = w.last(n) - at;
-          k->silu_mul(out + at, &a[at], &b[at], count);   // reads subnormals, rounds
-          k->scale(out + at, out + at, 1e-3f, count);     // makes new ones
+          k->silu_mul(out + at, &a[at], &b[at], count);  // reads subnormals, rounds
+          k->scale(out + at, out + at, 1e-3f, count);    // makes new ones
         });
       };
       same_in_both_words(n, region);
       std::vector<float> out(n);
       region(out.data());
-      EXPECT_TRUE(std::any_of(out.begin(), out.end(), [](float x) { return std::fpclassify(x) == FP_SUBNORMAL; }));
+      EXPECT_TRUE(
+          std::any_of(out.begin(), out.end(), [](float x) { return std::fpclassify(x) == FP_SUBNORMAL; }));
     }
 }
 
@@ -178,13 +180,17 @@ TEST(FloatEnvironment, DecodedWeightsDoNotDependOnTheCallersWord) {
 
 // ---- contraction: a * b + c must round twice, also where the processor could fuse it.
 
-__attribute__((target("avx2,fma"), noinline)) float multiply_add(float a, float b, float c) { return a * b + c; }
+__attribute__((target("avx2,fma"), noinline)) float multiply_add(float a, float b, float c) {
+  return a * b + c;
+}
 __attribute__((target("avx2,fma"), noinline)) float multiply_add_vector(float a, float b, float c) {
-  return _mm256_cvtss_f32(_mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(a), _mm256_set1_ps(b)), _mm256_set1_ps(c)));
+  return _mm256_cvtss_f32(
+      _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(a), _mm256_set1_ps(b)), _mm256_set1_ps(c)));
 }
 
 TEST(Contraction, ProductsAndSumsAreNotFused) {
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) GTEST_SKIP() << "this processor cannot fuse";
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    GTEST_SKIP() << "this processor cannot fuse";
   // (1 + 2^-12)^2 = 1 + 2^-11 + 2^-24: the last term is lost when the product is rounded, and kept by fma.
   const float a = 1.0f + 0x1p-12f, c = -(1.0f + 0x1p-11f);
   ASSERT_EQ(std::fmaf(a, a, c), 0x1p-24f);
@@ -200,16 +206,18 @@ TEST(SinCos, WithinTheStatedError) {
   const auto check = [&](double x) {
     double s, c;
     sincos_exact(x, &s, &c);
-    worst = std::max({worst, std::fabs(s - sinl(static_cast<long double>(x))), std::fabs(c - cosl(static_cast<long double>(x)))});
+    worst = std::max({worst, std::fabs(s - sinl(static_cast<long double>(x))),
+                      std::fabs(c - cosl(static_cast<long double>(x)))});
   };
   std::mt19937_64 random(7);
   for (double range : {1e-300, 1e-8, 0.5, 10.0, 1000.0, 0x1p20}) {
     std::uniform_real_distribution<double> x(-range, range);
     for (int i = 0; i < 50000; ++i) check(x(random));
   }
-  for (int k = 0; k < 667544; k += 7)   // multiples of pi/2, where digits cancel
+  for (int k = 0; k < 667544; k += 7)  // multiples of pi/2, where digits cancel
     for (double step : {-1e-9, 0.0, 1e-9}) check(k * 1.57079632679489661923 + step);
-  for (float angle = 0.0f; angle < 0x1p20f; angle += 1021.0f) check(angle);   // positions times a frequency of 1
+  for (float angle = 0.0f; angle < 0x1p20f; angle += 1021.0f)
+    check(angle);  // positions times a frequency of 1
   EXPECT_LT(static_cast<double>(worst), 1e-15);
   double s, c;
   sincos_exact(0.0, &s, &c);

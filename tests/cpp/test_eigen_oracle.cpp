@@ -1,6 +1,6 @@
 // Linear layers against Eigen: float64 as the truth, float32 as a second opinion on what rounding may cost.
-#include <Eigen/Core>
 #include <algorithm>
+#include <Eigen/Core>
 
 #include "kernel_data.h"
 
@@ -23,7 +23,8 @@ Float decoded(const Quant& q, const Packed& w, int64_t n_out, int64_t cols) {
 
 // K fmas in a row err by at most K eps |w| |x| (Higham 2002, section 3.1), eps = 2^-24.
 Double bound(const Float& x, const Float& W) {
-  return x.cast<double>().cwiseAbs() * W.cast<double>().cwiseAbs().transpose() * (static_cast<double>(W.cols()) * 0x1p-24);
+  return x.cast<double>().cwiseAbs() * W.cast<double>().cwiseAbs().transpose() *
+         (static_cast<double>(W.cols()) * 0x1p-24);
 }
 
 TEST(EigenOracle, LinearFloat32OfEveryTypeAndInstructionSet) {
@@ -39,14 +40,17 @@ TEST(EigenOracle, LinearFloat32OfEveryTypeAndInstructionSet) {
         Float got(rows, n_out);
         q.linear_f32(got.data(), n_out, x.data(), cols, w.tiles.data(), rows, cols, n_out);
         const Double truth = x.cast<double>() * W.cast<double>().transpose(), limit = bound(x, W);
-        EXPECT_TRUE(((got.cast<double>() - truth).cwiseAbs().array() <= limit.array()).all()) << k->isa << " " << q.name;
+        EXPECT_TRUE(((got.cast<double>() - truth).cwiseAbs().array() <= limit.array()).all())
+            << k->isa << " " << q.name;
         const Float eigen = x * W.transpose();
-        EXPECT_TRUE(((got - eigen).cast<double>().cwiseAbs().array() <= 2.0 * limit.array()).all()) << k->isa << " " << q.name;
+        EXPECT_TRUE(((got - eigen).cast<double>().cwiseAbs().array() <= 2.0 * limit.array()).all())
+            << k->isa << " " << q.name;
       }
     }
 }
 
-// int8 mode errs by the rounding of the activations alone: half a code of 1/127 of each block's largest value.
+// int8 mode errs by the rounding of the activations alone: half a code of 1/127 of each block's largest
+// value.
 TEST(EigenOracle, LinearInt8ErrsByTheActivationCodesAlone) {
   for (const Table* k : tables())
     for (int type = 0; type < k->n_quants; ++type) {
@@ -65,10 +69,13 @@ TEST(EigenOracle, LinearInt8ErrsByTheActivationCodesAlone) {
         half_code.data()[i] = 0.5001f * codes.scale[i / kQBlock];
       }
       const Double at_codes = coded.cast<double>() * W.cast<double>().transpose();
-      EXPECT_TRUE(((got.cast<double>() - at_codes).cwiseAbs().array() <= bound(coded, W).array()).all()) << k->isa << " " << q.name;
+      EXPECT_TRUE(((got.cast<double>() - at_codes).cwiseAbs().array() <= bound(coded, W).array()).all())
+          << k->isa << " " << q.name;
       const Double truth = x.cast<double>() * W.cast<double>().transpose();
-      const Double limit = bound(coded, W) + half_code.cast<double>() * W.cast<double>().cwiseAbs().transpose();
-      EXPECT_TRUE(((got.cast<double>() - truth).cwiseAbs().array() <= limit.array()).all()) << k->isa << " " << q.name;
+      const Double limit =
+          bound(coded, W) + half_code.cast<double>() * W.cast<double>().cwiseAbs().transpose();
+      EXPECT_TRUE(((got.cast<double>() - truth).cwiseAbs().array() <= limit.array()).all())
+          << k->isa << " " << q.name;
     }
 }
 

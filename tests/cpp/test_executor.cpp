@@ -1,5 +1,5 @@
-// The executor: every stage and every part of it once per worker and in order, shared tasks once each, regions left for
-// hooks and for signals and taken up where they were left.
+// The executor: every stage and every part of it once per worker and in order, shared tasks once each,
+// regions left for hooks and for signals and taken up where they were left.
 #include "model/executor.h"
 
 #include <gtest/gtest.h>
@@ -10,14 +10,15 @@
 namespace cutaway::testing {
 namespace {
 
-using RunState = cutaway::Run;   // a test has a Run() of its own
+using RunState = cutaway::Run;  // a test has a Run() of its own
 
-// Stages that note what they did: by worker the (stage, part) pairs, and how often each shared task was taken.
+// Stages that note what they did: by worker the (stage, part) pairs, and how often each shared task was
+// taken.
 struct Log {
   explicit Log(int threads) : seen(threads) {}
   std::vector<std::vector<std::pair<int, int>>> seen;
   std::vector<std::atomic<int>> taken = std::vector<std::atomic<int>>(64);
-  std::atomic<int> inner{0};   // barriers inside a stage
+  std::atomic<int> inner{0};  // barriers inside a stage
 };
 
 constexpr int kParts[] = {1, 3, 0, 1, 5, 2};
@@ -33,7 +34,7 @@ std::vector<Stage> stages_of(Log& log) {
     const bool shared = kParts[i] == 1;
     s.run = [&log, i, shared, task](RunState& run, Worker& w) {
       log.seen[w.id].push_back({i, w.part});
-      if (i == 1) {   // a stage may meet in the middle
+      if (i == 1) {  // a stage may meet in the middle
         ++log.inner;
         w.sync();
       }
@@ -84,7 +85,8 @@ TEST(Executor, LeavesTheRegionAfterAHookedValue) {
       done.push_back(log.seen[0].size());
     });
     EXPECT_EQ(hooked_stages, (std::vector<size_t>{1, 4, 5}));
-    EXPECT_EQ(done, (std::vector<size_t>{4, 10, 12})) << "all parts of the stage are done, and nothing after it";
+    EXPECT_EQ(done, (std::vector<size_t>{4, 10, 12}))
+        << "all parts of the stage are done, and nothing after it";
     for (const auto& seen : log.seen) EXPECT_EQ(seen, everything());
   }
 }
@@ -112,7 +114,9 @@ TEST(Executor, WhatIsThrownBetweenRegionsGetsThrough) {
   const std::vector<Stage> stages = stages_of(log);
   RunState run;
   const Edits edits = {1};
-  EXPECT_THROW(Executor(stages, run, 2, edits).go([](const Stage* s) { if (s) throw std::runtime_error("stop"); }),
+  EXPECT_THROW(Executor(stages, run, 2, edits).go([](const Stage* s) {
+    if (s) throw std::runtime_error("stop");
+  }),
                std::runtime_error);
   EXPECT_EQ(log.seen[1].size(), 4u);
 }

@@ -1,5 +1,5 @@
-// Every instruction set gives the bits of the scalar one, at sizes where vectors have tails, and a row's bits do not
-// depend on how many rows are computed with it.
+// Every instruction set gives the bits of the scalar one, at sizes where vectors have tails, and a row's bits
+// do not depend on how many rows are computed with it.
 #include <algorithm>
 
 #include "kernel_data.h"
@@ -16,9 +16,9 @@ struct Size {
 };
 std::vector<Size> sizes(const Quant& q) {
   std::vector<Size> out;
-  const std::vector<int64_t> every_col =
-      q.block == 1 ? std::vector<int64_t>{1, 7, 31, 32, 33, 111, 257}
-                   : q.block == 32 ? std::vector<int64_t>{32, 64, 96, 256, 512, 768} : std::vector<int64_t>{256, 512, 768};
+  const std::vector<int64_t> every_col = q.block == 1    ? std::vector<int64_t>{1, 7, 31, 32, 33, 111, 257}
+                                         : q.block == 32 ? std::vector<int64_t>{32, 64, 96, 256, 512, 768}
+                                                         : std::vector<int64_t>{256, 512, 768};
   for (int64_t n : {1, 15, 16, 17, 48, 49, 64, 65, 111}) out.push_back({every_col[1], n});
   for (int64_t c : every_col) out.push_back({c, 17}), out.push_back({c, 111});
   return out;
@@ -33,7 +33,7 @@ void check_linear(const Table& k, int type, bool int8, Scales scales, Numbers ki
     const Packed w_scalar = pack(plain, w.rows, cols);
     const int64_t ld_x = cols + 3, ld_out = n_out + 5;
     const std::vector<float> x = numbers(random, kMostRows * ld_x, kind);
-    std::vector<float> dense;   // [rows, cols], what quantize reads
+    std::vector<float> dense;  // [rows, cols], what quantize reads
     for (int64_t r = 0; r < kMostRows; ++r) dense.insert(dense.end(), &x[r * ld_x], &x[r * ld_x] + cols);
     std::vector<float> want(kMostRows * ld_out, -7.0f);
     if (int8) {
@@ -44,7 +44,7 @@ void check_linear(const Table& k, int type, bool int8, Scales scales, Numbers ki
       plain.linear_f32(want.data(), ld_out, x.data(), ld_x, w_scalar.tiles.data(), kMostRows, cols, n_out);
     }
     for (int64_t rows : kRows) {
-      const int64_t first = (kMostRows - rows) / 2;   // not always the same rows
+      const int64_t first = (kMostRows - rows) / 2;  // not always the same rows
       std::vector<float> got(rows * ld_out, -7.0f);
       if (int8) {
         const Codes codes(k, dense.data() + first * cols, rows, cols);
@@ -55,8 +55,8 @@ void check_linear(const Table& k, int type, bool int8, Scales scales, Numbers ki
       }
       // The padding between rows (-7) must be untouched as well.
       ASSERT_TRUE(SameBits(got.data(), want.data() + first * ld_out, rows * ld_out))
-          << k.isa << " " << q.name << (int8 ? " int8" : " float32") << " rows " << rows << " cols " << cols << " n_out "
-          << n_out;
+          << k.isa << " " << q.name << (int8 ? " int8" : " float32") << " rows " << rows << " cols " << cols
+          << " n_out " << n_out;
     }
   }
 }
@@ -75,7 +75,8 @@ TEST(KernelBits, LinearFloat32) {
 
 TEST(KernelBits, LinearFloat32WithInfinitiesAndNaN) {
   for (const Table* k : tables())
-    for (int type = 0; type < k->n_quants; ++type) check_linear(*k, type, false, Scales::ordinary, Numbers::hostile);
+    for (int type = 0; type < k->n_quants; ++type)
+      check_linear(*k, type, false, Scales::ordinary, Numbers::hostile);
 }
 
 TEST(KernelBits, LinearInt8) {
@@ -111,38 +112,52 @@ void check_flat(const char* name, Call call) {
         call(*k, got.data(), a.data(), b.data(), n);
         ASSERT_TRUE(SameBits(got.data(), want.data(), n + 1)) << k->isa << " " << name << " n " << n;
         call(*k, in_place.data(), in_place.data(), b.data(), n);
-        ASSERT_TRUE(SameBits(in_place.data(), want.data(), n)) << k->isa << " " << name << " in place, n " << n;
+        ASSERT_TRUE(SameBits(in_place.data(), want.data(), n))
+            << k->isa << " " << name << " in place, n " << n;
       }
     }
 }
 
 TEST(KernelBits, FlatKernels) {
-  check_flat("add", [](const Table& k, float* out, const float* a, const float* b, int64_t n) { k.add(out, a, b, n); });
-  check_flat("scale", [](const Table& k, float* out, const float* a, const float*, int64_t n) { k.scale(out, a, 0.37f, n); });
-  check_flat("exp", [](const Table& k, float* out, const float* a, const float*, int64_t n) { k.exp(out, a, n); });
+  check_flat("add", [](const Table& k, float* out, const float* a, const float* b, int64_t n) {
+    k.add(out, a, b, n);
+  });
+  check_flat("scale", [](const Table& k, float* out, const float* a, const float*, int64_t n) {
+    k.scale(out, a, 0.37f, n);
+  });
+  check_flat("exp",
+             [](const Table& k, float* out, const float* a, const float*, int64_t n) { k.exp(out, a, n); });
   for (float cap : {1.0f, 30.0f, 1e-30f, 1e30f})
-    check_flat("soft_cap", [cap](const Table& k, float* out, const float* a, const float*, int64_t n) { k.soft_cap(out, a, cap, n); });
-  check_flat("silu_mul", [](const Table& k, float* out, const float* a, const float* b, int64_t n) { k.silu_mul(out, a, b, n); });
-  check_flat("gelu_tanh_mul",
-             [](const Table& k, float* out, const float* a, const float* b, int64_t n) { k.gelu_tanh_mul(out, a, b, n); });
+    check_flat("soft_cap", [cap](const Table& k, float* out, const float* a, const float*, int64_t n) {
+      k.soft_cap(out, a, cap, n);
+    });
+  check_flat("silu_mul", [](const Table& k, float* out, const float* a, const float* b, int64_t n) {
+    k.silu_mul(out, a, b, n);
+  });
+  check_flat("gelu_tanh_mul", [](const Table& k, float* out, const float* a, const float* b, int64_t n) {
+    k.gelu_tanh_mul(out, a, b, n);
+  });
 }
 
 TEST(KernelBits, RmsNorm) {
   for (Numbers kind : kEveryKind)
     for (int64_t cols : {1, 7, 15, 16, 17, 31, 32, 33, 111, 576, 640}) {
       Random random(static_cast<uint32_t>(cols));
-      const std::vector<float> x = numbers(random, kMostRows * cols, kind), weight = numbers(random, cols, kind);
+      const std::vector<float> x = numbers(random, kMostRows * cols, kind),
+                               weight = numbers(random, cols, kind);
       std::vector<float> want(kMostRows * cols), want_scale(kMostRows);
       scalar().rms_norm(want.data(), want_scale.data(), x.data(), weight.data(), kMostRows, cols, 1e-5f);
       for (const Table* k : tables())
         for (int64_t rows : kRows) {
           const int64_t first = (kMostRows - rows) / 2;
-          std::vector<float> got(rows * cols), scale(rows), in_place(&x[first * cols], &x[first * cols] + rows * cols);
+          std::vector<float> got(rows * cols), scale(rows),
+              in_place(&x[first * cols], &x[first * cols] + rows * cols);
           k->rms_norm(got.data(), scale.data(), &x[first * cols], weight.data(), rows, cols, 1e-5f);
           ASSERT_TRUE(SameBits(got.data(), &want[first * cols], rows * cols)) << k->isa << " cols " << cols;
           ASSERT_TRUE(SameBits(scale.data(), &want_scale[first], rows)) << k->isa << " cols " << cols;
           k->rms_norm(in_place.data(), nullptr, in_place.data(), weight.data(), rows, cols, 1e-5f);
-          ASSERT_TRUE(SameBits(in_place.data(), got.data(), rows * cols)) << k->isa << " in place, cols " << cols;
+          ASSERT_TRUE(SameBits(in_place.data(), got.data(), rows * cols))
+              << k->isa << " in place, cols " << cols;
         }
     }
 }
@@ -157,9 +172,13 @@ TEST(KernelBits, Quantize) {
         for (int64_t rows : kRows) {
           const int64_t first = kMostRows - rows;
           const Codes got(*k, &x[first * cols], rows, cols);
-          ASSERT_TRUE(std::equal(got.codes.data(), got.codes.data() + rows * cols, want.codes.data() + first * cols)) << k->isa;
-          ASSERT_TRUE(SameBits(got.scale.data(), want.scale.data() + first * cols / 32, rows * cols / 32)) << k->isa;
-          ASSERT_TRUE(std::equal(got.sums.data(), got.sums.data() + rows * cols / 16, want.sums.data() + first * cols / 16))
+          ASSERT_TRUE(
+              std::equal(got.codes.data(), got.codes.data() + rows * cols, want.codes.data() + first * cols))
+              << k->isa;
+          ASSERT_TRUE(SameBits(got.scale.data(), want.scale.data() + first * cols / 32, rows * cols / 32))
+              << k->isa;
+          ASSERT_TRUE(std::equal(got.sums.data(), got.sums.data() + rows * cols / 16,
+                                 want.sums.data() + first * cols / 16))
               << k->isa;
         }
     }
@@ -178,9 +197,11 @@ TEST(KernelBits, Rope) {
           for (const Table* k : tables()) {
             std::vector<float> got(3 * d_head), in_place(x);
             k->rope(got.data(), x.data(), cos.data(), sin.data(), 3, d_head, half, halves);
-            ASSERT_TRUE(SameBits(got.data(), want.data(), 3 * d_head)) << k->isa << " d_head " << d_head << " half " << half;
+            ASSERT_TRUE(SameBits(got.data(), want.data(), 3 * d_head))
+                << k->isa << " d_head " << d_head << " half " << half;
             k->rope(in_place.data(), in_place.data(), cos.data(), sin.data(), 3, d_head, half, halves);
-            ASSERT_TRUE(SameBits(in_place.data(), want.data(), 3 * d_head)) << k->isa << " in place, d_head " << d_head;
+            ASSERT_TRUE(SameBits(in_place.data(), want.data(), 3 * d_head))
+                << k->isa << " in place, d_head " << d_head;
           }
         }
 }
@@ -215,7 +236,8 @@ TEST(KernelBits, StoreAndLoadKv) {
           ASSERT_TRUE(SameBits(a.data(), wa.data(), d_head)) << k->isa << " half " << half;
           ASSERT_TRUE(SameBits(b.data(), wb.data(), d_head)) << k->isa << " half " << half;
           if (!half) ASSERT_TRUE(SameBits(a.data(), x.data(), d_head)) << k->isa;
-          for (int64_t i = d_head * element; i < padded * element; ++i) ASSERT_EQ(v_got[i], 0) << "padding of a V row";
+          for (int64_t i = d_head * element; i < padded * element; ++i)
+            ASSERT_EQ(v_got[i], 0) << "padding of a V row";
           for (int64_t i = 0; i < k_got.size(); ++i)
             if (i / element % 16 != 13) ASSERT_EQ(k_got[i], 0x5A) << "a lane that was not written";
         }

@@ -1,6 +1,6 @@
-// The elementary functions and the row kernels against the truth: float64 libm, and plain code written from the
-// definitions. What is found for one instruction set holds for all: test_kernel_bits.cpp compares their bits, and
-// the dense sample here does so over every exponent.
+// The elementary functions and the row kernels against the truth: float64 libm, and plain code written from
+// the definitions. What is found for one instruction set holds for all: test_kernel_bits.cpp compares their
+// bits, and the dense sample here does so over every exponent.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -13,7 +13,8 @@ namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-// Every sign and exponent (subnormals, infinities and NaN included) with 256 fractions, and a fine grid near zero.
+// Every sign and exponent (subnormals, infinities and NaN included) with 256 fractions, and a fine grid near
+// zero.
 std::vector<float> dense_sample() {
   std::vector<float> out;
   for (uint32_t top = 0; top < 512; ++top)
@@ -36,7 +37,7 @@ void gelu_of(const Table& k, float* out, const float* x, int64_t n) {
 }
 
 double silu(double x) { return x / (1.0 + std::exp(-x)); }
-double gelu_tanh(double x) {   // 0.5 x (1 + tanh u) = x / (1 + e^-2u), which keeps its digits for negative x
+double gelu_tanh(double x) {  // 0.5 x (1 + tanh u) = x / (1 + e^-2u), which keeps its digits for negative x
   return x / (1.0 + std::exp(-2.0 * std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
 }
 
@@ -73,7 +74,7 @@ TEST(KernelMath, Accuracy) {
   EXPECT_LT(worst(tanh_of, [](double x) { return std::tanh(x); }, -100.0f, 100.0f), 1.25);
   EXPECT_LT(worst(silu_of, silu, -10.0f, FLT_MAX), 2.0);
   EXPECT_LT(worst(gelu_of, gelu_tanh, -1.0f, FLT_MAX), 2.25);
-  EXPECT_LT(worst(gelu_of, gelu_tanh, -5.0f, -1.0f), 30.0);   // the rounding of u, times |u|
+  EXPECT_LT(worst(gelu_of, gelu_tanh, -5.0f, -1.0f), 30.0);  // the rounding of u, times |u|
 }
 
 TEST(KernelMath, ExpAtItsEdges) {
@@ -88,11 +89,14 @@ TEST(KernelMath, ExpAtItsEdges) {
   EXPECT_EQ(bits_of(one(-kInf)), 0u);
   EXPECT_EQ(one(kInf), kInf);
   EXPECT_TRUE(std::isnan(one(std::numeric_limits<float>::quiet_NaN())));
-  // +0 below FLT_MIN by definition: on both sides of ln FLT_MIN, never a subnormal; likewise infinity beyond FLT_MAX.
+  // +0 below FLT_MIN by definition: on both sides of ln FLT_MIN, never a subnormal; likewise infinity beyond
+  // FLT_MAX.
   for (uint32_t u = bits_of(-87.3365f); u <= bits_of(-87.3366f); ++u) {
     const float x = float_of(u), y = one(x);
-    if (std::exp(static_cast<double>(x)) < FLT_MIN) EXPECT_EQ(bits_of(y), 0u) << x;
-    else EXPECT_GE(y, FLT_MIN) << x;
+    if (std::exp(static_cast<double>(x)) < FLT_MIN)
+      EXPECT_EQ(bits_of(y), 0u) << x;
+    else
+      EXPECT_GE(y, FLT_MIN) << x;
   }
   for (uint32_t u = bits_of(88.7228f); u <= bits_of(88.7229f); ++u) {
     const float x = float_of(u);
@@ -114,7 +118,8 @@ TEST(KernelMath, ActivationsFarOut) {
 TEST(KernelMath, RmsNormAgainstFloat64) {
   for (int64_t cols : {1, 7, 16, 33, 111, 576}) {
     Random random(3);
-    const std::vector<float> x = numbers(random, 2 * cols, Numbers::normal), w = numbers(random, cols, Numbers::normal);
+    const std::vector<float> x = numbers(random, 2 * cols, Numbers::normal),
+                             w = numbers(random, cols, Numbers::normal);
     std::vector<float> out(2 * cols), scale(2);
     scalar().rms_norm(out.data(), scale.data(), x.data(), w.data(), 2, cols, 1e-5f);
     for (int64_t r = 0; r < 2; ++r) {
@@ -123,7 +128,9 @@ TEST(KernelMath, RmsNormAgainstFloat64) {
       const double s = std::sqrt(sum / static_cast<double>(cols) + 1e-5);
       EXPECT_LT(ulps(scale[r], s), 4.0);
       for (int64_t c = 0; c < cols; ++c)
-        EXPECT_NEAR(out[r * cols + c], x[r * cols + c] / s * w[c], 1e-6 * std::fabs(x[r * cols + c] / s * w[c])) << cols;
+        EXPECT_NEAR(out[r * cols + c], x[r * cols + c] / s * w[c],
+                    1e-6 * std::fabs(x[r * cols + c] / s * w[c]))
+            << cols;
     }
   }
 }
@@ -145,12 +152,14 @@ TEST(KernelMath, RopeAgainstFloat64) {
             EXPECT_NEAR(y[a], in[a] * c - in[b] * s, 1e-6);
             EXPECT_NEAR(y[b], in[b] * c + in[a] * s, 1e-6);
           }
-          for (int64_t i = 2 * half; i < d_head; ++i) EXPECT_EQ(bits_of(y[i]), bits_of(in[i])) << "not rotated";
+          for (int64_t i = 2 * half; i < d_head; ++i)
+            EXPECT_EQ(bits_of(y[i]), bits_of(in[i])) << "not rotated";
         }
       }
 }
 
-// The definition of the int8 form, block by block, with the rounding of the language instead of the magic number.
+// The definition of the int8 form, block by block, with the rounding of the language instead of the magic
+// number.
 void check_quantized(const float* x, const Codes& q, int64_t block) {
   float amax = 0.0f;
   bool finite = true;
@@ -167,8 +176,10 @@ void check_quantized(const float* x, const Codes& q, int64_t block) {
     ASSERT_LE(std::abs(want), 127);
     sums[i / 16] += want;
   }
-  if (finite) ASSERT_EQ(bits_of(q.scale[block]), bits_of(zero ? 0.0f : amax / 127.0f));
-  else ASSERT_FALSE(std::isfinite(q.scale[block]));
+  if (finite)
+    ASSERT_EQ(bits_of(q.scale[block]), bits_of(zero ? 0.0f : amax / 127.0f));
+  else
+    ASSERT_FALSE(std::isfinite(q.scale[block]));
   ASSERT_EQ(q.sums[2 * block], sums[0]);
   ASSERT_EQ(q.sums[2 * block + 1], sums[1]);
 }
@@ -185,12 +196,15 @@ TEST(KernelMath, QuantizeAgainstItsDefinition) {
 
 TEST(KernelMath, QuantizeAtTheEdges) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  // Largest values of a block: zero, subnormal, around the smallest whose 127 / amax is finite, the largest float.
-  for (float top : {0.0f, -0.0f, 1e-45f, FLT_MIN, 3.73e-37f, 3.74e-37f, 1e-30f, 127.0f, FLT_MAX, -FLT_MAX, kInf, -kInf, nan})
+  // Largest values of a block: zero, subnormal, around the smallest whose 127 / amax is finite, the largest
+  // float.
+  for (float top : {0.0f, -0.0f, 1e-45f, FLT_MIN, 3.73e-37f, 3.74e-37f, 1e-30f, 127.0f, FLT_MAX, -FLT_MAX,
+                    kInf, -kInf, nan})
     for (int at : {0, 15, 16, 31})
       for (const Table* k : tables()) {
         std::vector<float> x(32);
-        for (int i = 0; i < 32; ++i) x[i] = std::isfinite(top) ? top * static_cast<float>(i - 16) / 17.0f : 1.0f;
+        for (int i = 0; i < 32; ++i)
+          x[i] = std::isfinite(top) ? top * static_cast<float>(i - 16) / 17.0f : 1.0f;
         x[at] = top;
         const Codes q(*k, x.data(), 1, 32);
         check_quantized(x.data(), q, 0);
@@ -204,7 +218,8 @@ TEST(KernelMath, QuantizeAtTheEdges) {
   for (int i = 0; i < 8; ++i) EXPECT_EQ(q.codes[i], want[i]) << halves[i];
 }
 
-// All float16 bit patterns come back from a V row; conversion of every neighbourhood of a float16 is nearest even.
+// All float16 bit patterns come back from a V row; conversion of every neighbourhood of a float16 is nearest
+// even.
 TEST(KernelMath, HalfConversionsAreExact) {
   for (const Table* k : tables())
     for (uint32_t base = 0; base < 65536; base += 16) {
@@ -215,11 +230,13 @@ TEST(KernelMath, HalfConversionsAreExact) {
       for (uint32_t i = 0; i < 16; ++i) {
         const uint32_t exponent = row[i] >> 10 & 31, fraction = row[i] & 1023;
         const double sign = row[i] & 0x8000 ? -1.0 : 1.0;
-        if (exponent == 31) ASSERT_TRUE(fraction ? std::isnan(wide[i]) : wide[i] == sign * kInf);
+        if (exponent == 31)
+          ASSERT_TRUE(fraction ? std::isnan(wide[i]) : wide[i] == sign * kInf);
         else
           ASSERT_EQ(bits_of(wide[i]),
-                    bits_of(static_cast<float>(sign * (exponent ? std::ldexp(1024.0 + fraction, static_cast<int>(exponent) - 25)
-                                                                : std::ldexp(fraction, -24)))));
+                    bits_of(static_cast<float>(
+                        sign * (exponent ? std::ldexp(1024.0 + fraction, static_cast<int>(exponent) - 25)
+                                         : std::ldexp(fraction, -24)))));
       }
       bool overflow = false;
       k->store_v(back, wide, 16, true, &overflow);
@@ -245,7 +262,8 @@ TEST(KernelMath, HalfConversionsAreExact) {
 
 TEST(KernelMath, HalfOverflowIsReported) {
   for (const Table* k : tables())
-    for (float x : {65519.996f, 65520.0f, -65520.0f, FLT_MAX, kInf, std::numeric_limits<float>::quiet_NaN()}) {
+    for (float x :
+         {65519.996f, 65520.0f, -65520.0f, FLT_MAX, kInf, std::numeric_limits<float>::quiet_NaN()}) {
       uint16_t row[16];
       bool overflow = false;
       k->store_v(row, &x, 1, true, &overflow);

@@ -17,7 +17,7 @@ class KvCacheTest : public ::testing::TestWithParam<bool> {
 
   // Writes positions [length, length + n) the way the engine does; every value tells where it is.
   static float value(int64_t p, int64_t layer, int64_t head, int64_t d, int tag) {
-    return static_cast<float>((p * 7 + layer * 5 + head * 3 + d + tag * 11) % 1999);   // exact in f16
+    return static_cast<float>((p * 7 + layer * 5 + head * 3 + d + tag * 11) % 1999);  // exact in f16
   }
   void append(KvCache& cache, int64_t n, int tag) {
     cache.reserve(n);
@@ -25,13 +25,15 @@ class KvCacheTest : public ::testing::TestWithParam<bool> {
       for (int64_t layer = 0; layer < shape.n_layers; ++layer)
         for (int64_t head = 0; head < shape.n_kv_heads; ++head) {
           std::vector<float> k, v;
-          for (int64_t d = 0; d < shape.d_head; ++d) k.push_back(value(p, layer, head, d, tag)), v.push_back(-k.back());
+          for (int64_t d = 0; d < shape.d_head; ++d)
+            k.push_back(value(p, layer, head, d, tag)), v.push_back(-k.back());
           const int64_t slot = p % kKvBlock;
           bool overflow = false;
-          scalar().store_k(cache.k(p / kKvBlock, layer, head) + slot / kLanes * kLanes * shape.d_head * shape.element(),
-                           k.data(), slot % kLanes, shape.d_head, shape.half, &overflow);
-          scalar().store_v(cache.v(p / kKvBlock, layer, head) + slot * shape.d_pad() * shape.element(), v.data(),
-                           shape.d_head, shape.half, &overflow);
+          scalar().store_k(
+              cache.k(p / kKvBlock, layer, head) + slot / kLanes * kLanes * shape.d_head * shape.element(),
+              k.data(), slot % kLanes, shape.d_head, shape.half, &overflow);
+          scalar().store_v(cache.v(p / kKvBlock, layer, head) + slot * shape.d_pad() * shape.element(),
+                           v.data(), shape.d_head, shape.half, &overflow);
         }
     cache.commit(n);
   }
@@ -51,7 +53,7 @@ class KvCacheTest : public ::testing::TestWithParam<bool> {
         }
       }
   }
-  static std::vector<int> tags(std::vector<std::pair<int, int>> runs) {   // (count, tag)
+  static std::vector<int> tags(std::vector<std::pair<int, int>> runs) {  // (count, tag)
     std::vector<int> out;
     for (auto [count, tag] : runs) out.insert(out.end(), count, tag);
     return out;
@@ -113,7 +115,7 @@ TEST_P(KvCacheTest, ReserveAloneChangesNothingThatIsSeen) {
   cache.reserve(200);
   EXPECT_EQ(cache.length(), 60);
   check(cache, tags({{60, 0}}));
-  cache.truncate(cache.length());   // what a failed call does
+  cache.truncate(cache.length());  // what a failed call does
   EXPECT_EQ(cache.n_blocks(), 1);
   cache.reserve(0);
   EXPECT_EQ(cache.n_blocks(), 1);

@@ -1,5 +1,6 @@
-// A whole model of two layers with every weight type but one, odd sizes, a sliding window, soft-caps and norms
-// everywhere: its logits have the same bits for any instruction set, threads, chunks, neighbours, cache and hooks.
+// A whole model of two layers with every weight type but one, odd sizes, a sliding window, soft-caps and
+// norms everywhere: its logits have the same bits for any instruction set, threads, chunks, neighbours, cache
+// and hooks.
 #include "model/model.h"
 
 #include <algorithm>
@@ -36,18 +37,24 @@ std::string small_blocks(Random& random, const Quant& q, int64_t n) {
 
 std::string tiny_gemma3() {
   const auto id = [](const std::string& type) -> uint32_t {
-    const std::pair<const char*, uint32_t> ids[] = {{"F32", 0},  {"F16", 1},  {"Q4_0", 2},  {"Q4_1", 3}, {"Q5_0", 6},
-                                                    {"Q8_0", 8}, {"Q4_K", 12}, {"Q6_K", 14}, {"BF16", 30}};
+    const std::pair<const char*, uint32_t> ids[] = {{"F32", 0},   {"F16", 1},   {"Q4_0", 2},
+                                                    {"Q4_1", 3},  {"Q5_0", 6},  {"Q8_0", 8},
+                                                    {"Q4_K", 12}, {"Q6_K", 14}, {"BF16", 30}};
     return std::find_if(std::begin(ids), std::end(ids), [&](auto& p) { return p.first == type; })->second;
   };
-  struct Tensor { std::string name, type; int64_t cols, rows; };
+  struct Tensor {
+    std::string name, type;
+    int64_t cols, rows;
+  };
   const int64_t d = 256, heads = 8, kv = 2, d_head = 20, mlp = 96;
-  std::vector<Tensor> tensors = {{"token_embd.weight", "Q6_K", d, kVocab}, {"output_norm.weight", "F32", d, 0}};
+  std::vector<Tensor> tensors = {{"token_embd.weight", "Q6_K", d, kVocab},
+                                 {"output_norm.weight", "F32", d, 0}};
   for (int i : {0, 1}) {
     const std::string at = "blk." + std::to_string(i) + ".";
     for (const char* norm : {"attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"})
       tensors.push_back({at + norm + ".weight", "F32", d, 0});
-    for (const char* norm : {"attn_q_norm", "attn_k_norm"}) tensors.push_back({at + norm + ".weight", "F32", d_head, 0});
+    for (const char* norm : {"attn_q_norm", "attn_k_norm"})
+      tensors.push_back({at + norm + ".weight", "F32", d_head, 0});
     tensors.push_back({at + "attn_q.weight", i ? "Q4_K" : "Q8_0", d, heads * d_head});
     tensors.push_back({at + "attn_k.weight", i ? "BF16" : "Q4_1", d, kv * d_head});
     tensors.push_back({at + "attn_v.weight", i ? "Q4_0" : "F16", d, kv * d_head});
@@ -76,7 +83,8 @@ std::string tiny_gemma3() {
   Bytes data;
   for (const Tensor& t : tensors) {
     const Table& k = scalar();
-    const Quant* q = std::find_if(k.quants, k.quants + k.n_quants, [&](const Quant& x) { return t.type == x.name; });
+    const Quant* q =
+        std::find_if(k.quants, k.quants + k.n_quants, [&](const Quant& x) { return t.type == x.name; });
     out.str(t.name).u32(t.rows ? 2 : 1).u64(t.cols);
     if (t.rows) out.u64(t.rows);
     out.u32(id(t.type)).u64(data.s.size());
@@ -95,7 +103,8 @@ class ModelTest : public ::testing::TestWithParam<const char*> {
   }
   static std::vector<int32_t> ids(int64_t n, int seed) {
     std::vector<int32_t> out;
-    for (int64_t i = 0; i < n; ++i) out.push_back(static_cast<int32_t>((i * i * 7 + i * 13 + seed * 31) % kVocab));
+    for (int64_t i = 0; i < n; ++i)
+      out.push_back(static_cast<int32_t>((i * i * 7 + i * 13 + seed * 31) % kVocab));
     return out;
   }
   // All logits of one prompt in a fresh cache.
@@ -119,10 +128,11 @@ class ModelTest : public ::testing::TestWithParam<const char*> {
 TEST_P(ModelTest, SameBitsForInstructionSetsThreadsAndChunks) {
   const std::vector<int32_t> x = ids(90, 0);
   const std::vector<float> want = logits(*load("scalar"), x);
-  EXPECT_TRUE(std::all_of(want.begin(), want.end(), [](float v) { return std::isfinite(v) && std::fabs(v) <= 30.0f; }));
+  EXPECT_TRUE(std::all_of(want.begin(), want.end(),
+                          [](float v) { return std::isfinite(v) && std::fabs(v) <= 30.0f; }));
   EXPECT_GT(*std::max_element(want.begin(), want.end()), 0.1f);
   for (const std::string& isa : isas()) {
-    const auto m = load(isa, 3);   // packed by three threads
+    const auto m = load(isa, 3);  // packed by three threads
     EXPECT_EQ(m->compute(), GetParam());
     for (auto [threads, chunk] : {std::pair{1, 1}, {2, 7}, {4, 64}, {3, 0}}) {
       m->threads = threads, m->chunk = chunk;
@@ -154,7 +164,8 @@ TEST_P(ModelTest, SameBitsForNeighboursAndCaches) {
   fork.truncate(65);
   append(*m, fork, ids(9, 5));
   pieces.truncate(65);
-  EXPECT_TRUE(equal(append(*m, pieces, {a.begin() + 65, a.end()}), {want_a.begin() + 65 * kVocab, want_a.end()}));
+  EXPECT_TRUE(
+      equal(append(*m, pieces, {a.begin() + 65, a.end()}), {want_a.begin() + 65 * kVocab, want_a.end()}));
 }
 
 // Hooks that change nothing cut every stage that can be cut; traces give every value a buffer of its own.
@@ -173,7 +184,8 @@ TEST_P(ModelTest, SameBitsWithEveryHookAndEveryTrace) {
     const auto& values = m->plan().values();
     for (size_t i = 0; i < values.size(); ++i) {
       if (values[i].editable) r.edits.insert(static_cast<ValueId>(i));
-      if (values[i].kind != ValueKind::derived && !values[i].name.empty()) t.taps.push_back(static_cast<ValueId>(i));
+      if (values[i].kind != ValueKind::derived && !values[i].name.empty())
+        t.taps.push_back(static_cast<ValueId>(i));
     }
     Output out = m->forward(r);
     EXPECT_EQ(seen, static_cast<int>(r.edits.size()));
@@ -205,7 +217,9 @@ TEST_P(ModelTest, ACancelledCallLeavesTheCacheAsItWas) {
   r.sequences = {{&cache, {x.begin() + 30, x.end()}, {}}};
   m->chunk = 16;
   int checks = 0;
-  r.check = [&] { if (++checks == 3) throw Error("stop"); };
+  r.check = [&] {
+    if (++checks == 3) throw Error("stop");
+  };
   EXPECT_THROW(m->forward(r), Error);
   EXPECT_EQ(cache.length(), 30);
   EXPECT_EQ(cache.n_blocks(), 1);
@@ -217,7 +231,7 @@ TEST_P(ModelTest, TheCallersRoundingModeChangesNothing) {
   const std::vector<int32_t> x = ids(33, 7);
   const std::vector<float> want = logits(*load(isas().back()), x);
   const unsigned word = _mm_getcsr();
-  _mm_setcsr(0xFFC0);   // flush to zero, denormals are zero, round towards zero
+  _mm_setcsr(0xFFC0);  // flush to zero, denormals are zero, round towards zero
   std::vector<float> got;
   for (int threads : {1, 2}) {
     const auto m = load(isas().back(), threads);

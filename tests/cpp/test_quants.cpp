@@ -1,5 +1,5 @@
-// Weight types: what is packed decodes to the file's values bit for bit, the integer parts of int8 mode stay exact, and
-// int8 dot products equal a plain integer implementation of docs/determinism.md.
+// Weight types: what is packed decodes to the file's values bit for bit, the integer parts of int8 mode stay
+// exact, and int8 dot products equal a plain integer implementation of docs/determinism.md.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -15,8 +15,8 @@ float half(const uint8_t* p) {
   return static_cast<float>(bits & 0x8000 ? -size : size);
 }
 
-// One run of 32 weights of a block as the GGUF specification has them: w[i] = d * scale[i / 16] * code[i] - m, where m
-// is dmin * min (Q4_K) or -m (Q4_1).
+// One run of 32 weights of a block as the GGUF specification has them: w[i] = d * scale[i / 16] * code[i] -
+// m, where m is dmin * min (Q4_K) or -m (Q4_1).
 struct Part {
   int code[32];
   int scale[2] = {1, 1}, min = 0;
@@ -39,7 +39,8 @@ Part part_of(const std::string& type, const uint8_t* p, int s) {
     for (int i = 0; i < 32; ++i) out.code[i] = static_cast<int8_t>(p[2 + i]);
     out.d = half(p);
   } else if (type == "Q4_K") {
-    for (int i = 0; i < 32; ++i) out.code[i] = s % 2 ? p[16 + s / 2 * 32 + i] / 16 : p[16 + s / 2 * 32 + i] % 16;
+    for (int i = 0; i < 32; ++i)
+      out.code[i] = s % 2 ? p[16 + s / 2 * 32 + i] / 16 : p[16 + s / 2 * 32 + i] % 16;
     const uint8_t* packed = p + 4;
     out.scale[0] = s < 4 ? packed[s] % 64 : packed[s + 4] % 16 + packed[s - 4] / 64 * 16;
     out.min = s < 4 ? packed[s + 4] % 64 : packed[s + 4] / 16 + packed[s] / 64 * 16;
@@ -71,7 +72,9 @@ std::vector<float> definition(const Quant& q, const std::vector<uint8_t>& row, i
     if (!q.integer) continue;
     const Part p = part_of(type, &row[c / q.block * q.block_bytes], static_cast<int>(c % q.block / 32));
     const float scaled = p.d * static_cast<float>(p.scale[c % 32 / 16]) * static_cast<float>(p.code[c % 32]);
-    out[c] = type == "Q4_1" ? scaled + p.m : type == "Q4_K" ? scaled - p.m * static_cast<float>(p.min) : scaled;
+    out[c] = type == "Q4_1"   ? scaled + p.m
+             : type == "Q4_K" ? scaled - p.m * static_cast<float>(p.min)
+                              : scaled;
   }
   return out;
 }
@@ -93,7 +96,8 @@ TEST(Quants, DecodeAndDecodeTileEqualTheDefinition) {
             q.decode(decoded.data(), w.rows[lane].data(), cols);
             for (int64_t c = 0; c < cols; ++c) column[c] = tile[c * kLanes + lane];
             ASSERT_TRUE(SameBits(decoded.data(), want.data(), cols)) << k->isa << " " << q.name << " decode";
-            ASSERT_TRUE(SameBits(column.data(), want.data(), cols)) << k->isa << " " << q.name << " decode_tile";
+            ASSERT_TRUE(SameBits(column.data(), want.data(), cols))
+                << k->isa << " " << q.name << " decode_tile";
           }
         }
     }
@@ -129,11 +133,13 @@ std::vector<uint8_t> worst_row(const Quant& q, int64_t cols, bool top) {
 }
 
 // The int8 arithmetic of the design in plain integers and the same fmas, over K ascending.
-float int8_dot(const Quant& q, const std::vector<uint8_t>& row, const Codes& x, int64_t r, int64_t cols, int64_t* widest) {
+float int8_dot(const Quant& q, const std::vector<uint8_t>& row, const Codes& x, int64_t r, int64_t cols,
+               int64_t* widest) {
   const std::string type = q.name;
   float acc = 0.0f;
   for (int64_t b = 0; b < cols / 32; ++b) {
-    const Part p = part_of(type, &row[32 * b / q.block * q.block_bytes], static_cast<int>(32 * b % q.block / 32));
+    const Part p =
+        part_of(type, &row[32 * b / q.block * q.block_bytes], static_cast<int>(32 * b % q.block / 32));
     const int8_t* a = x.codes.data() + r * cols + 32 * b;
     const float sx = x.scale[r * cols / 32 + b];
     int64_t P = 0, sum = 0;
@@ -147,8 +153,8 @@ float int8_dot(const Quant& q, const std::vector<uint8_t>& row, const Codes& x, 
   return acc;
 }
 
-void check_int8(const Table& k, const Quant& q, const Packed& w, const float* x, int64_t rows, int64_t cols, int64_t n_out,
-                int64_t* widest) {
+void check_int8(const Table& k, const Quant& q, const Packed& w, const float* x, int64_t rows, int64_t cols,
+                int64_t n_out, int64_t* widest) {
   const Codes codes(k, x, rows, cols);
   const kernels::Int8Rows view = codes.view();
   std::vector<float> got(rows * n_out);
@@ -156,8 +162,8 @@ void check_int8(const Table& k, const Quant& q, const Packed& w, const float* x,
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t o = 0; o < n_out; ++o) {
       const float want = int8_dot(q, w.rows[o], codes, r, cols, widest);
-      ASSERT_TRUE(same_bits(got[r * n_out + o], want))
-          << k.isa << " " << q.name << " row " << r << " output " << o << ": " << got[r * n_out + o] << " " << want;
+      ASSERT_TRUE(same_bits(got[r * n_out + o], want)) << k.isa << " " << q.name << " row " << r << " output "
+                                                       << o << ": " << got[r * n_out + o] << " " << want;
     }
 }
 
@@ -170,14 +176,16 @@ TEST(Quants, Int8EqualsPlainIntegers) {
         Random random(9);
         const int64_t cols = std::max(96, 2 * q.block), n_out = 65;
         const Packed w = random_matrix(random, q, n_out, cols, scales);
-        const std::vector<float> x = numbers(random, 5 * cols, scales == Scales::ordinary ? Numbers::normal : Numbers::wide);
+        const std::vector<float> x =
+            numbers(random, 5 * cols, scales == Scales::ordinary ? Numbers::normal : Numbers::wide);
         int64_t widest = 0;
         for (int64_t rows : {1, 5}) check_int8(*k, q, w, x.data(), rows, cols, n_out, &widest);
       }
     }
 }
 
-// At the worst blocks |P| stays below 2^24, where every integer is a float, and no 16-bit step of a kernel saturates.
+// At the worst blocks |P| stays below 2^24, where every integer is a float, and no 16-bit step of a kernel
+// saturates.
 TEST(Quants, IntegerPartsStayExactAtTheWorstBlocks) {
   for (const Table* k : tables())
     for (int type = 0; type < k->n_quants; ++type) {
@@ -188,9 +196,10 @@ TEST(Quants, IntegerPartsStayExactAtTheWorstBlocks) {
       for (int r = 0; r < 64; ++r) rows.push_back(worst_row(q, cols, r % 2));
       const Packed w = pack(q, rows, cols);
       int64_t widest = 0;
-      for (int sign : {1, -1, 0}) {   // all codes 127, all -127, alternating
+      for (int sign : {1, -1, 0}) {  // all codes 127, all -127, alternating
         std::vector<float> x(4 * cols);
-        for (int64_t i = 0; i < 4 * cols; ++i) x[i] = 127.0f * static_cast<float>(sign ? sign : i % 2 ? 1 : -1);
+        for (int64_t i = 0; i < 4 * cols; ++i)
+          x[i] = 127.0f * static_cast<float>(sign ? sign : i % 2 ? 1 : -1);
         for (int64_t n : {1, 4}) check_int8(*k, q, w, x.data(), n, cols, 64, &widest);
       }
       EXPECT_LT(widest, 1 << 24) << q.name;
