@@ -157,6 +157,11 @@ def test_every_turn_of_a_config_equals_transformers(name, small_model):
             np.testing.assert_allclose(logits, golden[name], atol=1e-4, rtol=0)
 
 
+def test_attention_biases_equal_the_twin(small_model):
+    for shards in (0, 2):
+        assert_equals_twin(small_model("llama", "F32", shards=shards, attention_bias=True), IDS)
+
+
 @pytest.mark.parametrize("sizes", [
     {"attn_logit_softcapping": 0.5},
     {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "tied": False},

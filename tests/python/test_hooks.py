@@ -6,7 +6,10 @@ import threading
 import cutaway as ca
 import numpy as np
 import pytest
-from cutaway.reference import loader
+from cutaway.reference import gemma3, llama, loader
+from cutaway.reference.embed import unembed
+from cutaway.reference.sublayers import norm
+from cutaway.reference.taps import Taps
 from goldens import forward_goldens
 from small_variants import IDS
 
@@ -73,17 +76,28 @@ def test_add_one_does_what_the_twin_predicts_for_every_name(family, small_model)
         assert equal_bits(got[:position], plain[:position]), name  # and nothing before its position
 
 
+def twin_from(layer, config, weights, plain, edits):
+    """Logits of the twin with edits in `layer` or behind it; what lies before is taken from the plain run."""
+    taps, x = Taps(edits), plain[f"blocks.{layer}.resid_pre"]
+    for i in range(layer, config.n_layers):
+        x = {"llama": llama, "gemma3": gemma3}[config.arch].block(x, weights, i, config, taps)
+    x = norm(x, weights, "ln_final", config, taps)
+    taps("logits", unembed(x, weights["unembed.W_U"], config.final_soft_cap))
+    return taps.close()["logits"]
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_add_one_does_what_the_twin_predicts_on_real_models(name, real_model, model_path):
     """One name of each kind, at layers from the first to the last."""
     model, ids, position = real_model(name), forward_goldens(name)["capital"].ids, 3
     config, weights = loader.load(model_path(name))
     n_layers, kinds = config.n_layers, [n[9:] for n in replaceable(model) if n.startswith("blocks.0.")]
-    names = [f"blocks.{i * 7 % n_layers}.{kind}" for i, kind in enumerate(kinds)]
-    plain, twin_plain = model(ids), loader.forward(config, weights, ids)["logits"]
-    for one in [*names, "embed", "ln_final.normalized", "logits"]:
+    names = [(i * 7 % n_layers, f"blocks.{i * 7 % n_layers}.{kind}") for i, kind in enumerate(kinds)]
+    plain, values = model(ids), loader.forward(config, weights, ids)
+    twin_plain = values["logits"]
+    for layer, one in [*names, (n_layers - 1, "ln_final.normalized"), (n_layers - 1, "logits")]:
         edit = add_one(position)
-        twin = loader.forward(config, weights, ids, {one: lambda x, e=edit, n=one: e(x, n)})["logits"]
+        twin = twin_from(layer, config, weights, values, {one: lambda x, e=edit, n=one: e(x, n)})
         with model.hooks({one: edit}):
             got = model(ids)
         change = twin - twin_plain

@@ -32,6 +32,26 @@ def test_real_models_decode_exactly(name, real_model, model_path):
         assert np.array_equal(weights[key], expected.pop(key)), key
 
 
+def test_biases_decode_exactly_and_are_those_in_force(small_model):
+    for shards in (0, 1):
+        small = small_model("llama", shards=shards, attention_bias=True)
+        model, c = small.model, small.config
+        assert set(model.weights) == set(small.weights)
+        for name, shape in {"b_Q": (6, 14), "b_K": (2, 14), "b_V": (2, 14), "b_O": (84,)}.items():
+            bias = model.weights[f"blocks.1.attn.{name}"]
+            np.testing.assert_array_equal(bias, small.weights[f"blocks.1.attn.{name}"], strict=True)
+            assert bias.shape == shape
+        _, trace = model.run_with_cache(np.arange(9), "blocks.1.*")
+        x = trace["blocks.1.ln1.normalized"]
+        for name in "QKV":
+            w, b = model.weights[f"blocks.1.attn.W_{name}"], model.weights[f"blocks.1.attn.b_{name}"]
+            expected = np.einsum("pm,hmd->phd", x, w) + b
+            np.testing.assert_allclose(trace[f"blocks.1.attn.{name.lower()}"], expected, atol=1e-5)
+        heads = trace["blocks.1.attn.result"].sum(1) + model.weights["blocks.1.attn.b_O"]
+        np.testing.assert_allclose(trace["blocks.1.attn_out"], heads, atol=1e-5)
+        assert heads.shape == (9, c.d_model)
+
+
 def test_shapes_are_transformer_lens_s(small_model):
     small = small_model("gemma3")
     w, c = small.model.weights, small.config
