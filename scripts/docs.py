@@ -5,8 +5,10 @@ One more page is one more function and one more line in PAGES.
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
+import cutaway as ca
 from cutaway import cli
 from cutaway.cache import megabytes
 from cutaway.catalogue import DEFAULT
@@ -76,7 +78,69 @@ def cli_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"models.md": models_page, "cli.md": cli_page}
+def families() -> dict[str, ca.Model]:
+    """A small random model of each family, as the tests make them."""
+    sys.path.insert(0, str(DOCS.parent / "tests" / "python"))
+    from make_models import make_model
+
+    out = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for family in ("llama", "gemma3"):
+            make_model(f"{folder}/{family}.gguf", family, "F32", tokenizer=False)
+            out[family] = ca.load(f"{folder}/{family}.gguf", threads=1)
+    return out
+
+
+def names_page() -> str:
+    lines = [
+        "# Names of activations and weights",
+        "",
+        "The dictionary of `model.names()` and `model.weights`. TransformerLens's `hook_` prefix is accepted everywhere,",
+        "`*` is a wildcard. Arrays are float32; `pos` counts the positions of the call. Block 0 stands for every block.",
+        "",
+        "`ln*.normalized` is after the norm's weight, what the next linear layer reads (TransformerLens's is before).",
+        "`embed` is after the embedding scale. Sliding-window layers keep the full key axis in `pattern`, zeros outside",
+        "the window. `mlp.pre` is the gate's side, `mlp.pre_linear` the other.",
+    ]
+    for family, model in families().items():
+        lines += [
+            "",
+            f"## {family}",
+            "",
+            "| activation | shape | equation | a hook may replace it |",
+            "|---|---|---|---|",
+        ]
+        for a in model.names():
+            if a.layer in (None, 0):
+                shape = ", ".join(axis.split("=")[0] for axis in a.shape)
+                lines.append(f"| `{a.name}` | [{shape}] | `{a.equation}` | {'yes' if a.replaceable else 'no'} |")
+        lines += ["", "| weight | shape | tensor of a GGUF file |", "|---|---|---|"]
+        words = {model.config.d_vocab: "d_vocab", model.config.d_model: "d_model", model.config.d_mlp: "d_mlp"}
+        words |= {model.config.n_heads: "n_heads", model.config.d_head: "d_head"}
+        for name, fact in model.weights.info().items():
+            if not name.startswith("blocks.1."):
+                heads = "n_kv_heads" if name.endswith(("W_K", "W_V")) else "n_heads"
+                shape = ", ".join(
+                    heads if len(fact["shape"]) == 3 and i == 0 else words[n] for i, n in enumerate(fact["shape"])
+                )
+                lines.append(f"| `{name}` | [{shape}] | `{fact['tensor']}` |")
+    return "\n".join(lines) + "\n"
+
+
+def architectures_page() -> str:
+    lines = [
+        "# Architectures",
+        "",
+        "Families that `ca.load` runs, with the config of a small random model of each: what a loaded model shows as",
+        "`model.config`. One value per layer is written as a list.",
+    ]
+    for family, model in families().items():
+        lines += ["", f"## {family}", "", "| key | of the small model |", "|---|---|"]
+        lines += [f"| `{key}` | {value} |" for key, value in vars(model.config).items()]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"models.md": models_page, "cli.md": cli_page, "names.md": names_page, "architectures.md": architectures_page}
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 #include "core/parallel.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <system_error>
 #include <thread>
@@ -38,9 +39,20 @@ void probe(int threads) {
   probed = threads;
 }
 
+int affinity_cores() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+}
+
 struct Region { RegionBody body; void* context; };
 
 }  // namespace
+
+Barrier::Barrier(int count) : count_(count), spins_([count] {
+  static const int cores = affinity_cores();
+  return count <= cores ? 2000 : 0;   // 20 to 80 microseconds
+}()) {}
 
 void Barrier::wait() noexcept {
   const uint32_t mine = generation_.load(std::memory_order_acquire);
@@ -50,7 +62,7 @@ void Barrier::wait() noexcept {
     generation_.notify_all();
     return;
   }
-  for (int spin = 0; spin < 2000; ++spin) {   // 20 to 80 microseconds
+  for (int spin = 0; spin < spins_; ++spin) {
     if (generation_.load(std::memory_order_acquire) != mine) return;
     pause_cpu();
   }

@@ -6,15 +6,15 @@
 
 namespace cutaway {
 
-// All `count` workers wait for each other. Spins for some tens of microseconds, then sleeps, so that more threads than
-// cores degrade instead of stalling.
+// All `count` workers wait for each other. Spins for some tens of microseconds, then sleeps; with more workers than
+// cores it sleeps at once, since spinning would keep the worker it waits for from running.
 class Barrier {
  public:
-  explicit Barrier(int count) : count_(count) {}
+  explicit Barrier(int count);
   void wait() noexcept;
 
  private:
-  const int count_;
+  const int count_, spins_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<uint32_t> generation_{0};
 };

@@ -70,7 +70,8 @@ def advance(rows: list[Row]) -> None:
     else:
         import cutaway
 
-        logits = cutaway.step([row.session for row in begun], np.concatenate([row.last_id() for row in begun]))
+        sessions: list[Any] = [row.session for row in begun]
+        logits = cutaway.step(sessions, np.concatenate([row.last_id() for row in begun]))
         results = [(one, None) for one in logits]
     seconds = time.perf_counter() - began
     for row, (one, trace) in zip(begun, results, strict=True):

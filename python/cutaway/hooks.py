@@ -49,7 +49,9 @@ def resolve(names: Names, hooks: Mapping[str, Hook]) -> dict[int, tuple[str, Hoo
         chosen = names.select(pattern)
         fixed = [a.name for a in chosen if not a.replaceable]
         if fixed:
-            raise ArgumentError(f"{fixed[0]} can be read (run_with_cache) but not replaced; model.names() says which can.")
+            raise ArgumentError(
+                f"{fixed[0]} can be read (run_with_cache) but not replaced; model.names() says which can."
+            )
         for a in chosen:
             if a.id in out:
                 raise ArgumentError(f"{a.name} has two hooks in one dictionary; chain them in one function.")

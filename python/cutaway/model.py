@@ -191,7 +191,7 @@ class Model:
         if len(ids) < 2:
             raise ArgumentError(f"score needs at least 2 tokens, got {len(ids)}: the first one is only given.")
         session, out = self.session(), np.empty(len(ids) - 1)
-        for start in range(0, len(ids) - 1, 256):   # the logits of a long text at once would be large
+        for start in range(0, len(ids) - 1, 256):  # the logits of a long text at once would be large
             stop = min(start + 256, len(ids) - 1)
             rows = session.append(ids[start:stop], logits="all")
             out[start:stop] = [_core.log_prob(row, int(id)) for row, id in zip(rows, ids[start + 1 :], strict=False)]
@@ -249,7 +249,7 @@ class Model:
             raise ArgumentError(f"{what} is empty. A model needs at least one token to continue from.")
         if ids.dtype.kind not in "iu" or ids.ndim != 1:
             raise ArgumentError(
-                f"{what} has dtype {ids.dtype} and shape {list(ids.shape)}, expected text or whole numbers in one dimension."
+                f"{what} has dtype {ids.dtype} and shape {list(ids.shape)}, expected text or whole numbers in one row."
             )
         low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= self.config.d_vocab:
@@ -310,7 +310,7 @@ def _warn_forked() -> None:
     if not _said_forked:
         _said_forked = True
         warnings.warn(
-            "This process was forked from one that ran a model: the thread team is gone and cutaway runs on one thread. "
+            "This process was forked from one that ran a model: its threads are gone and cutaway runs on one. "
             "Use the 'spawn' start method to have threads.",
             RuntimeWarning,
             stacklevel=4,

@@ -71,7 +71,8 @@ class Session:
 def step(sessions: Sequence[Session], ids: Any) -> np.ndarray:
     """One token for each of several sessions of one model, in one batched step.
 
-    ids: 1-D integers, one per session. Returns float32 [n, d_vocab]; row i has the bits of `sessions[i].append(ids[i])`.
+    ids: 1-D integers, one per session. Returns float32 [n, d_vocab]; row i is bit for bit
+    `sessions[i].append(ids[i])`.
     """
     if not sessions:
         raise ArgumentError("step needs at least one session.")
@@ -81,5 +82,7 @@ def step(sessions: Sequence[Session], ids: Any) -> np.ndarray:
     flat = np.asarray(ids)
     if flat.shape != (len(sessions),):
         raise ArgumentError(f"step got ids of shape {list(flat.shape)} for {len(sessions)} sessions; pass one id each.")
-    rows, _ = model._run([flat[i : i + 1] for i in range(len(sessions))], [s._core for s in sessions], "last", None, None, False)
+    rows, _ = model._run(
+        [flat[i : i + 1] for i in range(len(sessions))], [s._core for s in sessions], "last", None, None, False
+    )
     return np.concatenate(rows)

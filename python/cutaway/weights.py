@@ -22,6 +22,7 @@ class Weights(Mapping[str, np.ndarray]):
         self._facts = {name: (tuple(shape), tensor, type) for name, shape, tensor, type in core.weight_names()}
 
     def __getitem__(self, name: str) -> np.ndarray:
+        name = {"W_E": "embed.W_E", "W_U": "unembed.W_U"}.get(name, name)
         if name not in self._facts:
             near = difflib.get_close_matches(str(name), self._facts, n=3)
             raise KeyError(f"There is no weight '{name}'. {'Did you mean ' + ', '.join(near) + '?' if near else ''}")

@@ -107,10 +107,15 @@ def make_tensors(family: str, weight_type: str, seed: int, s: dict) -> dict[str,
     if family == "gemma3":
         norms |= {"post_attention_norm": d_model, "post_ffw_norm": d_model}
         norms |= {"attn_q_norm": s["d_head"], "attn_k_norm": s["d_head"]}
-    tensors = {"token_embd.weight": random_blocks(rng, weight_type, (s["d_vocab"], d_model))}
+
+    def fitting(columns: int) -> str:
+        """The type, or Q8_0, or F32 for rows that are not whole blocks: as real files mix them."""
+        return next(t for t in (weight_type, "Q8_0", "F32") if columns % TYPES[t][1] == 0)
+
+    tensors = {"token_embd.weight": random_blocks(rng, fitting(d_model), (s["d_vocab"], d_model))}
     for i in range(s["n_layers"]):
         for name, shape in matrices.items():
-            tensors[f"blk.{i}.{name}.weight"] = random_blocks(rng, weight_type, shape)
+            tensors[f"blk.{i}.{name}.weight"] = random_blocks(rng, fitting(shape[-1]), shape)
         for name, n in norms.items():
             tensors[f"blk.{i}.{name}.weight"] = norm_weight(rng, n)
         for name in ("attn_q", "attn_k", "attn_v", "attn_output") if s.get("attention_bias") else ():
@@ -118,7 +123,7 @@ def make_tensors(family: str, weight_type: str, seed: int, s: dict) -> dict[str,
             tensors[f"blk.{i}.{name}.bias"] = Tensor("F32", b.shape, np.frombuffer(b.tobytes(), np.uint8))
     tensors["output_norm.weight"] = norm_weight(rng, d_model)
     if not s["tied"]:
-        tensors["output.weight"] = random_blocks(rng, weight_type, (s["d_vocab"], d_model))
+        tensors["output.weight"] = random_blocks(rng, fitting(d_model), (s["d_vocab"], d_model))
     if s.get("llama3"):
         plain = inverse_frequencies(s["d_head"], s["rope_base"])
         factors = (plain / llama3_frequencies(plain, *LLAMA3.values())).astype(np.float32)
