@@ -82,7 +82,9 @@ def test_each_step_may_be_traced(smollm2):
     for i, step in enumerate(out.steps):
         at = len(out.prompt_ids) - 1 + i
         assert step.trace["blocks.5.attn.pattern"].shape == (9, 1, at + 1)
-        np.testing.assert_array_equal(step.trace["blocks.5.attn.pattern"][:, 0], whole["blocks.5.attn.pattern"][:, at, : at + 1])
+        np.testing.assert_array_equal(
+            step.trace["blocks.5.attn.pattern"][:, 0], whole["blocks.5.attn.pattern"][:, at, : at + 1]
+        )
         np.testing.assert_array_equal(step.trace["blocks.29.resid_post"][0], whole["blocks.29.resid_post"][at])
 
 
@@ -140,7 +142,9 @@ def test_chat_renders_the_files_template(smollm2):
 
 def test_a_model_without_a_template_shows_how_to_pass_one(real_model):
     gemma = real_model("gemma3", "int8")
-    with pytest.raises(ca.ArgumentError, match=r'gemma3.*\.gguf has no chat template; pass one, for example template="') as caught:
+    with pytest.raises(
+        ca.ArgumentError, match=r'gemma3.*\.gguf has no chat template; pass one, for example template="'
+    ) as caught:
         gemma.chat(CITY)
     shown = str(caught.value).split('template="')[1].rstrip('"').replace("\\n", "\n")
     out = gemma.chat(CITY, template=shown, max_new_tokens=2, temperature=0)
@@ -194,7 +198,10 @@ def test_logits_that_cannot_be_sampled(value, message, small_model):
 def test_a_model_without_a_tokenizer_works_on_ids(small_model):
     small = small_model("llama", "F32", shards=1)
     out = small.model.generate(IDS, max_new_tokens=3, temperature=0)
-    assert out.text is None and out.ids.tolist() == small_model("llama").model.generate(IDS, max_new_tokens=3, temperature=0).ids.tolist()
+    assert (
+        out.text is None
+        and out.ids.tolist() == small_model("llama").model.generate(IDS, max_new_tokens=3, temperature=0).ids.tolist()
+    )
     for call in (lambda: small.model("text"), lambda: small.model.tokenizer, lambda: small.model.chat(CITY)):
         with pytest.raises(ca.FormatError, match="token ids"):
             call()
@@ -207,7 +214,9 @@ def test_a_model_without_a_tokenizer_works_on_ids(small_model):
 
 def run_script(source, *arguments):
     """The lines that a script prints, each as a list of words."""
-    done = subprocess.run([sys.executable, "-c", source, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", source, *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return [line.split() for line in done.stdout.splitlines()]
 

@@ -254,7 +254,10 @@ def test_masked_keys_stay_masked(name, value, message, small_model):
 def test_keys_outside_the_window_stay_masked(small_model):
     model = small_model("gemma3").model  # layer 0 sees 8 keys, layer 1 all
     edit = lambda x, n: x.__setitem__((0, 12, 4), 0.5)  # noqa: E731
-    with pytest.raises(ca.ArgumentError, match="query 12, key 4, which is masked"), model.hooks({"blocks.0.attn.pattern": edit}):
+    with (
+        pytest.raises(ca.ArgumentError, match="query 12, key 4, which is masked"),
+        model.hooks({"blocks.0.attn.pattern": edit}),
+    ):
         model(IDS)
     with model.hooks({"blocks.1.attn.pattern": edit}):
         model(IDS)

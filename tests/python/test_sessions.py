@@ -36,7 +36,9 @@ def test_append_gives_what_is_asked_for(model):
     assert equal_bits(session.append(int(IDS[12])), whole[12])  # one int
     assert equal_bits(session.append(IDS[13:14].tolist()), whole[13])
     assert len(session) == 14
-    assert f"Session of 14 positions, KV in {'float16' if model.info()['compute'] == 'int8' else 'float32'}" in repr(session)
+    assert f"Session of 14 positions, KV in {'float16' if model.info()['compute'] == 'int8' else 'float32'}" in repr(
+        session
+    )
 
 
 @pytest.mark.parametrize(("ids", "message"), [
@@ -57,7 +59,10 @@ def test_the_context_ends_at_n_ctx(small_model):
     assert model.n_ctx == model.info()["n_ctx"] == 10
     session = model.session()
     session.append(IDS[:8])
-    with pytest.raises(ca.ArgumentError, match=r"needs 11 positions \(8 in the cache and 3 new\), but n_ctx is 10; load with n_ctx up to 256"):
+    with pytest.raises(
+        ca.ArgumentError,
+        match=r"needs 11 positions \(8 in the cache and 3 new\), but n_ctx is 10; load with n_ctx up to 256",
+    ):
         session.append(IDS[8:11])
     assert len(session) == 8
     assert equal_bits(session.append(IDS[8:10]), model(IDS[:10])[-1])

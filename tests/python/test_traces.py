@@ -323,7 +323,11 @@ def test_an_appended_call_traces_its_new_positions(family, small_model):
         branch = session.fork()
         row, trace = branch.append(IDS[9:14], logits, "*")
         assert ("logits" in trace) == (logits is not None)
-        assert row is None if logits is None else equal_bits(row, whole["logits"][13 if logits == "last" else slice(9, 14)])
+        assert (
+            row is None
+            if logits is None
+            else equal_bits(row, whole["logits"][13 if logits == "last" else slice(9, 14)])
+        )
         for name in trace:
             if name.endswith(("pattern", "scores")):
                 expected = whole[name][:, 9:14, :14]

@@ -103,7 +103,9 @@ def assert_near(got, expected, share, what):
 def test_q_k_and_v_are_products_of_the_shown_weights(name, real_model):
     """For every head of every layer: ln1.normalized @ W[h] + b, then the q or k norm where there is one."""
     model, ids = real_model(name, "float32"), forward_goldens(name)["numbers"].ids
-    _, trace = model.run_with_cache(ids, ["blocks.*.ln1.normalized", "blocks.*.attn.q", "blocks.*.attn.k", "blocks.*.attn.v"])
+    _, trace = model.run_with_cache(
+        ids, ["blocks.*.ln1.normalized", "blocks.*.attn.q", "blocks.*.attn.k", "blocks.*.attn.v"]
+    )
     for i in range(model.config.n_layers):
         x = trace[f"blocks.{i}.ln1.normalized"]
         for c in "QKV":
