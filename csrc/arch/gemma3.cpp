@@ -101,7 +101,8 @@ void gemma3_build(Loader& in, Config& c, Plan& p) {
   const auto& ln_final = in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model, one);
   const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
   head(p, c, rms_norm(p, -1, "ln_final", x, ln_final, c.eps), W_U);
-  in.finish(harmless_keys(in, {"cache_implementation", "layer_types", "use_bidirectional_attention"}));
+  in.finish(harmless_keys(in, {"cache_implementation", "layer_types", "sliding_window_pattern", "_sliding_window_pattern",
+                                 "use_bidirectional_attention"}));
 }
 
 }  // namespace cutaway

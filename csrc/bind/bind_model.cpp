@@ -1,4 +1,5 @@
 // Model, Session: checks, GIL, arrays.
+#include <algorithm>
 #include <atomic>
 
 #include "bind/arrays.h"
@@ -23,6 +24,8 @@ struct Session {
 class Hold {   // marks sessions as in use for the length of a call
  public:
   void take(Session& s) {
+    if (std::find(held_.begin(), held_.end(), &s) != held_.end())
+      throw ArgumentError("a session is in the list twice; fork it to have two continuations of one text");
     if (s.busy.exchange(true))
       throw ArgumentError("the session is in use by another call; fork it, or wait for that call to return");
     held_.push_back(&s);

@@ -57,4 +57,11 @@ std::shared_ptr<Buffer> BufferPool::take(size_t bytes) {
           }};
 }
 
+void BufferPool::trim() {
+  std::vector<std::unique_ptr<Buffer>> idle;   // freed outside the lock
+  std::lock_guard lock(shelf_->mutex);
+  idle.swap(shelf_->free);
+  shelf_->kept = 0;
+}
+
 }  // namespace cutaway

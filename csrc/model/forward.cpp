@@ -98,6 +98,14 @@ uint64_t Model::estimate(const Request& request) const {
     if (v.kind == ValueKind::pattern)
       for (const Sequence& s : request.sequences) bytes += static_cast<uint64_t>(map_floats(v, s)) * 4;
   }
+  for (ValueId id : request.taps) {   // chosen positions are copied out
+    const Value& v = plan_.values()[id];
+    for (const Sequence& s : request.sequences) {
+      const uint64_t kept = s.positions.size() * 4, n = s.ids.size();
+      if (v.kind == ValueKind::rows) bytes += kept * v.width;
+      if (v.kind == ValueKind::pattern) bytes += kept * v.dims[0].second * (s.cache->length() + n);
+    }
+  }
   return bytes;
 }
 
@@ -300,10 +308,12 @@ Output Model::forward(const Request& request) {
   check_request(request);
   const int n_threads = usable_threads(threads);
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
-  if (const uint64_t need = estimate(request); need > kSmall)
+  if (const uint64_t need = estimate(request); need > kSmall) {
+    if (need > available_bytes()) pool_.trim();   // buffers of earlier calls that wait for the next one
     if (const uint64_t have = available_bytes(); need > have)
-      throw MemoryLimitError(text("this call needs about {} MiB and {} MiB are free; trace fewer names or positions, "
+      throw MemoryLimitError(text("this call needs about {} MiB and {} MiB are free; trace fewer names, "
                                   "ask for the last row's logits, or shorten the prompt", need >> 20, have >> 20));
+  }
 
   struct Restore {   // a failed or cancelled call leaves every cache as it was
     const Request& request;

@@ -66,10 +66,12 @@ def _chained(chain: list[tuple[str, Hook]]) -> Callable[[np.ndarray, int], Any]:
             if result is None or result is array:
                 continue
             try:
-                new = np.asarray(result, dtype=np.float32)
-            except (TypeError, ValueError):
-                kind = type(result).__name__
-                raise ArgumentError(f"The hook on {name} returned {kind}, expected an array or None.") from None
+                new = np.asarray(result)
+            except ValueError:  # a ragged list
+                new = np.asarray(None)
+            if new.dtype.kind not in "fiu":
+                kind = f"an array of {new.dtype}" if isinstance(result, np.ndarray) else f"a {type(result).__name__}"
+                raise ArgumentError(f"The hook on {name} returned {kind}, expected an array of real numbers or None.")
             if new.shape != array.shape:
                 raise ArgumentError(
                     f"The hook on {name} returned shape {list(new.shape)}, expected {list(array.shape)}."

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import cutaway as ca
 import pytest
 from cutaway.catalogue import cached_path, entry_of
+from make_models import make_model
 
 ROOT = Path(__file__).resolve().parents[2]
 # Files of the catalogue, by the short name that tests use.
@@ -33,6 +37,38 @@ def model_path() -> Callable[[str], Path]:
         if path is None:
             pytest.skip(f"the model {name} is not here; set CUTAWAY_TEST_MODELS to a folder with {name}.gguf")
         return path
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def real_model(model_path: Callable[[str], Path]) -> Callable[..., ca.Model]:
+    """real_model("smollm2", "int8"): a real model, loaded once for all tests."""
+    loaded: dict[tuple[str, str], ca.Model] = {}
+
+    def get(name: str, compute: str = "float32") -> ca.Model:
+        if (name, compute) not in loaded:
+            loaded[name, compute] = ca.load(model_path(name), compute=compute)
+        return loaded[name, compute]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SimpleNamespace]:
+    """small_model("gemma3", "Q8_0", compute="int8", n_layers=4): a random model, made and loaded once.
+
+    Has the engine's `.model`, and `.config` and `.weights` for the NumPy twins. shards=n: a folder with safetensors.
+    """
+    made: dict[str, SimpleNamespace] = {}
+
+    def get(family: str, weight_type: str = "F32", compute: str = "float32", shards: int = 0, **sizes: Any):
+        key = repr((family, weight_type, compute, shards, sorted(sizes.items())))
+        if key not in made:
+            path = tmp_path_factory.mktemp("model") / ("folder" if shards else "model.gguf")
+            twin = make_model(path, family, weight_type, 11, shards=max(shards, 1), **sizes)
+            made[key] = SimpleNamespace(model=ca.load(path, compute=compute), path=path, **twin)
+        return made[key]
 
     return get
 

@@ -118,6 +118,9 @@ def make_tensors(family: str, weight_type: str, seed: int, s: dict) -> dict[str,
             tensors[f"blk.{i}.{name}.weight"] = random_blocks(rng, fitting(shape[-1]), shape)
         for name, n in norms.items():
             tensors[f"blk.{i}.{name}.weight"] = norm_weight(rng, n)
+        for name in ("attn_q", "attn_k", "attn_v", "attn_output") if s.get("attention_bias") else ():
+            b = rng.uniform(-0.5, 0.5, (matrices[name][0],)).astype(np.float32)
+            tensors[f"blk.{i}.{name}.bias"] = Tensor("F32", b.shape, np.frombuffer(b.tobytes(), np.uint8))
     tensors["output_norm.weight"] = norm_weight(rng, d_model)
     if not s["tied"]:
         tensors["output.weight"] = random_blocks(rng, fitting(d_model), (s["d_vocab"], d_model))
@@ -166,7 +169,7 @@ def make_metadata(family: str, weight_type: str, s: dict) -> dict:
 def hugging_face_config(config: Config, s: dict, dtype: str) -> dict:
     """config.json with the keys that the families' own files have."""
     out = {
-        "attention_bias": False,
+        "attention_bias": bool(s.get("attention_bias")),
         "attention_dropout": 0.0,
         "head_dim": config.d_head,
         "hidden_size": config.d_model,
@@ -219,6 +222,9 @@ def hugging_face_tensors(config: Config, w: dict[str, np.ndarray]) -> dict[str, 
             rows = w[f"{block}.attn.W_{c}"].transpose(0, 2, 1).reshape(-1, config.d_model)
             out[f"{layer}.self_attn.{c.lower()}_proj.weight"] = rows
         out[f"{layer}.self_attn.o_proj.weight"] = w[f"{block}.attn.W_O"].reshape(-1, config.d_model).T
+        for c in "QKVO":
+            if f"{block}.attn.b_{c}" in w:
+                out[f"{layer}.self_attn.{c.lower()}_proj.bias"] = w[f"{block}.attn.b_{c}"].reshape(-1)
         for ours, theirs in {"W_gate": "gate_proj", "W_in": "up_proj", "W_out": "down_proj"}.items():
             out[f"{layer}.mlp.{theirs}.weight"] = w[f"{block}.mlp.{ours}"].T
     return out
@@ -259,7 +265,7 @@ def make_model(
     path ending in .gguf: one file, matrices of weight_type, norms F32, a toy vocabulary unless tokenizer=False.
     Any other path: a Hugging Face folder with the same weights (float32 unless weight_type is F16 or BF16).
     sizes override default_sizes: n_layers, d_model, n_heads, n_kv_heads, d_head, d_mlp, d_vocab, n_ctx, tied,
-    rope_base, sliding_window, window_pattern; also rope_linear_factor=2.0, llama3=True,
+    rope_base, sliding_window, window_pattern; also rope_linear_factor=2.0, llama3=True, attention_bias=True,
     attn_logit_softcapping=30.0, final_logit_softcapping=20.0.
     """
     s = default_sizes(family, weight_type) | sizes

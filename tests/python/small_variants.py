@@ -11,6 +11,7 @@ VARIANTS = {
     "llama_one_key_head": ("llama", "BF16", {"n_kv_heads": 1, "d_head": 22}),
     "llama_linear_rope": ("llama", "F32", {"rope_linear_factor": 4.0}),
     "llama3_rope": ("llama", "F32", {"llama3": True}),
+    "llama_bias": ("llama", "F32", {"attention_bias": True}),
     "llama_q4_k": ("llama", "Q4_K", {}),
     "gemma3": ("gemma3", "F32", {}),
     "gemma3_untied": ("gemma3", "F16", {"tied": False, "n_kv_heads": 2}),

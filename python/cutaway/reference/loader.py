@@ -29,6 +29,7 @@ BLOCK = {
     "ffn_up": "mlp.W_in",
     "ffn_down": "mlp.W_out",
 }
+BIAS = {"attn_q": "attn.b_Q", "attn_k": "attn.b_K", "attn_v": "attn.b_V", "attn_output": "attn.b_O"}
 
 
 def config_of(metadata: dict[str, Any], tensors: dict[str, Tensor]) -> Config:
@@ -79,8 +80,10 @@ def halves_from_pairs(w: np.ndarray, n_rot: int) -> np.ndarray:
 
 
 def orient(name: str, w: np.ndarray, config: Config) -> np.ndarray:
-    """A stored matrix [out, in] in the shape that TransformerLens gives the weight of this name."""
+    """A stored matrix [out, in], or a bias [out], in the shape that TransformerLens gives the weight of this name."""
     kind = name.split(".")[-1]
+    if kind in ("b_Q", "b_K", "b_V"):  # a column in its matrix's order
+        return orient(name.replace(".b_", ".W_"), np.repeat(w[:, None], config.d_model, 1), config)[:, 0]
     if kind in ("W_Q", "W_K", "W_V"):
         w = w.reshape(-1, config.d_head, config.d_model)
         if config.arch == "llama" and kind != "W_V":
@@ -100,8 +103,8 @@ def build(metadata: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Config,
     if "rope_freqs.weight" in stored:
         weights["rope_factors"] = stored.pop("rope_freqs.weight")
     for name, w in stored.items():
-        _, layer, gguf_name, _ = name.split(".")  # blk.3.attn_q.weight
-        ours = f"blocks.{layer}.{BLOCK[gguf_name]}"
+        _, layer, gguf_name, kind = name.split(".")  # blk.3.attn_q.weight
+        ours = f"blocks.{layer}.{(BIAS if kind == 'bias' else BLOCK)[gguf_name]}"
         weights[ours] = orient(ours, w, config)
     return config, weights
 

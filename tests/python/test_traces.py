@@ -1,0 +1,354 @@
+"""Traces: what names mean, what the arrays are, whose memory they show, and what must hold between them."""
+
+import gc
+import os
+import subprocess
+import sys
+import time
+import weakref
+
+import cutaway as ca
+import numpy as np
+import pytest
+from goldens import forward_goldens
+from small_variants import IDS
+
+MODELS = ["smollm2", "gemma3"]
+FAMILIES = ["llama", "gemma3"]
+
+
+def bits(a):
+    return np.ascontiguousarray(a).view(np.uint32)
+
+
+def equal_bits(a, b):
+    return a.shape == b.shape and np.array_equal(bits(a), bits(b))
+
+
+# ---- names
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_names_say_shape_dtype_and_equation(family, small_model):
+    small = small_model(family)
+    names, config = small.model.names(), small.config
+    _, trace = small.model.run_with_cache(IDS)
+    lengths = {"pos": len(IDS), "query_pos": len(IDS), "key_pos": len(IDS)}
+    assert [a.name for a in names] == trace.names() == list(trace)
+    for a in names:
+        shape = tuple(lengths[word] if word in lengths else int(word.rpartition("=")[2]) for word in a.shape)
+        assert trace[a.name].shape == shape, a.name
+        assert a.dtype == str(trace[a.name].dtype) == "float32"
+        assert a.equation and trace[a.name].flags.c_contiguous
+    assert names["blocks.1.attn.k"].shape == ("pos", f"n_kv_heads={config.n_kv_heads}", f"d_head={config.d_head}")
+    assert names["blocks.0.attn.pattern"].shape == (f"n_heads={config.n_heads}", "query_pos", "key_pos")
+    assert names["blocks.1.ln2.scale"].shape == ("pos", "1")
+    assert names["logits"].shape == ("pos", "d_vocab=273")
+    assert names["blocks.0.mlp.post"].shape == ("pos", f"d_mlp={config.d_mlp}")
+    sandwich = {"blocks.0.ln1_post.scale", "blocks.0.ln2_post.normalized"}
+    assert all((name in names) == (family == "gemma3") for name in sandwich)
+
+
+def test_what_a_name_may_be(small_model):
+    model = small_model("llama").model
+
+    def chosen(names):
+        return model.run_with_cache(IDS, names)[1].names()
+
+    assert chosen("blocks.1.attn.pattern") == ["blocks.1.attn.pattern"]
+    assert chosen(["blocks.*.resid_post", "embed"]) == ["embed", "blocks.0.resid_post", "blocks.1.resid_post"]
+    assert chosen("blocks.*.attn.hook_pattern") == ["blocks.0.attn.pattern", "blocks.1.attn.pattern"]
+    assert chosen(["embed", "hook_embed", "em*"]) == ["embed"]
+    assert chosen([]) == []
+    assert len(chosen("*")) == len(model.names()) == len(model.run_with_cache(IDS)[1])
+    spellings = {
+        "blocks.0.hook_resid_pre": "blocks.0.resid_pre",
+        "blocks.1.attn.hook_attn_scores": "blocks.1.attn.scores",
+        "blocks.1.attn.hook_rot_q": "blocks.1.attn.rot_q",
+        "blocks.1.attn.hook_result": "blocks.1.attn.result",
+        "blocks.0.ln1.hook_scale": "blocks.0.ln1.scale",
+        "blocks.0.mlp.hook_pre_linear": "blocks.0.mlp.pre_linear",
+        "blocks.0.hook_mlp_out": "blocks.0.mlp_out",
+        "ln_final.hook_normalized": "ln_final.normalized",
+    }
+    _, trace = model.run_with_cache(IDS, list(spellings))
+    assert set(trace.names()) == set(spellings.values())
+    for theirs, ours in spellings.items():
+        assert theirs in trace and ours in trace and theirs in model.names()
+        assert trace[theirs] is trace[ours] or np.shares_memory(trace[theirs], trace[ours])
+
+
+@pytest.mark.parametrize(("names", "message"), [
+    ("blocks.0.atn.pattern", r"no activation 'blocks.0.atn.pattern'. Did you mean blocks.0.attn.pattern"),
+    ("blocks.2.resid_post", "Did you mean .*blocks.1.resid_post"),
+    (["embed", "blocks.*.nothing"], r"no activation 'blocks\.\*\.nothing'"),
+    ("", "model.names.. lists them all"),
+    ([3], "names must be strings, got 3"),
+])  # fmt: skip
+def test_unknown_names_show_near_misses(names, message, small_model):
+    with pytest.raises(ca.ArgumentError, match=message):
+        small_model("llama").model.run_with_cache(IDS, names)
+
+
+def test_a_name_that_was_not_traced_is_told_apart(small_model):
+    _, trace = small_model("llama").model.run_with_cache(IDS, "embed")
+    with pytest.raises(ca.ArgumentError, match="blocks.0.attn.z was not traced; this trace has embed"):
+        trace["blocks.0.attn.z"]
+    with pytest.raises(ca.ArgumentError, match="Did you mean blocks.0.attn.z"):
+        trace["blocks.0.attn.zz"]
+    assert "blocks.0.attn.z" not in trace and "nonsense" not in trace
+
+
+# ---- positions, batches
+
+
+@pytest.mark.parametrize(("positions", "rows"), [
+    (3, [3]), (-1, [23]), ([0, -1], [0, 23]), ([5, 5, 2], [5, 5, 2]), (np.array([-24, 7]), [0, 7]), (range(24), range(24)),
+])  # fmt: skip
+def test_positions_keep_rows(positions, rows, small_model):
+    model = small_model("gemma3").model
+    logits, whole = model.run_with_cache(IDS)
+    got, trace = model.run_with_cache(IDS, positions=positions)
+    assert equal_bits(got, logits)  # positions are about the trace alone
+    for name in trace.names():
+        if name == "logits":
+            continue
+        axis = 1 if name.endswith(("pattern", "scores")) else 0
+        assert equal_bits(trace[name], np.take(whole[name], list(rows), axis)), name
+
+
+@pytest.mark.parametrize(("positions", "message"), [
+    (24, "positions has 24, but the call has 24 new positions; expected -24 to 23"),
+    ([0, -25], "positions has -25"),
+    ([], "positions is empty"),
+])  # fmt: skip
+def test_bad_positions(positions, message, small_model):
+    with pytest.raises(ca.ArgumentError, match=message):
+        small_model("llama").model.run_with_cache(IDS, positions=positions)
+
+
+def test_batches_give_one_trace_each(small_model):
+    model = small_model("gemma3").model
+    prompts = [IDS, IDS[:1], IDS[3:15]]
+    results = model.run_with_cache(prompts, positions=-1)
+    assert isinstance(results, list) and len(results) == 3
+    for ids, (logits, trace) in zip(prompts, results, strict=True):
+        lone, alone = model.run_with_cache(ids, positions=[-1])
+        assert equal_bits(logits, lone)
+        for name in trace:
+            assert equal_bits(trace[name], alone[name]), name
+    for (logits, trace), ids in zip(model.run_with_cache(prompts), prompts, strict=True):
+        assert trace["blocks.1.attn.pattern"].shape == (4, len(ids), len(ids))
+        assert equal_bits(logits, trace["logits"])
+
+
+def test_batch_axis(small_model):
+    model = small_model("llama").model
+    flat = model.run_with_cache(IDS)[1]
+    logits, trace = model.run_with_cache(IDS, batch_axis=True)
+    assert logits.shape == (1, 24, 273)
+    for name in trace:
+        assert trace[name].shape == (1, *flat[name].shape) and equal_bits(trace[name][0], flat[name])
+    assert trace["blocks.0.attn.z"].base is not None and not trace["blocks.0.attn.z"].flags.owndata
+
+
+def test_only_float32_for_now(small_model):
+    with pytest.raises(ca.ArgumentError, match="dtype is 'float16', expected 'float32'"):
+        small_model("llama").model.run_with_cache(IDS, dtype="float16")
+
+
+# ---- whose memory it is
+
+
+def test_arrays_are_views_of_the_engines_buffers(small_model):
+    for family in FAMILIES:
+        logits, trace = small_model(family).model.run_with_cache(IDS)
+        info = trace.info()
+        assert list(info) == trace.names()
+        for name, a in [*trace.items(), ("logits", logits)]:
+            assert info[name]["address"] == a.ctypes.data
+            assert info[name]["bytes"] == a.nbytes and info[name]["shape"] == a.shape
+            assert not a.flags.owndata and not a.flags.writeable and a.flags.aligned
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                a.setflags(write=True)
+            with pytest.raises(ValueError, match="read-only"):
+                a[...] = 0
+            base = a
+            while isinstance(base, np.ndarray):  # nor through any array on the way to the owner
+                assert not base.flags.writeable
+                base = base.base
+            assert base is not None
+
+
+def test_one_buffer_where_two_names_are_one_value(small_model):
+    model = small_model("gemma3").model
+    _, trace = model.run_with_cache(IDS)
+
+    def at(name):
+        return trace.info()[name]["address"]
+
+    assert at("blocks.0.resid_post") == at("blocks.1.resid_pre")
+    assert at("embed") == at("blocks.0.resid_pre")
+    assert at("blocks.1.attn_out") == at("blocks.1.ln1_post.normalized")
+    assert len({at(f"blocks.{i}.resid_{w}") for i in (0, 1) for w in ("mid", "post")}) == 4
+    assert trace.nbytes == sum({i["address"]: i["bytes"] for i in trace.info().values()}.values())
+    with model.hooks({"blocks.1.resid_pre": lambda x, name: x + 1}):
+        _, trace = model.run_with_cache(IDS, ["blocks.0.resid_post", "blocks.1.resid_pre"])
+    assert at("blocks.0.resid_post") != at("blocks.1.resid_pre")
+    assert equal_bits(trace["blocks.0.resid_post"] + np.float32(1), trace["blocks.1.resid_pre"])
+
+
+def test_views_outlive_the_trace_and_the_model(small_model):
+    small = small_model("llama")
+    model = ca.load(small.path, compute="float32")
+    logits, trace = model.run_with_cache(IDS)
+    views = {name: trace[name] for name in trace} | {"logits": logits}
+    copies = {name: view.copy() for name, view in views.items()}
+    for _ in range(5):  # the buffers of later calls are others
+        model.run_with_cache(IDS[::-1].copy())
+    for name, view in views.items():
+        assert equal_bits(view, copies[name]), name
+    gone = weakref.ref(model)
+    del model, trace, logits
+    gc.collect()
+    assert gone() is None
+    for _ in range(5):
+        small.model.run_with_cache(IDS[::-1].copy())
+    for name, view in views.items():
+        assert equal_bits(view, copies[name]), name
+
+
+GROWTH = """
+import sys
+import cutaway as ca
+
+def resident():
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1])
+
+model = ca.load(sys.argv[1], threads=1)
+def call(i):
+    ids = [1, 2, 3][: 1 + i % 3]
+    model.run_with_cache(ids, sys.argv[2])
+for i in range(50):
+    call(i)
+before = resident()
+for i in range(1000):
+    call(i)
+print(before, resident())
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="resident memory is read from /proc")
+@pytest.mark.parametrize(("name", "traced"), [("smollm2", "blocks.*.resid_post"), ("small", "*")])
+def test_a_thousand_traced_calls_do_not_grow(name, traced, model_path, small_model):
+    path = small_model("gemma3", "Q8_0", "int8").path if name == "small" else model_path(name)
+    out = subprocess.run([sys.executable, "-c", GROWTH, str(path), traced], capture_output=True, text=True, check=True)
+    before, after = map(int, out.stdout.split())
+    assert after < 1.05 * before, f"{before} pages before, {after} after"
+
+
+def test_a_request_beyond_the_memory_is_refused_before_anything_runs(small_model):
+    model = small_model("llama", n_ctx=2**20).model
+    ids = np.ones(10**6, np.int32)
+    session = model.session()
+    session.append([1, 2, 3])
+    began = time.monotonic()
+    # 6 heads x 10^12 x 4 bytes: 22 TiB
+    for call in (lambda: model.run_with_cache(ids, "blocks.0.attn.pattern"), lambda: session.append(ids, names="*")):
+        with pytest.raises(ca.MemoryLimitError, match=r"needs about \d{8,} MiB and \d+ MiB are free") as caught:
+            call()
+        assert isinstance(caught.value, MemoryError) and isinstance(caught.value, ca.Error)
+    with pytest.raises(ca.MemoryLimitError), model.hooks({"blocks.1.attn.scores": lambda x, name: None}):
+        model(ids)
+    assert time.monotonic() - began < 5
+    assert len(session) == 3
+
+
+# ---- what must hold between the values
+
+
+@pytest.mark.parametrize("compute", ["float32", "int8"])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_books_close(name, compute, real_model):
+    model, ids = real_model(name, compute), forward_goldens(name)["german"].ids
+    stream = [f"blocks.*.{w}" for w in ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")]
+    _, trace = model.run_with_cache(ids, ["embed", *stream])
+    assert equal_bits(trace["embed"], trace["blocks.0.resid_pre"])
+    for i in range(model.config.n_layers):
+        p = f"blocks.{i}"
+        assert equal_bits(trace[f"{p}.resid_mid"], trace[f"{p}.resid_pre"] + trace[f"{p}.attn_out"]), i
+        assert equal_bits(trace[f"{p}.resid_post"], trace[f"{p}.resid_mid"] + trace[f"{p}.mlp_out"]), i
+
+
+def assert_is_a_pattern(pattern, window, first=0):
+    """Rows are distributions over the visible keys. pattern: [n_heads, n_new, n_keys], queries from `first` on."""
+    assert np.abs(pattern.sum(-1, dtype=np.float64) - 1).max() < 1e-6
+    assert pattern.min() >= 0
+    query, key = np.arange(first, first + pattern.shape[1])[:, None], np.arange(pattern.shape[2])[None]
+    hidden = (key > query) | (key <= query - (window or pattern.shape[2]))
+    assert hidden.any() or pattern.shape[2] == 1
+    assert (pattern[:, hidden] == 0).all()
+
+
+@pytest.mark.parametrize("compute", ["float32", "int8"])
+@pytest.mark.parametrize("name", MODELS)
+def test_patterns_are_distributions_over_what_is_visible(name, compute, real_model):
+    model, ids = real_model(name, compute), forward_goldens(name)["sql"].ids
+    _, trace = model.run_with_cache(ids, "blocks.*.attn.*")
+    for i, window in enumerate(model.config.sliding_window):
+        pattern, scores = trace[f"blocks.{i}.attn.pattern"], trace[f"blocks.{i}.attn.scores"]
+        assert_is_a_pattern(pattern, window)
+        above = np.triu(np.ones(scores.shape[1:], bool), 1)
+        assert np.isneginf(scores[:, above]).all() and np.isfinite(scores[:, ~above]).all()
+
+
+def test_a_window_narrower_than_the_prompt(real_model):
+    """Gemma's local layers see 512 keys; its prompt here has 600."""
+    model, ids = real_model("gemma3", "int8"), forward_goldens("gemma3")["essay"].ids
+    windows = model.config.sliding_window
+    assert windows[0] == 512 < len(ids) and windows[5] is None
+    _, trace = model.session().append(ids, None, ["blocks.0.attn.pattern", "blocks.5.attn.pattern"])
+    for i in (0, 5):
+        assert_is_a_pattern(trace[f"blocks.{i}.attn.pattern"], windows[i])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_appended_call_traces_its_new_positions(family, small_model):
+    model = small_model(family).model
+    _, whole = model.run_with_cache(IDS)
+    session = model.session()
+    session.append(IDS[:9])
+    for logits in ("all", "last", None):
+        branch = session.fork()
+        row, trace = branch.append(IDS[9:14], logits, "*")
+        assert ("logits" in trace) == (logits is not None)
+        assert (
+            row is None
+            if logits is None
+            else equal_bits(row, whole["logits"][13 if logits == "last" else slice(9, 14)])
+        )
+        for name in trace:
+            if name.endswith(("pattern", "scores")):
+                expected = whole[name][:, 9:14, :14]
+            elif name == "logits":
+                expected = np.atleast_2d(row)
+            else:
+                expected = whole[name][9:14]
+            assert equal_bits(trace[name], expected), name
+        for i, window in enumerate(model.config.sliding_window):
+            assert_is_a_pattern(trace[f"blocks.{i}.attn.pattern"], window, 9)
+
+
+def test_text_fingerprints_and_tables(small_model):
+    model = small_model("gemma3").model
+    _, trace = model.run_with_cache("the hat", ["blocks.0.attn.*", "logits"])
+    same = model.run_with_cache("the hat", ["blocks.0.attn.*", "logits"])[1].fingerprints()
+    assert trace.fingerprints() == same and len(set(same.values())) == len(same) and len(same["logits"]) == 32
+    n = len(model.tokenizer.encode("the hat", add_special_tokens=True))
+    assert f"blocks.0.attn.pattern  [4, {n}, {n}]" in repr(trace)
+    assert f"Trace of {len(trace)} arrays" in repr(trace)
+    for shown in (trace._repr_html_(), model.names()._repr_html_()):
+        assert shown.startswith("<table>") and "blocks.0.attn.pattern" in shown and len(shown) < 200_000
+    assert "blocks.0 stands for all 2 blocks" in repr(model.names())
+    assert "read-only" in repr(model.names())
