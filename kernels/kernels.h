@@ -1,51 +1,53 @@
 // The kernels as the engine sees them: one table of function pointers per instruction set.
-// Raw pointers and sizes only; this folder includes nothing but <stdint.h>, <stddef.h> and intrinsics, so that no
-// inline function compiled with AVX flags can be merged by the linker into baseline code.
+// Raw pointers and sizes only; this folder includes nothing but <stdint.h>, <stddef.h> and intrinsics, so
+// that no inline function compiled with AVX flags can be merged by the linker into baseline code.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 namespace cutaway::kernels {
 
-constexpr int kLanes = 16;      // one vector: 16 output rows of a weight tile, 16 keys, or 16 columns of a row
-constexpr int kQBlock = 32;     // columns that share one activation scale in int8 mode
-constexpr int kKvBlock = 64;    // positions of one block of the KV cache
-constexpr int kSegment = 256;   // positions whose softmax and value sums are taken together (docs/determinism.md)
+constexpr int kLanes = 16;    // one vector: 16 output rows of a weight tile, 16 keys, or 16 columns of a row
+constexpr int kQBlock = 32;   // columns that share one activation scale in int8 mode
+constexpr int kKvBlock = 64;  // positions of one block of the KV cache
+constexpr int kSegment =
+    256;  // positions whose softmax and value sums are taken together (docs/determinism.md)
 
 // Activation rows prepared for int8 dot products (docs/determinism.md, "int8").
 struct Int8Rows {
-  int8_t* codes;    // [rows, cols]      in [-127, 127]
-  float* scale;     // [rows, cols / 32] x ~ scale * code
-  int32_t* sums;    // [rows, cols / 16] sums of 16 codes
+  int8_t* codes;  // [rows, cols]      in [-127, 127]
+  float* scale;   // [rows, cols / 32] x ~ scale * code
+  int32_t* sums;  // [rows, cols / 16] sums of 16 codes
 };
 
 // One weight type. `cols` is K, the length of a dot product; a tile is 16 output rows over all of K.
 struct Quant {
-  const char* name;      // ggml's spelling: "Q4_1"
-  int block;             // weights of a row in one block of the file
+  const char* name;  // ggml's spelling: "Q4_1"
+  int block;         // weights of a row in one block of the file
   int block_bytes;
-  bool integer;          // has an int8 kernel
-  int64_t (*tile_bytes)(int64_t cols);                                             // multiple of 64
-  void (*pack)(uint8_t* tile, const uint8_t* const* rows, int64_t cols);           // 16 file rows -> one tile
-  void (*decode)(float* out, const uint8_t* blocks, int64_t n);                    // n weights of one file row, exact
-  void (*decode_tile)(float* out, const uint8_t* tile, int64_t cols);              // out: [cols, 16], exact
+  bool integer;                                                           // has an int8 kernel
+  int64_t (*tile_bytes)(int64_t cols);                                    // multiple of 64
+  void (*pack)(uint8_t* tile, const uint8_t* const* rows, int64_t cols);  // 16 file rows -> one tile
+  void (*decode)(float* out, const uint8_t* blocks, int64_t n);           // n weights of one file row, exact
+  void (*decode_tile)(float* out, const uint8_t* tile, int64_t cols);     // out: [cols, 16], exact
   // out[r, 0:n_out] = W x[r]; out: [rows, ld_out], x: [rows, ld_x]; tiles: ceil(n_out / 16) tiles in a row.
-  void (*linear_f32)(float* out, int64_t ld_out, const float* x, int64_t ld_x, const uint8_t* tiles, int64_t rows,
-                     int64_t cols, int64_t n_out);
-  void (*linear_int8)(float* out, int64_t ld_out, const Int8Rows* x, const uint8_t* tiles, int64_t rows, int64_t cols,
-                      int64_t n_out);                                              // null unless `integer`
+  void (*linear_f32)(float* out, int64_t ld_out, const float* x, int64_t ld_x, const uint8_t* tiles,
+                     int64_t rows, int64_t cols, int64_t n_out);
+  void (*linear_int8)(float* out, int64_t ld_out, const Int8Rows* x, const uint8_t* tiles, int64_t rows,
+                      int64_t cols,
+                      int64_t n_out);  // null unless `integer`
 };
 
 // A run of query rows that read the same keys: `rows` of them, all heads of one KV head, queries ascending.
 struct AttentionRows {
   int rows;
-  const int64_t* lo;   // [rows] first visible position
-  const int64_t* hi;   // [rows] last visible position, inclusive
+  const int64_t* lo;  // [rows] first visible position
+  const int64_t* hi;  // [rows] last visible position, inclusive
 };
 
 struct Table {
   const char* isa;
-  const Quant* quants;    // in the order of quants.def
+  const Quant* quants;  // in the order of quants.def
   int n_quants;
 #define KERNEL(name, ...) void (*name)(__VA_ARGS__);
 #include "kernels.def"

@@ -4,7 +4,8 @@
 
 namespace cutaway {
 
-Block read_block(Loader& in, const Config& c, int layer, const BlockNames& n, RowOrder qk_order, float norm_offset) {
+Block read_block(Loader& in, const Config& c, int layer, const BlockNames& n, RowOrder qk_order,
+                 float norm_offset) {
   Block b{};
   b.at = "blocks." + std::to_string(layer) + ".";
   const int64_t q_rows = c.n_heads * c.d_head, kv_rows = c.n_kv_heads * c.d_head;
@@ -51,13 +52,15 @@ const Matrix& read_embedding(Loader& in, Config& c, const Spelling& tensor) {
 const Matrix& read_head(Loader& in, Config& c, const Spelling& tensor, const Matrix& W_E) {
   const std::string name = in.key(tensor);
   c.tied_embeddings = !in.has(name);
-  if (!c.tied_embeddings) return in.matrix("unembed.W_U", name, c.d_vocab, c.d_model, Orientation::transposed);
+  if (!c.tied_embeddings)
+    return in.matrix("unembed.W_U", name, c.d_vocab, c.d_model, Orientation::transposed);
   in.name_again("unembed.W_U", W_E, Orientation::transposed);
   return W_E;
 }
 
 void read_sizes(Loader& in, Config& c, const std::string& arch, int64_t default_d_head) {
-  const auto count = [&](const std::string& gguf, const char* hf, int64_t high, std::optional<int64_t> otherwise = {}) {
+  const auto count = [&](const std::string& gguf, const char* hf, int64_t high,
+                         std::optional<int64_t> otherwise = {}) {
     return in.count({(arch + gguf).c_str(), hf}, 1, high, otherwise);
   };
   c.arch = arch;
@@ -67,13 +70,17 @@ void read_sizes(Loader& in, Config& c, const std::string& arch, int64_t default_
   c.n_kv_heads = count(".attention.head_count_kv", "num_key_value_heads", c.n_heads, c.n_heads);
   if (c.n_heads % c.n_kv_heads)
     in.fail(text("{} query heads cannot share {} key-value heads evenly", c.n_heads, c.n_kv_heads));
-  c.d_head = count(".attention.key_length", "head_dim", 4096, default_d_head ? default_d_head : c.d_model / c.n_heads);
-  if (c.d_head < 2 || c.d_head % 2) in.fail(text("the head dimension is {}; rotary embedding needs an even one", c.d_head));
+  c.d_head = count(".attention.key_length", "head_dim", 4096,
+                   default_d_head ? default_d_head : c.d_model / c.n_heads);
+  if (c.d_head < 2 || c.d_head % 2)
+    in.fail(text("the head dimension is {}; rotary embedding needs an even one", c.d_head));
   if (in.gguf()) {
     if (count(".attention.value_length", "", 4096, c.d_head) != c.d_head)
-      in.fail(text("key '{}.attention.value_length' differs from the key length {}; that is not supported", arch, c.d_head));
+      in.fail(text("key '{}.attention.value_length' differs from the key length {}; that is not supported",
+                   arch, c.d_head));
     if (count(".rope.dimension_count", "", 4096, c.d_head) != c.d_head)
-      in.fail(text("key '{}.rope.dimension_count' differs from the head dimension {}; that is not supported", arch, c.d_head));
+      in.fail(text("key '{}.rope.dimension_count' differs from the head dimension {}; that is not supported",
+                   arch, c.d_head));
     count(".vocab_size", "", 1 << 28, 1);
   }
   c.d_mlp = count(".feed_forward_length", "intermediate_size", 1 << 22);
@@ -84,11 +91,31 @@ void read_sizes(Loader& in, Config& c, const std::string& arch, int64_t default_
 
 std::vector<std::string> harmless_keys(const Loader& in, std::vector<std::string> more) {
   if (in.gguf()) return {"general.", "tokenizer.", "quantize."};
-  for (const char* key :
-       {"architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "use_cache", "attention_dropout",
-        "initializer_range", "bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings", "attention_bias",
-        "_name_or_path", "output_attentions", "output_hidden_states", "return_dict", "chunk_size_feed_forward",
-        "is_encoder_decoder", "id2label", "label2id", "problem_type", "use_bfloat16", "rope_scaling", "rope_parameters"})
+  for (const char* key : {"architectures",
+                          "model_type",
+                          "torch_dtype",
+                          "dtype",
+                          "transformers_version",
+                          "use_cache",
+                          "attention_dropout",
+                          "initializer_range",
+                          "bos_token_id",
+                          "eos_token_id",
+                          "pad_token_id",
+                          "tie_word_embeddings",
+                          "attention_bias",
+                          "_name_or_path",
+                          "output_attentions",
+                          "output_hidden_states",
+                          "return_dict",
+                          "chunk_size_feed_forward",
+                          "is_encoder_decoder",
+                          "id2label",
+                          "label2id",
+                          "problem_type",
+                          "use_bfloat16",
+                          "rope_scaling",
+                          "rope_parameters"})
     more.push_back(key);
   return more;
 }

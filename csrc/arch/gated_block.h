@@ -5,7 +5,8 @@
 
 namespace cutaway {
 
-// A family's spellings; {nullptr, nullptr} where it has no such tensor. Biases are read where the file holds them.
+// A family's spellings; {nullptr, nullptr} where it has no such tensor. Biases are read where the file holds
+// them.
 struct BlockNames {
   Spelling ln1, W_Q, W_K, W_V, W_O, ln2, W_gate, W_in, W_out;
   Spelling b_Q{}, b_K{}, b_V{}, b_O{};
@@ -13,20 +14,23 @@ struct BlockNames {
 };
 
 struct Block {
-  std::string at;   // "blocks.3."
+  std::string at;  // "blocks.3."
   const std::vector<float>*ln1, *ln2, *ln1_post, *ln2_post, *b_O;
   AttentionWeights attn;
   const Matrix *W_O, *W_gate, *W_in, *W_out;
 };
 
-// qk_order: the file's row for each row of W_Q and W_K (null: as stored). norm_offset: added to every norm weight.
-Block read_block(Loader& in, const Config& c, int layer, const BlockNames& names, RowOrder qk_order, float norm_offset);
+// qk_order: the file's row for each row of W_Q and W_K (null: as stored). norm_offset: added to every norm
+// weight.
+Block read_block(Loader& in, const Config& c, int layer, const BlockNames& names, RowOrder qk_order,
+                 float norm_offset);
 
 // Embedding (it fixes d_vocab) and head, tied where the file has no tensor of its own.
 const Matrix& read_embedding(Loader& in, Config& c, const Spelling& tensor);
 const Matrix& read_head(Loader& in, Config& c, const Spelling& tensor, const Matrix& W_E);
 
-// n_layers, d_model, heads, d_mlp, n_ctx, eps by the keys that GGUF files of `arch` and config.json files share.
+// n_layers, d_model, heads, d_mlp, n_ctx, eps by the keys that GGUF files of `arch` and config.json files
+// share.
 void read_sizes(Loader& in, Config& c, const std::string& arch, int64_t default_d_head);
 
 // Keys of config.json that say nothing about the forward pass.

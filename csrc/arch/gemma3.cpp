@@ -1,5 +1,5 @@
-// Gemma 3 (Gemma Team 2025), text: sandwich norms, q/k norms, five sliding-window layers for each global one, each kind
-// with its own rotary base, embeddings scaled by sqrt(d_model), GELU.
+// Gemma 3 (Gemma Team 2025), text: sandwich norms, q/k norms, five sliding-window layers for each global one,
+// each kind with its own rotary base, embeddings scaled by sqrt(d_model), GELU.
 //   x = x + norm(W_O attention(norm(x)));   x = x + norm(W_out (gelu(W_gate h) * W_in h)), h = norm(x)
 #include <cmath>
 
@@ -25,7 +25,8 @@ const BlockNames kNames = {
     .ln2_post = {"blk.{}.post_ffw_norm.weight", "model.layers.{}.post_feedforward_layernorm.weight"},
 };
 
-// Layer i attends globally when it is the last of each run of `period`; config.json may list the layers instead.
+// Layer i attends globally when it is the last of each run of `period`; config.json may list the layers
+// instead.
 std::vector<bool> global_layers(Loader& in, int64_t n_layers) {
   std::vector<bool> global(n_layers);
   const auto* types = in.gguf() ? nullptr : in.file().metadata.strings("layer_types");
@@ -35,11 +36,13 @@ std::vector<bool> global_layers(Loader& in, int64_t n_layers) {
     for (int64_t i = 0; i < n_layers; ++i) {
       global[i] = (*types)[i] == "full_attention";
       if (!global[i] && (*types)[i] != "sliding_attention")
-        in.fail(text("key 'layer_types' has '{}', expected full_attention or sliding_attention", (*types)[i]));
+        in.fail(
+            text("key 'layer_types' has '{}', expected full_attention or sliding_attention", (*types)[i]));
     }
     return global;
   }
-  int64_t period = in.count({"gemma3.attention.sliding_window_pattern", "sliding_window_pattern"}, 1, 1024, 6);
+  int64_t period =
+      in.count({"gemma3.attention.sliding_window_pattern", "sliding_window_pattern"}, 1, 1024, 6);
   if (!in.gguf()) period = in.count({"", "_sliding_window_pattern"}, 1, 1024, period);
   for (int64_t i = 0; i < n_layers; ++i) global[i] = i % period == period - 1;
   return global;
@@ -60,14 +63,19 @@ void read_config(Loader& in, Config& c) {
   read_sizes(in, c, "gemma3", 256);
   c.ropes = read_ropes(in, c.d_head);
   const int64_t window = in.count({"gemma3.attention.sliding_window", "sliding_window"}, 1, 1 << 28);
-  for (bool global : global_layers(in, c.n_layers)) c.layers.push_back(global ? LayerConfig{0, 0} : LayerConfig{window, 1});
+  for (bool global : global_layers(in, c.n_layers))
+    c.layers.push_back(global ? LayerConfig{0, 0} : LayerConfig{window, 1});
 
-  // The query scale: config.json says it; GGUF may (attention.scale), else it is 1 / sqrt(d_head), but for the 27B
-  // model (62 layers), where it is 1 / sqrt(d_model / n_heads).
-  const double width = static_cast<double>(in.gguf() && c.n_layers == 62 ? c.d_model / c.n_heads : in.gguf() ? c.d_head : 256);
+  // The query scale: config.json says it; GGUF may (attention.scale), else it is 1 / sqrt(d_head), but for
+  // the 27B model (62 layers), where it is 1 / sqrt(d_model / n_heads).
+  const double width = static_cast<double>(in.gguf() && c.n_layers == 62 ? c.d_model / c.n_heads
+                                           : in.gguf()                   ? c.d_head
+                                                                         : 256);
   const double scale = 1.0 / std::sqrt(in.number({"", "query_pre_attn_scalar"}, 1.0, 1e6, width));
   c.attn_scale = static_cast<float>(in.number({"gemma3.attention.scale", ""}, 1e-6, 1e6, scale));
-  const auto cap = [&](const char* gguf, const char* hf) { return static_cast<float>(in.number({gguf, hf}, 0.0, 1e6, 0.0)); };
+  const auto cap = [&](const char* gguf, const char* hf) {
+    return static_cast<float>(in.number({gguf, hf}, 0.0, 1e6, 0.0));
+  };
   c.attn_soft_cap = cap("gemma3.attn_logit_softcapping", "attn_logit_softcapping");
   c.final_soft_cap = cap("gemma3.final_logit_softcapping", "final_logit_softcapping");
   c.embed_scale = static_cast<float>(std::sqrt(static_cast<double>(c.d_model)));
@@ -82,11 +90,13 @@ void read_config(Loader& in, Config& c) {
 
 }  // namespace
 
-bool gemma3_recognises(const std::string& arch, bool gguf) { return arch == (gguf ? "gemma3" : "gemma3_text"); }
+bool gemma3_recognises(const std::string& arch, bool gguf) {
+  return arch == (gguf ? "gemma3" : "gemma3_text");
+}
 
 void gemma3_build(Loader& in, Config& c, Plan& p) {
   read_config(in, c);
-  const float one = in.gguf() ? 0.0f : 1.0f;   // safetensors store w, GGUF 1 + w
+  const float one = in.gguf() ? 0.0f : 1.0f;  // safetensors store w, GGUF 1 + w
   const Matrix& W_E = read_embedding(in, c, {"token_embd.weight", "model.embed_tokens.weight"});
   ValueId x = embed(p, c, W_E);
   for (int i = 0; i < c.n_layers; ++i) {
@@ -95,14 +105,17 @@ void gemma3_build(Loader& in, Config& c, Plan& p) {
     const Qkv qkv = qkv_rope(p, c, i, rms_norm(p, i, b.at + "ln1", x, *b.ln1, c.eps), b.attn);
     const ValueId z = attention(p, c, i, qkv);
     x = linear_add(p, c, i, "attn_out", "resid_mid", plain(p, z), *b.W_O, nullptr, x, b.ln1_post, "ln1_post");
-    const ValueId post = gated_mlp(p, c, i, rms_norm(p, i, b.at + "ln2", x, *b.ln2, c.eps), *b.W_gate, *b.W_in);
-    x = linear_add(p, c, i, "mlp_out", "resid_post", plain(p, post), *b.W_out, nullptr, x, b.ln2_post, "ln2_post");
+    const ValueId post =
+        gated_mlp(p, c, i, rms_norm(p, i, b.at + "ln2", x, *b.ln2, c.eps), *b.W_gate, *b.W_in);
+    x = linear_add(p, c, i, "mlp_out", "resid_post", plain(p, post), *b.W_out, nullptr, x, b.ln2_post,
+                   "ln2_post");
   }
-  const auto& ln_final = in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model, one);
+  const auto& ln_final =
+      in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model, one);
   const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
   head(p, c, rms_norm(p, -1, "ln_final", x, ln_final, c.eps), W_U);
-  in.finish(harmless_keys(in, {"cache_implementation", "layer_types", "sliding_window_pattern", "_sliding_window_pattern",
-                                 "use_bidirectional_attention"}));
+  in.finish(harmless_keys(in, {"cache_implementation", "layer_types", "sliding_window_pattern",
+                               "_sliding_window_pattern", "use_bidirectional_attention"}));
 }
 
 }  // namespace cutaway

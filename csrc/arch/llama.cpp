@@ -24,9 +24,9 @@ const BlockNames kNames = {
     .b_O = {"blk.{}.attn_output.bias", "model.layers.{}.self_attn.o_proj.bias"},
 };
 
-// GGUF files of this family store the rows of W_Q and W_K so that rotated pairs are neighbours (2 i, 2 i + 1). We put
-// them back into the order of the original weights, pairs (i, i + d_head / 2), so that attn.q and W_Q are what
-// TransformerLens and Hugging Face show, whatever the container.
+// GGUF files of this family store the rows of W_Q and W_K so that rotated pairs are neighbours (2 i, 2 i +
+// 1). We put them back into the order of the original weights, pairs (i, i + d_head / 2), so that attn.q and
+// W_Q are what TransformerLens and Hugging Face show, whatever the container.
 int64_t rope_pairs(int64_t row, int64_t d_head) {
   const int64_t head = row / d_head, i = row % d_head, half = d_head / 2;
   return head * d_head + (i < half ? 2 * i : 2 * (i - half) + 1);
@@ -37,7 +37,7 @@ void read_config(Loader& in, Config& c) {
   double base = in.number({"llama.rope.freq_base", "rope_theta"}, 1.0, 1e12, 10000.0);
   if (!in.gguf()) base = in.number({"", "rope_parameters.rope_theta"}, 1.0, 1e12, base);
   c.ropes = {make_rope(base, c.d_head, rope_scaling(in, "llama"))};
-  if (in.gguf() && in.has("rope_freqs.weight")) {   // Llama 3's factors, stored by the converter
+  if (in.gguf() && in.has("rope_freqs.weight")) {  // Llama 3's factors, stored by the converter
     const auto& factors = in.vector("rope.factors", "rope_freqs.weight", c.d_head / 2);
     for (int64_t i = 0; i < c.d_head / 2; ++i) c.ropes[0].inv_freq[i] /= factors[i];
     c.ropes[0].scaling = "factors";
@@ -45,7 +45,8 @@ void read_config(Loader& in, Config& c) {
   c.attn_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.d_head)));
   c.activation = Activation::silu;
   c.layers.assign(c.n_layers, {});
-  if (const auto act = in.gguf() ? std::nullopt : in.file().metadata.string("hidden_act"); act && *act != "silu")
+  if (const auto act = in.gguf() ? std::nullopt : in.file().metadata.string("hidden_act");
+      act && *act != "silu")
     in.fail(text("key 'hidden_act' is '{}', expected 'silu'", *act));
 }
 
@@ -63,13 +64,16 @@ void llama_build(Loader& in, Config& c, Plan& p) {
     const Qkv qkv = qkv_rope(p, c, i, rms_norm(p, i, b.at + "ln1", x, *b.ln1, c.eps), b.attn);
     const ValueId z = attention(p, c, i, qkv);
     x = linear_add(p, c, i, "attn_out", "resid_mid", plain(p, z), *b.W_O, b.b_O, x, nullptr, "");
-    const ValueId post = gated_mlp(p, c, i, rms_norm(p, i, b.at + "ln2", x, *b.ln2, c.eps), *b.W_gate, *b.W_in);
+    const ValueId post =
+        gated_mlp(p, c, i, rms_norm(p, i, b.at + "ln2", x, *b.ln2, c.eps), *b.W_gate, *b.W_in);
     x = linear_add(p, c, i, "mlp_out", "resid_post", plain(p, post), *b.W_out, nullptr, x, nullptr, "");
   }
-  const auto& ln_final = in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model);
+  const auto& ln_final =
+      in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model);
   const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
   head(p, c, rms_norm(p, -1, "ln_final", x, ln_final, c.eps), W_U);
-  in.finish(harmless_keys(in, {"pretraining_tp", "mlp_bias", "is_llama_config", "rope_interleaved", "transformers.js_config"}));
+  in.finish(harmless_keys(
+      in, {"pretraining_tp", "mlp_bias", "is_llama_config", "rope_interleaved", "transformers.js_config"}));
 }
 
 }  // namespace cutaway

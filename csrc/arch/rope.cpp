@@ -9,7 +9,8 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
-// The frequency after Llama 3's scaling: long waves are slowed by `factor`, short ones kept, those between blended.
+// The frequency after Llama 3's scaling: long waves are slowed by `factor`, short ones kept, those between
+// blended.
 double llama3_scaled(double inv_freq, const RopeScaling& s) {
   const double wavelength = 2.0 * kPi / inv_freq;
   if (wavelength < s.original_n_ctx / s.high_freq_factor) return inv_freq;
@@ -25,7 +26,9 @@ RopeScaling rope_scaling(const Loader& in, const std::string& arch) {
   RopeScaling s;
   const Metadata& m = in.file().metadata;
   // Hugging Face has written the same mapping under two names, and its type under two more.
-  const std::string at = in.gguf() ? arch + ".rope.scaling." : m.has("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
+  const std::string at = in.gguf()                            ? arch + ".rope.scaling."
+                         : m.has("rope_parameters.rope_type") ? "rope_parameters."
+                                                              : "rope_scaling.";
   for (const char* name : {"type", "rope_type"})
     if (const auto type = m.string(at + name)) s.type = *type == "default" ? "none" : *type;
   if (s.type != "none" && s.type != "linear" && s.type != "llama3")

@@ -21,7 +21,7 @@ struct Session {
   Session(std::shared_ptr<Model> m, KvCache c) : model(std::move(m)), cache(std::move(c)) {}
 };
 
-class Hold {   // marks sessions as in use for the length of a call
+class Hold {  // marks sessions as in use for the length of a call
  public:
   void take(Session& s) {
     if (std::find(held_.begin(), held_.end(), &s) != held_.end())
@@ -30,7 +30,9 @@ class Hold {   // marks sessions as in use for the length of a call
       throw ArgumentError("the session is in use by another call; fork it, or wait for that call to return");
     held_.push_back(&s);
   }
-  ~Hold() { for (Session* s : held_) s->busy = false; }
+  ~Hold() {
+    for (Session* s : held_) s->busy = false;
+  }
 
  private:
   std::vector<Session*> held_;
@@ -44,7 +46,8 @@ LogitRows logit_rows(const std::string& name) {
 
 py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::shared_ptr<Session>>& sessions,
                   const std::vector<Ids>& ids, const std::string& logits, const std::vector<int>& taps,
-                  const std::map<int, py::object>& hooks, const std::vector<std::vector<int64_t>>& positions) {
+                  const std::map<int, py::object>& hooks,
+                  const std::vector<std::vector<int64_t>>& positions) {
   Request request;
   Hold hold;
   std::vector<std::unique_ptr<KvCache>> own;
@@ -72,7 +75,7 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   request.on_edit = [&](const Edit& edit) {
     py::gil_scoped_acquire gil;
     py::array a = view(edit.buffer, edit.data, edit.shape, true);
-    hooks.at(edit.value)(a, edit.sequence);   // edits in place
+    hooks.at(edit.value)(a, edit.sequence);  // edits in place
     freeze(a);
   };
   Output out;
@@ -82,11 +85,12 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   }
   py::list rows;
   for (size_t i = 0; i < ids.size(); ++i)
-    rows.append(out.logits_buffer
-                    ? py::object(view(out.logits_buffer, out.logits[i], {out.logit_rows[i], model->config().d_vocab}))
-                    : py::object(py::none()));
+    rows.append(out.logits_buffer ? py::object(view(out.logits_buffer, out.logits[i],
+                                                    {out.logit_rows[i], model->config().d_vocab}))
+                                  : py::object(py::none()));
   py::list traced;
-  for (const Traced& t : out.traced) traced.append(py::make_tuple(t.value, t.sequence, view(t.buffer, t.data, t.shape)));
+  for (const Traced& t : out.traced)
+    traced.append(py::make_tuple(t.value, t.sequence, view(t.buffer, t.data, t.shape)));
   return py::make_tuple(rows, traced);
 }
 
@@ -151,7 +155,8 @@ py::array weight_of(Model& m, const std::string& name) {
     size_t n = 1;
     for (int64_t d : shape) n *= d;
     if (n * 4 > (size_t{64} << 20) && n * 4 > available_bytes())
-      throw MemoryLimitError(text("{} as float32 needs {} MiB, {} MiB are free", name, n * 4 >> 20, available_bytes() >> 20));
+      throw MemoryLimitError(
+          text("{} as float32 needs {} MiB, {} MiB are free", name, n * 4 >> 20, available_bytes() >> 20));
     auto buffer = std::make_shared<Buffer>(n * 4);
     {
       py::gil_scoped_release release;
@@ -180,35 +185,45 @@ void bind_model(py::module_& m) {
              hold.take(s);
              return std::make_shared<Session>(s.model, s.cache.fork());
            })
-      .def("truncate",
-           [](Session& s, int64_t n) {
-             Hold hold;
-             hold.take(s);
-             if (n < 0 || n > s.cache.length())
-               throw ArgumentError(text("truncate: {} positions asked for, expected 0 to {}", n, s.cache.length()));
-             s.cache.truncate(n);
-           }, "n"_a)
-      .def("kv",
-           [](Session& s, int64_t layer) {
-             Hold hold;
-             hold.take(s);
-             const KvShape& shape = s.cache.shape();
-             if (layer < 0 || layer >= shape.n_layers)
-               throw ArgumentError(text("kv: layer {} asked for, expected 0 to {}", layer, shape.n_layers - 1));
-             const std::vector<int64_t> dims = {s.cache.length(), shape.n_kv_heads, shape.d_head};
-             const size_t bytes = static_cast<size_t>(dims[0] * dims[1] * dims[2]) * 4;
-             auto k = std::make_shared<Buffer>(bytes), v = std::make_shared<Buffer>(bytes);
-             s.cache.read(layer, s.model->kernels(), k->floats(), v->floats());
-             return py::make_tuple(view(k, k->floats(), dims), view(v, v->floats(), dims));
-           }, "layer"_a, "What is stored, widened to float32: (k, v), each [length, n_kv_heads, d_head].")
-      .def_property_readonly("kv_dtype", [](const Session& s) { return s.cache.shape().half ? "float16" : "float32"; });
+      .def(
+          "truncate",
+          [](Session& s, int64_t n) {
+            Hold hold;
+            hold.take(s);
+            if (n < 0 || n > s.cache.length())
+              throw ArgumentError(
+                  text("truncate: {} positions asked for, expected 0 to {}", n, s.cache.length()));
+            s.cache.truncate(n);
+          },
+          "n"_a)
+      .def(
+          "kv",
+          [](Session& s, int64_t layer) {
+            Hold hold;
+            hold.take(s);
+            const KvShape& shape = s.cache.shape();
+            if (layer < 0 || layer >= shape.n_layers)
+              throw ArgumentError(
+                  text("kv: layer {} asked for, expected 0 to {}", layer, shape.n_layers - 1));
+            const std::vector<int64_t> dims = {s.cache.length(), shape.n_kv_heads, shape.d_head};
+            const size_t bytes = static_cast<size_t>(dims[0] * dims[1] * dims[2]) * 4;
+            auto k = std::make_shared<Buffer>(bytes), v = std::make_shared<Buffer>(bytes);
+            s.cache.read(layer, s.model->kernels(), k->floats(), v->floats());
+            return py::make_tuple(view(k, k->floats(), dims), view(v, v->floats(), dims));
+          },
+          "layer"_a, "What is stored, widened to float32: (k, v), each [length, n_kv_heads, d_head].")
+      .def_property_readonly("kv_dtype",
+                             [](const Session& s) { return s.cache.shape().half ? "float16" : "float32"; });
 
   py::class_<Model, std::shared_ptr<Model>>(m, "Model")
-      .def(py::init([](const std::string& path, int threads, const std::string& compute, int64_t n_ctx, const std::string& isa) {
+      .def(py::init([](const std::string& path, int threads, const std::string& compute, int64_t n_ctx,
+                       const std::string& isa) {
              py::gil_scoped_release release;
              return Model::load(path, {threads, compute, n_ctx, isa});
-           }), "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a)
-      .def("session", [](const std::shared_ptr<Model>& m) { return std::make_shared<Session>(m, m->new_cache()); })
+           }),
+           "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a)
+      .def("session",
+           [](const std::shared_ptr<Model>& m) { return std::make_shared<Session>(m, m->new_cache()); })
       .def("forward", &forward, "sessions"_a, "ids"_a, "logits"_a, "taps"_a, "hooks"_a, "positions"_a)
       .def("config", &config_of)
       .def("values", &values_of)
@@ -217,22 +232,25 @@ void bind_model(py::module_& m) {
       .def("weight_names",
            [](const Model& m) {
              py::list out;
-             for (const NamedWeight& w : m.weights().named) out.append(py::make_tuple(w.name, w.shape(), w.tensor, w.matrix ? w.matrix->type : "F32"));
+             for (const NamedWeight& w : m.weights().named)
+               out.append(py::make_tuple(w.name, w.shape(), w.tensor, w.matrix ? w.matrix->type : "F32"));
              return out;
            })
-      .def("attention_result",
-           [](const Model& m, int layer, py::array_t<float, py::array::c_style> z) {
-             const Config& c = m.config();
-             if (z.ndim() != 3 || z.shape(1) != c.n_heads || z.shape(2) != c.d_head)
-               throw ArgumentError(text("z must be [pos, {}, {}]", c.n_heads, c.d_head));
-             const std::vector<int64_t> shape = {z.shape(0), c.n_heads, c.d_model};
-             auto buffer = std::make_shared<Buffer>(static_cast<size_t>(shape[0] * shape[1] * shape[2]) * 4);
-             {
-               py::gil_scoped_release release;
-               m.attention_result(layer, z.data(), z.shape(0), buffer->floats());
-             }
-             return view(buffer, buffer->floats(), shape);
-           }, "layer"_a, "z"_a)
+      .def(
+          "attention_result",
+          [](const Model& m, int layer, py::array_t<float, py::array::c_style> z) {
+            const Config& c = m.config();
+            if (z.ndim() != 3 || z.shape(1) != c.n_heads || z.shape(2) != c.d_head)
+              throw ArgumentError(text("z must be [pos, {}, {}]", c.n_heads, c.d_head));
+            const std::vector<int64_t> shape = {z.shape(0), c.n_heads, c.d_model};
+            auto buffer = std::make_shared<Buffer>(static_cast<size_t>(shape[0] * shape[1] * shape[2]) * 4);
+            {
+              py::gil_scoped_release release;
+              m.attention_result(layer, z.data(), z.shape(0), buffer->floats());
+            }
+            return view(buffer, buffer->floats(), shape);
+          },
+          "layer"_a, "z"_a)
       .def_property_readonly("tokenizer", &Model::tokenizer, "None when the file has none that can be used.")
       .def_property_readonly("why_no_tokenizer", &Model::why_no_tokenizer)
       .def_property_readonly("path", &Model::path)

@@ -116,13 +116,14 @@ std::unique_ptr<Sampler> make(const std::vector<std::pair<std::string, std::vect
 void bind_sample(py::module_& m) {
   m.def("stage_names", &stage_names,
         "The names of the sampler stages, in the order of generate()'s keywords.");
-  m.def("log_prob",
-        [](const py::array& logits, int32_t id) {
-          const Row row(logits);
-          const py::gil_scoped_release release;
-          return log_prob(row, id);
-        },
-        "logits"_a, "id"_a, "Natural log-probability of an id under softmax(logits), logits [d_vocab].");
+  m.def(
+      "log_prob",
+      [](const py::array& logits, int32_t id) {
+        const Row row(logits);
+        const py::gil_scoped_release release;
+        return log_prob(row, id);
+      },
+      "logits"_a, "id"_a, "Natural log-probability of an id under softmax(logits), logits [d_vocab].");
   py::class_<Sampler>(m, "Sampler")
       .def(py::init(&make), "stages"_a, "seed"_a)
       .def("sample", &sample, "logits"_a, "ids"_a, "step"_a)

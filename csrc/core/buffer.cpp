@@ -11,7 +11,8 @@ namespace cutaway {
 namespace {
 constexpr size_t kHuge = size_t{2} << 20;
 
-// Sizes are rounded so that calls of nearly the same shape find each other's buffers: eighths of a power of two.
+// Sizes are rounded so that calls of nearly the same shape find each other's buffers: eighths of a power of
+// two.
 size_t size_class(size_t bytes) {
   size_t step = 4096;
   while (step * 16 < bytes) step *= 2;
@@ -58,7 +59,7 @@ std::shared_ptr<Buffer> BufferPool::take(size_t bytes) {
 }
 
 void BufferPool::trim() {
-  std::vector<std::unique_ptr<Buffer>> idle;   // freed outside the lock
+  std::vector<std::unique_ptr<Buffer>> idle;  // freed outside the lock
   std::lock_guard lock(shelf_->mutex);
   idle.swap(shelf_->free);
   shelf_->kept = 0;

@@ -28,11 +28,15 @@ class Buffer {
 class BufferPool {
  public:
   explicit BufferPool(size_t keep);
-  std::shared_ptr<Buffer> take(size_t bytes);   // at least `bytes`; contents are undefined
-  void trim();                                  // gives the memory of idle buffers back to the system
+  std::shared_ptr<Buffer> take(size_t bytes);  // at least `bytes`; contents are undefined
+  void trim();                                 // gives the memory of idle buffers back to the system
 
  private:
-  struct Shelf { std::mutex mutex; std::vector<std::unique_ptr<Buffer>> free; size_t kept = 0, keep = 0; };
+  struct Shelf {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Buffer>> free;
+    size_t kept = 0, keep = 0;
+  };
   std::shared_ptr<Shelf> shelf_;
 };
 

@@ -14,12 +14,14 @@
 namespace cutaway {
 namespace {
 
-// Whether the processor and the operating system (XGETBV, checked by the compiler's run time) offer an instruction set.
+// Whether the processor and the operating system (XGETBV, checked by the compiler's run time) offer an
+// instruction set.
 bool offers(const std::string& isa) {
   if (isa == "scalar") return true;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const bool avx2 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   if (isa == "avx2") return avx2;
   if (isa == "avx512")
     return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -29,7 +31,10 @@ bool offers(const std::string& isa) {
   return false;
 }
 
-struct Entry { const char* name; const kernels::Table* (*table)(); };
+struct Entry {
+  const char* name;
+  const kernels::Table* (*table)();
+};
 const Entry kEntries[] = {
 #define ISA(name, flags) {#name, &kernels::name##_table},
 #include "isas.def"
@@ -54,13 +59,14 @@ int physical_cores() {
     if (!CPU_ISSET(cpu, &mask)) continue;
     ++logical;
     const std::string base = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
-    cores.insert(first_line((base + "physical_package_id").c_str()) + ":" + first_line((base + "core_id").c_str()));
+    cores.insert(first_line((base + "physical_package_id").c_str()) + ":" +
+                 first_line((base + "core_id").c_str()));
   }
   const bool unknown = cores.empty() || cores.count(":");
   return std::max(1, unknown ? logical : static_cast<int>(cores.size()));
 }
 
-int cgroup_quota() {   // whole CPUs, or a large number
+int cgroup_quota() {  // whole CPUs, or a large number
   std::istringstream v2(first_line("/sys/fs/cgroup/cpu.max"));
   std::string quota;
   double period = 0;
@@ -121,7 +127,8 @@ uint64_t available_bytes() {
   uint64_t free_bytes = UINT64_MAX;
   std::ifstream meminfo("/proc/meminfo");
   for (std::string line; std::getline(meminfo, line);)
-    if (line.rfind("MemAvailable:", 0) == 0) free_bytes = std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
+    if (line.rfind("MemAvailable:", 0) == 0)
+      free_bytes = std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
   const uint64_t limit = number_in("/sys/fs/cgroup/memory.max", UINT64_MAX);
   const uint64_t used = number_in("/sys/fs/cgroup/memory.current", 0);
   if (limit != UINT64_MAX) free_bytes = std::min(free_bytes, limit > used ? limit - used : 0);

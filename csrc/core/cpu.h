@@ -8,10 +8,11 @@
 
 namespace cutaway {
 
-std::vector<std::string> isas();                              // slowest first, always with "scalar"
-const kernels::Table& kernels_for(const std::string& isa);    // ArgumentError for one this machine lacks
-std::string default_isa();                                    // CUTAWAY_ISA, else the fastest
-int default_threads();     // CUTAWAY_THREADS, else min(affinity, cgroup quota, physical cores)
-uint64_t available_bytes();   // memory that can be had without swapping: min(MemAvailable, what the cgroup leaves)
+std::vector<std::string> isas();                            // slowest first, always with "scalar"
+const kernels::Table& kernels_for(const std::string& isa);  // ArgumentError for one this machine lacks
+std::string default_isa();                                  // CUTAWAY_ISA, else the fastest
+int default_threads();  // CUTAWAY_THREADS, else min(affinity, cgroup quota, physical cores)
+uint64_t
+available_bytes();  // memory that can be had without swapping: min(MemAvailable, what the cgroup leaves)
 
 }  // namespace cutaway

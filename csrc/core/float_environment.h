@@ -1,5 +1,5 @@
-// The floating-point environment of the contract: round to nearest even, no flush to zero, no denormals-are-zero, all
-// exceptions masked. The caller's word is restored on leaving. (docs/determinism.md)
+// The floating-point environment of the contract: round to nearest even, no flush to zero, no
+// denormals-are-zero, all exceptions masked. The caller's word is restored on leaving. (docs/determinism.md)
 #pragma once
 #if defined(__x86_64__)
 #include <xmmintrin.h>

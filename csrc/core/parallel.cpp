@@ -14,7 +14,7 @@ namespace cutaway {
 namespace {
 
 std::atomic<bool> forked{false};
-std::atomic<int> probed{1};   // the largest team whose threads were seen to start
+std::atomic<int> probed{1};  // the largest team whose threads were seen to start
 
 inline void pause_cpu() {
 #if defined(__x86_64__)
@@ -32,8 +32,10 @@ void probe(int threads) {
   } catch (const std::system_error&) {
     const size_t got = trial.size() + 1;
     for (auto& t : trial) t.join();
-    throw Error(text("cannot start {} threads, only {}: the system's limit on threads is reached; pass threads={} or fewer",
-                     threads, got, got));
+    throw Error(
+        text("cannot start {} threads, only {}: the system's limit on threads is reached; pass threads={} or "
+             "fewer",
+             threads, got, got));
   }
   for (auto& t : trial) t.join();
   probed = threads;
@@ -45,7 +47,10 @@ int affinity_cores() {
   return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
 }
 
-struct Region { RegionBody body; void* context; };
+struct Region {
+  RegionBody body;
+  void* context;
+};
 
 }  // namespace
 
@@ -58,12 +63,13 @@ void Barrier::wait(int count) noexcept {
     return;
   }
   static const int cores = affinity_cores();
-  const int spins = count <= cores ? 2000 : 0;   // 20 to 80 microseconds
+  const int spins = count <= cores ? 2000 : 0;  // 20 to 80 microseconds
   for (int spin = 0; spin < spins; ++spin) {
     if (generation_.load(std::memory_order_acquire) != mine) return;
     pause_cpu();
   }
-  while (generation_.load(std::memory_order_acquire) == mine) generation_.wait(mine, std::memory_order_acquire);
+  while (generation_.load(std::memory_order_acquire) == mine)
+    generation_.wait(mine, std::memory_order_acquire);
 }
 
 bool in_forked_child() { return forked.load(); }

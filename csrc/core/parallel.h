@@ -1,13 +1,15 @@
 // Threads: a region runs one function on n threads; inside it, workers meet at a barrier. Nothing in a region
-// allocates or throws. Two back ends, OpenMP (parallel_openmp.cpp) and std::thread (parallel_std.cpp); CMake picks one.
+// allocates or throws. Two back ends, OpenMP (parallel_openmp.cpp) and std::thread (parallel_std.cpp); CMake
+// picks one.
 #pragma once
 #include <atomic>
 #include <cstdint>
 
 namespace cutaway {
 
-// All workers of a team of `count` wait for each other. Spins for some tens of microseconds, then sleeps; with more
-// workers than cores it sleeps at once, since spinning would keep the worker it waits for from running.
+// All workers of a team of `count` wait for each other. Spins for some tens of microseconds, then sleeps;
+// with more workers than cores it sleeps at once, since spinning would keep the worker it waits for from
+// running.
 class Barrier {
  public:
   void wait(int count) noexcept;
@@ -20,10 +22,12 @@ class Barrier {
 struct Worker {
   int id;
   int count;
-  Barrier* barrier;   // null when count == 1
-  int step = 0;       // stages this worker has run in this call; picks the task counter
-  int part = 0;       // which repetition of the stage
-  void sync() noexcept { if (barrier) barrier->wait(count); }
+  Barrier* barrier;  // null when count == 1
+  int step = 0;      // stages this worker has run in this call; picks the task counter
+  int part = 0;      // which repetition of the stage
+  void sync() noexcept {
+    if (barrier) barrier->wait(count);
+  }
   // This worker's share [first, last) of n things, contiguous.
   int64_t first(int64_t n) const { return n * id / count; }
   int64_t last(int64_t n) const { return n * (id + 1) / count; }
@@ -32,8 +36,8 @@ struct Worker {
 using RegionBody = void (*)(void* context, Worker& worker);
 
 // Runs body(context, worker) on `threads` threads, or on as many as can be had, with the engine's
-// floating-point environment. After a fork the child has no team and runs on one thread. Throws Error when the threads
-// cannot be created.
+// floating-point environment. After a fork the child has no team and runs on one thread. Throws Error when
+// the threads cannot be created.
 void run_region(int threads, RegionBody body, void* context);
 
 // Threads a region asked for `threads` would really get (1 in a forked child).
@@ -45,6 +49,8 @@ void parallel(int threads, F&& f) {
   run_region(threads, [](void* c, Worker& w) { (*static_cast<F*>(c))(w); }, &f);
 }
 
-namespace detail { void start_threads(int threads, RegionBody body, void* context); }  // the back end, threads >= 2
+namespace detail {
+void start_threads(int threads, RegionBody body, void* context);
+}  // namespace detail
 
 }  // namespace cutaway

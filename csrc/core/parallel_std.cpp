@@ -11,7 +11,7 @@ namespace cutaway::detail {
 
 void start_threads(int threads, RegionBody body, void* context) {
   Barrier barrier;
-  std::atomic<int> count{0};   // the size of the team, once it is known: nobody begins before
+  std::atomic<int> count{0};  // the size of the team, once it is known: nobody begins before
   const auto work = [&](int id) {
     count.wait(0);
     Worker worker{id, count.load(), count.load() > 1 ? &barrier : nullptr, 0, 0};
@@ -21,7 +21,7 @@ void start_threads(int threads, RegionBody body, void* context) {
   team.reserve(threads - 1);
   try {
     for (int id = 1; id < threads; ++id) team.emplace_back(work, id);
-  } catch (const std::system_error&) {   // the system's limit, reached since the probe: a smaller team
+  } catch (const std::system_error&) {  // the system's limit, reached since the probe: a smaller team
   }
   count = static_cast<int>(team.size()) + 1;
   count.notify_all();

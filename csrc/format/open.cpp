@@ -47,7 +47,8 @@ const char* stranger(const std::string& head) {
   if (starts("\x89HDF")) return "an HDF5 file";
   if (starts("version https://gi"))
     return "a git-lfs pointer, not the file itself; fetch it with git lfs pull";
-  if (starts("<!DOCTYPE") || starts("<!doctype") || starts("<html")) return "a web page; the download went wrong";
+  if (starts("<!DOCTYPE") || starts("<!doctype") || starts("<html"))
+    return "a web page; the download went wrong";
   if (starts("ggml") || starts("lmgg") || starts("tjgg") || starts("fmgg")) {
     return "a GGML file from before GGUF; convert the model again";
   }

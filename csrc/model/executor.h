@@ -12,15 +12,17 @@ class Executor {
   Executor(const std::vector<Stage>& stages, Run& run, int threads, const Edits& edits)
       : stages_(stages), run_(run), threads_(threads), edits_(edits) {}
 
-  // between(stage) runs on the calling thread whenever a region has ended; `stage` is the one whose hooked values are
-  // complete, or null.
+  // between(stage) runs on the calling thread whenever a region has ended; `stage` is the one whose hooked
+  // values are complete, or null.
   template <class F>
   void go(F&& between) {
     while (stage_ < stages_.size()) {
       started_ = Clock::now();
       hooked_ = nullptr;
       // The cursor goes in by value: worker 0 moves it while others may still be starting.
-      parallel(threads_, [this, stage = stage_, part = part_, step = step_](Worker& w) { region(w, stage, part, step); });
+      parallel(threads_, [this, stage = stage_, part = part_, step = step_](Worker& w) {
+        region(w, stage, part, step);
+      });
       between(hooked_);
     }
   }
@@ -29,7 +31,8 @@ class Executor {
   using Clock = std::chrono::steady_clock;
   static constexpr auto kSignalPeriod = std::chrono::milliseconds(20);
 
-  // Every worker walks the same stages; worker 0 keeps the cursor and decides, before the barrier, whether to leave.
+  // Every worker walks the same stages; worker 0 keeps the cursor and decides, before the barrier, whether to
+  // leave.
   void region(Worker& w, size_t stage, int part, int step) {
     w.step = step;
     for (;;) {

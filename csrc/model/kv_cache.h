@@ -1,5 +1,5 @@
-// The KV cache: blocks of 64 absolute positions (all layers), shared by reference. Whoever appends to a block with more
-// than one owner copies it first, so forks, sweeps and beams share a prompt.
+// The KV cache: blocks of 64 absolute positions (all layers), shared by reference. Whoever appends to a block
+// with more than one owner copies it first, so forks, sweeps and beams share a prompt.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,10 +12,12 @@ namespace cutaway {
 
 struct KvShape {
   int64_t n_layers = 0, n_kv_heads = 0, d_head = 0;
-  bool half = false;   // IEEE f16 (int8 mode) or float32
+  bool half = false;  // IEEE f16 (int8 mode) or float32
   int64_t element() const { return half ? 2 : 4; }
   int64_t d_pad() const { return (d_head + kernels::kLanes - 1) / kernels::kLanes * kernels::kLanes; }
-  int64_t k_bytes() const { return kernels::kKvBlock * d_head * element(); }   // one head of one layer of a block
+  int64_t k_bytes() const {
+    return kernels::kKvBlock * d_head * element();
+  }  // one head of one layer of a block
   int64_t v_bytes() const { return kernels::kKvBlock * d_pad() * element(); }
   int64_t block_bytes() const { return n_layers * n_kv_heads * (k_bytes() + v_bytes()); }
 };
@@ -29,16 +31,19 @@ class KvCache {
   // Makes positions [length, length + n) writable by this cache alone. The length changes by commit() only.
   void reserve(int64_t n);
   void commit(int64_t n) { length_ += n; }
-  void truncate(int64_t n);                  // n <= length
-  KvCache fork() const { return *this; }     // shares every block
+  void truncate(int64_t n);               // n <= length
+  KvCache fork() const { return *this; }  // shares every block
   int64_t bytes_to_reserve(int64_t n) const;
   int64_t n_blocks() const { return static_cast<int64_t>(blocks_.size()); }
 
   // K tiles [4, d_head, 16] and V rows [64, d_pad] of one head of one block.
   char* k(int64_t block, int64_t layer, int64_t head) const {
-    return static_cast<char*>(blocks_[block]->data()) + (layer * shape_.n_kv_heads + head) * (shape_.k_bytes() + shape_.v_bytes());
+    return static_cast<char*>(blocks_[block]->data()) +
+           (layer * shape_.n_kv_heads + head) * (shape_.k_bytes() + shape_.v_bytes());
   }
-  char* v(int64_t block, int64_t layer, int64_t head) const { return k(block, layer, head) + shape_.k_bytes(); }
+  char* v(int64_t block, int64_t layer, int64_t head) const {
+    return k(block, layer, head) + shape_.k_bytes();
+  }
 
   // What is stored, widened exactly. k, v: [length, n_kv_heads, d_head].
   void read(int64_t layer, const kernels::Table& kernels, float* k, float* v) const;

@@ -18,7 +18,8 @@ Loader::Loader(const Checkpoint& file, const kernels::Table& kernels, int thread
 
 void Loader::fail(const std::string& message) const { throw FormatError(file_.path + ": " + message); }
 
-int64_t Loader::count(const Spelling& spelling, int64_t low, int64_t high, std::optional<int64_t> otherwise) const {
+int64_t Loader::count(const Spelling& spelling, int64_t low, int64_t high,
+                      std::optional<int64_t> otherwise) const {
   const std::string name = key(spelling);
   if (!name.empty())
     if (const auto v = file_.metadata.u64(name)) {
@@ -30,11 +31,13 @@ int64_t Loader::count(const Spelling& spelling, int64_t low, int64_t high, std::
   return *otherwise;
 }
 
-double Loader::number(const Spelling& spelling, double low, double high, std::optional<double> otherwise) const {
+double Loader::number(const Spelling& spelling, double low, double high,
+                      std::optional<double> otherwise) const {
   const std::string name = key(spelling);
   if (!name.empty())
     if (const auto v = file_.metadata.number(name)) {
-      if (!(*v >= low && *v <= high)) fail(text("key '{}' is {}, expected a number from {} to {}", name, *v, low, high));
+      if (!(*v >= low && *v <= high))
+        fail(text("key '{}' is {}, expected a number from {} to {}", name, *v, low, high));
       return *v;
     }
   if (!otherwise) fail(text("key '{}' is missing; the model cannot be run without it", name));
@@ -57,8 +60,8 @@ const TensorInfo& Loader::tensor(const std::string& name, const std::vector<int6
   return *t;
 }
 
-const Matrix& Loader::matrix(const std::string& name, const std::string& tensor_name, int64_t rows, int64_t cols,
-                             Orientation orientation, int64_t heads, RowOrder order) {
+const Matrix& Loader::matrix(const std::string& name, const std::string& tensor_name, int64_t rows,
+                             int64_t cols, Orientation orientation, int64_t heads, RowOrder order) {
   const TensorInfo& t = tensor(tensor_name, {rows, cols});
   weights_.matrices.push_back(pack_matrix(file_, t, kernels_, rows, cols, order, rows / heads, threads_));
   const Matrix& m = weights_.matrices.back();
@@ -75,8 +78,8 @@ void Loader::name_again(const std::string& name, const Matrix& m, Orientation or
     }
 }
 
-const std::vector<float>& Loader::vector(const std::string& name, const std::string& tensor_name, int64_t n, float add,
-                                         int64_t heads, RowOrder order) {
+const std::vector<float>& Loader::vector(const std::string& name, const std::string& tensor_name, int64_t n,
+                                         float add, int64_t heads, RowOrder order) {
   const std::vector<float> stored = read_vector(file_, tensor(tensor_name, {n}), kernels_);
   std::vector<float>& out = weights_.vectors.emplace_back(stored);
   if (order)
@@ -90,11 +93,14 @@ const std::vector<float>& Loader::vector(const std::string& name, const std::str
 void Loader::finish(const std::vector<std::string>& harmless) const {
   for (const TensorInfo& t : file_.tensors)
     if (!read_.count(t.name))
-      fail(text("tensor '{}' is not understood by this architecture; running without it would be a different model", t.name));
+      fail(text(
+          "tensor '{}' is not understood by this architecture; running without it would be a different model",
+          t.name));
   for (const std::string& k : file_.metadata.unread()) {
     bool fine = false;
     for (const std::string& prefix : harmless) fine = fine || k.rfind(prefix, 0) == 0;
-    if (!fine) fail(text("config key '{}' is not understood; running without it might be a different model", k));
+    if (!fine)
+      fail(text("config key '{}' is not understood; running without it might be a different model", k));
   }
 }
 
@@ -123,8 +129,10 @@ const Architecture& architecture_of(const Checkpoint& file) {
     if (arch && a.recognises(*arch, gguf)) return a;
     known += (known.empty() ? "" : ", ") + std::string(a.name);
   }
-  if (!arch) throw FormatError(text("{}: key '{}' is missing, so the architecture is unknown", file.path, key));
-  throw FormatError(text("{}: architecture '{}' is not supported; this version runs {}", file.path, *arch, known));
+  if (!arch)
+    throw FormatError(text("{}: key '{}' is missing, so the architecture is unknown", file.path, key));
+  throw FormatError(
+      text("{}: architecture '{}' is not supported; this version runs {}", file.path, *arch, known));
 }
 
 }  // namespace cutaway

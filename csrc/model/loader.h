@@ -1,5 +1,5 @@
-// What an architecture file reads with: typed config keys and named tensors, each checked, each remembered as read, so
-// that nothing in a file is dropped silently.
+// What an architecture file reads with: typed config keys and named tensors, each checked, each remembered as
+// read, so that nothing in a file is dropped silently.
 #pragma once
 #include <optional>
 #include <set>
@@ -13,7 +13,10 @@
 namespace cutaway {
 
 // The spelling of one key or tensor in both containers; "{}" in a tensor name is the layer.
-struct Spelling { const char* gguf; const char* hf; };
+struct Spelling {
+  const char* gguf;
+  const char* hf;
+};
 
 class Loader {
  public:
@@ -27,19 +30,20 @@ class Loader {
   int64_t count(const Spelling& key, int64_t low, int64_t high, std::optional<int64_t> otherwise = {}) const;
   double number(const Spelling& key, double low, double high, std::optional<double> otherwise = {}) const;
 
-  // A linear layer [rows, cols], named as TransformerLens does. `order` maps our row to the file's within the tensor.
+  // A linear layer [rows, cols], named as TransformerLens does. `order` maps our row to the file's within the
+  // tensor.
   const Matrix& matrix(const std::string& name, const std::string& tensor, int64_t rows, int64_t cols,
-                       Orientation orientation, int64_t heads = 1,
-                       RowOrder order = nullptr);
+                       Orientation orientation, int64_t heads = 1, RowOrder order = nullptr);
   // A second name for a matrix (tied embeddings).
   void name_again(const std::string& name, const Matrix& m, Orientation orientation);
   // A norm weight or bias [n]; `add` is added to every entry (Gemma's 1 + w in safetensors).
-  const std::vector<float>& vector(const std::string& name, const std::string& tensor, int64_t n, float add = 0.0f,
-                                   int64_t heads = 1, RowOrder order = nullptr);
+  const std::vector<float>& vector(const std::string& name, const std::string& tensor, int64_t n,
+                                   float add = 0.0f, int64_t heads = 1, RowOrder order = nullptr);
   bool has(const std::string& tensor) const { return file_.find(tensor) != nullptr; }
-  std::string layer_name(const Spelling& s, int layer) const;   // "{}" filled in
+  std::string layer_name(const Spelling& s, int layer) const;  // "{}" filled in
 
-  // Raises for tensors nobody read and for config keys nobody understood, but for those that start with a harmless prefix.
+  // Raises for tensors nobody read and for config keys nobody understood, but for those that start with a
+  // harmless prefix.
   void finish(const std::vector<std::string>& harmless) const;
   [[noreturn]] void fail(const std::string& message) const;
 
@@ -55,17 +59,18 @@ class Loader {
 // An architecture family: one file, one line in archs.def.
 struct Architecture {
   const char* name;
-  bool (*recognises)(const std::string& arch, bool gguf);   // general.architecture, or model_type of config.json
+  bool (*recognises)(const std::string& arch,
+                     bool gguf);  // general.architecture, or model_type of config.json
   void (*build)(Loader& in, Config& config, Plan& plan);
 };
-const Architecture& architecture_of(const Checkpoint& file);   // FormatError lists what is known
+const Architecture& architecture_of(const Checkpoint& file);  // FormatError lists what is known
 
 // How a file stretches its rotary frequencies for long contexts.
 struct RopeScaling {
-  std::string type = "none";          // "none" | "linear" | "llama3"
+  std::string type = "none";  // "none" | "linear" | "llama3"
   double factor = 1.0, low_freq_factor = 1.0, high_freq_factor = 4.0, original_n_ctx = 8192.0;
 };
-RopeScaling rope_scaling(const Loader& in, const std::string& arch);   // FormatError for a type we do not know
+RopeScaling rope_scaling(const Loader& in, const std::string& arch);  // FormatError for a type we do not know
 // inv_freq[i] = base^(-2 i / d_rot) in float64, scaled, rounded to float32.
 Rope make_rope(double base, int64_t d_rot, const RopeScaling& scaling);
 

@@ -18,7 +18,7 @@ Model::Model() : threads(1), chunk(0), pool_(kPoolKeeps) {}
 Model::~Model() = default;
 
 std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& options) {
-  const FloatEnvironment scope;   // norm weights and rotary frequencies are computed here, outside a region
+  const FloatEnvironment scope;  // norm weights and rotary frequencies are computed here, outside a region
   std::shared_ptr<Model> model(new Model);
   Model& m = *model;
   m.threads = options.threads ? options.threads : default_threads();
@@ -33,21 +33,23 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   uint64_t bytes = 0;
   for (const TensorInfo& t : file.tensors) bytes += t.bytes;
   if (const uint64_t have = available_bytes(); bytes + bytes / 8 > have)
-    throw MemoryLimitError(text("{}: loading needs about {} MiB, {} MiB are free", file.path, (bytes + bytes / 8) >> 20, have >> 20));
+    throw MemoryLimitError(text("{}: loading needs about {} MiB, {} MiB are free", file.path,
+                                (bytes + bytes / 8) >> 20, have >> 20));
   if (file.format == "gguf") {
-    try {   // a damaged vocabulary is an error; one of a kind we do not read leaves a model that works on ids
+    try {  // a damaged vocabulary is an error; one of a kind we do not read leaves a model that works on ids
       m.tokenizer_ = make_tokenizer(file.metadata);
-    } catch (const UnsupportedError& e) {
-      m.why_no_tokenizer_ = e.what();
-    }
+    } catch (const UnsupportedError& e) { m.why_no_tokenizer_ = e.what(); }
   } else {
-    m.why_no_tokenizer_ = text("{}: a safetensors folder is used with token ids in this version; its tokenizer files are not "
-                               "read. Pass ids, or load a GGUF file of the model", file.path);
+    m.why_no_tokenizer_ = text(
+        "{}: a safetensors folder is used with token ids in this version; its tokenizer files are not "
+        "read. Pass ids, or load a GGUF file of the model",
+        file.path);
   }
   Loader loader(file, *m.kernels_, m.threads, m.weights_);
   arch.build(loader, m.config_, m.plan_);
   if (m.tokenizer_ && m.tokenizer_->vocab().size() > m.config_.d_vocab)
-    loader.fail(text("the vocabulary has {} tokens, but the embedding only {} rows", m.tokenizer_->vocab().size(), m.config_.d_vocab));
+    loader.fail(text("the vocabulary has {} tokens, but the embedding only {} rows",
+                     m.tokenizer_->vocab().size(), m.config_.d_vocab));
   m.plan_.finish();
   m.logits_ = m.plan_.find("logits");
 
@@ -56,7 +58,8 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   m.compute_ = !options.compute.empty() ? options.compute : quantised ? "int8" : "float32";
   if (options.n_ctx < 0) throw ArgumentError(text("n_ctx is {}, expected a positive number", options.n_ctx));
   if (options.n_ctx > m.config_.n_ctx)
-    throw ArgumentError(text("n_ctx is {}, but the file's context length is {}", options.n_ctx, m.config_.n_ctx));
+    throw ArgumentError(
+        text("n_ctx is {}, but the file's context length is {}", options.n_ctx, m.config_.n_ctx));
   m.n_ctx_ = options.n_ctx ? options.n_ctx : m.config_.n_ctx;
   m.kv_shape_ = {m.config_.n_layers, m.config_.n_kv_heads, m.config_.d_head, m.compute_ == "int8"};
   for (const auto& phase : m.plan_.phases()) phase->schedule({}, m.stages_);
@@ -69,7 +72,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
 }
 
 void Model::attention_result(int layer, const float* z, int64_t rows, float* out) const {
-  const FloatEnvironment scope;   // called outside a region
+  const FloatEnvironment scope;  // called outside a region
   const NamedWeight* found = nullptr;
   const std::string name = "blocks." + std::to_string(layer) + ".attn.W_O";
   for (const NamedWeight& w : weights_.named)
@@ -78,11 +81,12 @@ void Model::attention_result(int layer, const float* z, int64_t rows, float* out
   const Matrix& W_O = *found->matrix;
   const kernels::Quant& q = kernels_->quants[W_O.quant];
   const int64_t H = config_.n_heads, d = config_.d_head, cols = W_O.cols;
-  std::vector<float> one(cols, 0.0f);   // z of one head, zeros elsewhere
+  std::vector<float> one(cols, 0.0f);  // z of one head, zeros elsewhere
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t h = 0; h < H; ++h) {
       std::copy_n(z + (r * H + h) * d, d, one.begin() + h * d);
-      q.linear_f32(out + (r * H + h) * W_O.rows, W_O.rows, one.data(), cols, W_O.tile(q, 0), 1, cols, W_O.rows);
+      q.linear_f32(out + (r * H + h) * W_O.rows, W_O.rows, one.data(), cols, W_O.tile(q, 0), 1, cols,
+                   W_O.rows);
       std::fill_n(one.begin() + h * d, d, 0.0f);
     }
 }

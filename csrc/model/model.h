@@ -18,10 +18,10 @@
 namespace cutaway {
 
 struct LoadOptions {
-  int threads = 0;                     // 0: default_threads()
-  std::string compute;                 // "float32", "int8", "": int8 when a matrix is stored quantised
-  int64_t n_ctx = 0;                   // 0: the file's context length
-  std::string isa;                     // "": default_isa()
+  int threads = 0;      // 0: default_threads()
+  std::string compute;  // "float32", "int8", "": int8 when a matrix is stored quantised
+  int64_t n_ctx = 0;    // 0: the file's context length
+  std::string isa;      // "": default_isa()
 };
 
 // Which logits a call computes.
@@ -31,7 +31,7 @@ enum class LogitRows { none, last, all };
 struct Sequence {
   KvCache* cache;
   std::vector<int32_t> ids;
-  std::vector<int64_t> positions;      // rows of this call to keep in traces; empty: all
+  std::vector<int64_t> positions;  // rows of this call to keep in traces; empty: all
 };
 
 // An array of a trace: a view into a shared buffer. `data` is the engine's own memory.
@@ -46,8 +46,8 @@ struct Traced {
 struct Edit {
   ValueId value;
   int sequence;
-  std::shared_ptr<Buffer> buffer;      // of its own
-  float* data;                         // writable during the call-back only
+  std::shared_ptr<Buffer> buffer;  // of its own
+  float* data;                     // writable during the call-back only
   std::vector<int64_t> shape;
 };
 
@@ -56,13 +56,13 @@ struct Request {
   LogitRows logits = LogitRows::all;
   std::vector<ValueId> taps;
   Edits edits;
-  std::function<void(const Edit&)> on_edit;   // runs on the calling thread, between regions
-  std::function<void()> check;                // may throw: cancels the call and restores every cache
+  std::function<void(const Edit&)> on_edit;  // runs on the calling thread, between regions
+  std::function<void()> check;               // may throw: cancels the call and restores every cache
 };
 
 struct Output {
-  std::shared_ptr<Buffer> logits_buffer;      // null for LogitRows::none
-  std::vector<float*> logits;                 // by sequence: [rows, d_vocab]
+  std::shared_ptr<Buffer> logits_buffer;  // null for LogitRows::none
+  std::vector<float*> logits;             // by sequence: [rows, d_vocab]
   std::vector<int64_t> logit_rows;
   std::vector<Traced> traced;
 };
@@ -73,8 +73,9 @@ class Model {
   Model(const Model&) = delete;
   ~Model();
 
-  // Runs the new ids of every sequence. Each row's bits depend on its own sequence alone. Throws ArgumentError,
-  // MemoryLimitError (before anything runs), or what on_edit and check throw; then no cache has changed.
+  // Runs the new ids of every sequence. Each row's bits depend on its own sequence alone. Throws
+  // ArgumentError, MemoryLimitError (before anything runs), or what on_edit and check throw; then no cache
+  // has changed.
   Output forward(const Request& request);
   // Bytes a request would need beyond the weights.
   uint64_t estimate(const Request& request) const;
@@ -97,8 +98,8 @@ class Model {
   KvCache new_cache() { return KvCache(kv_shape_, &pool_); }
   BufferPool& pool() { return pool_; }
 
-  int threads;          // of each call
-  int64_t chunk;        // rows of a prompt taken at a time; never changes a bit
+  int threads;    // of each call
+  int64_t chunk;  // rows of a prompt taken at a time; never changes a bit
 
  private:
   struct State;
@@ -112,7 +113,7 @@ class Model {
   Config config_;
   Weights weights_;
   Plan plan_;
-  std::vector<Stage> stages_;          // the schedule without hooks
+  std::vector<Stage> stages_;  // the schedule without hooks
   const kernels::Table* kernels_ = nullptr;
   std::vector<TensorInfo> tensors_;
   std::string path_, format_, compute_, why_no_tokenizer_;
@@ -121,7 +122,7 @@ class Model {
   ValueId logits_ = kNoValue;
   KvShape kv_shape_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<State>> states_;   // idle run states, taken by a call and given back
+  std::vector<std::unique_ptr<State>> states_;  // idle run states, taken by a call and given back
 };
 
 }  // namespace cutaway

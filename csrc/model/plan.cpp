@@ -31,7 +31,10 @@ ValueId Plan::root(ValueId id) const {
 }
 
 void Plan::finish() {
-  struct Hole { int64_t offset, width; int free_from; };
+  struct Hole {
+    int64_t offset, width;
+    int free_from;
+  };
   std::vector<Hole> holes;
   offsets_.assign(values_.size(), -1);
   arena_width_ = 0;

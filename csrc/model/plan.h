@@ -1,5 +1,6 @@
-// The static plan of a model. An architecture's recipe runs once, at load, on symbols; every coarse op it calls adds one
-// phase. A phase is one or more stages; all threads run a stage, then meet at a barrier. There is no graph interpreter.
+// The static plan of a model. An architecture's recipe runs once, at load, on symbols; every coarse op it
+// calls adds one phase. A phase is one or more stages; all threads run a stage, then meet at a barrier. There
+// is no graph interpreter.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -21,35 +22,36 @@ using ValueId = int;
 constexpr ValueId kNoValue = -1;
 
 enum class ValueKind {
-  rows,      // [pos, width]; dims name the parts of width
-  pattern,   // [n_heads, query_pos, key_pos], per sequence
-  logits,    // [rows asked for, d_vocab]
-  derived,   // computed from others when asked for
+  rows,     // [pos, width]; dims name the parts of width
+  pattern,  // [n_heads, query_pos, key_pos], per sequence
+  logits,   // [rows asked for, d_vocab]
+  derived,  // computed from others when asked for
 };
 
 // A value with a name (docs/names.md).
 struct Value {
   std::string name;
   ValueKind kind = ValueKind::rows;
-  std::vector<std::pair<std::string, int64_t>> dims;   // after pos: {"n_heads", 9}, {"d_head", 64}
-  int64_t width = 0;                                   // their product
+  std::vector<std::pair<std::string, int64_t>> dims;  // after pos: {"n_heads", 9}, {"d_head", 64}
+  int64_t width = 0;                                  // their product
   std::string equation;
-  bool editable = false;                               // a hook may replace it
-  ValueId same_as = kNoValue;                          // shares the buffer of an earlier value unless hooked
+  bool editable = false;       // a hook may replace it
+  ValueId same_as = kNoValue;  // shares the buffer of an earlier value unless hooked
   int layer = -1;
-  int first_phase = -1, last_phase = -1;               // where the buffer is in use
+  int first_phase = -1, last_phase = -1;  // where the buffer is in use
 };
 
-using Edits = std::set<ValueId>;   // the values that hooks will see and may change
+using Edits = std::set<ValueId>;  // the values that hooks will see and may change
 
 struct Run;
 
-// One step of the schedule: all threads run it, then a barrier. When `writes` holds a hooked value the region ends
-// after it, and the hooks run on the calling thread.
+// One step of the schedule: all threads run it, then a barrier. When `writes` holds a hooked value the region
+// ends after it, and the hooks run on the calling thread.
 struct Stage {
   std::function<void(Run&, Worker&)> run;
   std::vector<ValueId> writes;
-  std::function<int(const Run&)> repeat;   // parts that follow each other (worker.part); null: 1. Lets signals in.
+  std::function<int(const Run&)>
+      repeat;  // parts that follow each other (worker.part); null: 1. Lets signals in.
 };
 
 class Phase {
@@ -61,21 +63,23 @@ class Phase {
 
 class Plan {
  public:
-  ValueId name(Value value);                       // declares a named value, written by the next phase
-  void reads(ValueId id);                          // the next phase reads it
+  ValueId name(Value value);  // declares a named value, written by the next phase
+  void reads(ValueId id);     // the next phase reads it
   template <class P, class... Args>
-  void phase(Args&&... args) { phases_.push_back(std::make_unique<P>(std::forward<Args>(args)...)); }
+  void phase(Args&&... args) {
+    phases_.push_back(std::make_unique<P>(std::forward<Args>(args)...));
+  }
 
   const std::vector<Value>& values() const { return values_; }
   const std::vector<std::unique_ptr<Phase>>& phases() const { return phases_; }
-  ValueId find(const std::string& name) const;     // kNoValue when there is none
-  ValueId root(ValueId id) const;                  // the value whose buffer it shares
+  ValueId find(const std::string& name) const;  // kNoValue when there is none
+  ValueId root(ValueId id) const;               // the value whose buffer it shares
 
   // Assigns arena offsets by liveness. After the last phase was added.
   void finish();
-  int64_t arena_width() const { return arena_width_; }                   // floats per row
-  int64_t offset(ValueId id) const { return offsets_[id]; }              // floats per row before it
-  int64_t max_cols = 0, max_layer_rows = 0;                              // widest input and output of a linear layer
+  int64_t arena_width() const { return arena_width_; }       // floats per row
+  int64_t offset(ValueId id) const { return offsets_[id]; }  // floats per row before it
+  int64_t max_cols = 0, max_layer_rows = 0;                  // widest input and output of a linear layer
 
  private:
   std::vector<Value> values_;
@@ -87,13 +91,13 @@ class Plan {
 // The rows of one sequence in the current chunk.
 struct SequencePart {
   KvCache* cache = nullptr;
-  int64_t first_row = 0;      // in the chunk
+  int64_t first_row = 0;  // in the chunk
   int64_t rows = 0;
-  int64_t position = 0;       // absolute position of its first row
-  int64_t first_query = 0;    // index of its first row among the sequence's rows of this call
-  int64_t n_queries = 0;      // rows of the sequence in this call
-  int64_t n_keys = 0;         // positions after this call
-  int index = 0;              // which sequence of the call
+  int64_t position = 0;     // absolute position of its first row
+  int64_t first_query = 0;  // index of its first row among the sequence's rows of this call
+  int64_t n_queries = 0;    // rows of the sequence in this call
+  int64_t n_keys = 0;       // positions after this call
+  int index = 0;            // which sequence of the call
 };
 
 // Everything a stage needs about the chunk it works on.
@@ -101,21 +105,22 @@ struct Run {
   const kernels::Table* kernels = nullptr;
   const Config* config = nullptr;
   bool int8 = false;
-  int64_t rows = 0;                          // rows of the chunk
-  const int32_t* tokens = nullptr;           // [rows]
-  const int64_t* positions = nullptr;        // [rows]
+  int64_t rows = 0;                    // rows of the chunk
+  const int32_t* tokens = nullptr;     // [rows]
+  const int64_t* positions = nullptr;  // [rows]
   std::vector<SequencePart> parts;
-  std::vector<float*> value;                 // by ValueId: the chunk's first row; null where nothing is kept
-  std::vector<std::vector<float*>> pattern;  // by ValueId, then sequence: [n_heads, n_queries, n_keys] or empty
-  std::vector<uint8_t> tapped;               // by ValueId: has a buffer of its own
-  std::vector<int64_t> head_rows;            // chunk rows whose logits are wanted; value[logits] takes them in order
+  std::vector<float*> value;  // by ValueId: the chunk's first row; null where nothing is kept
+  std::vector<std::vector<float*>>
+      pattern;                     // by ValueId, then sequence: [n_heads, n_queries, n_keys] or empty
+  std::vector<uint8_t> tapped;     // by ValueId: has a buffer of its own
+  std::vector<int64_t> head_rows;  // chunk rows whose logits are wanted; value[logits] takes them in order
   // Scratch shared by all workers: int8 rows of the current input; cos, sin per rope [rows, half].
   kernels::Int8Rows shared_int8{};
   std::vector<float> cos_sin;
-  std::vector<int64_t> cos_at;               // by rope: offset of its [rows, half] cosines; the sines follow
-  std::vector<std::vector<uint8_t>> scratch; // by worker
-  std::atomic<int64_t> tasks[2] = {};        // dynamic tasks of stage w.step; the other one is being reset
-  std::atomic<bool> overflow{false};         // a value did not fit the KV cache's f16
+  std::vector<int64_t> cos_at;                // by rope: offset of its [rows, half] cosines; the sines follow
+  std::vector<std::vector<uint8_t>> scratch;  // by worker
+  std::atomic<int64_t> tasks[2] = {};         // dynamic tasks of stage w.step; the other one is being reset
+  std::atomic<bool> overflow{false};          // a value did not fit the KV cache's f16
 
   std::atomic<int64_t>& next_task(const Worker& w) { return tasks[w.step & 1]; }
   float* row(ValueId id, int64_t r, int64_t width) const { return value[id] + r * width; }

@@ -19,8 +19,9 @@ int quant_index(const Checkpoint& file, const TensorInfo& tensor, const kernels:
     if (tensor.type == kernels.quants[i].name) return i;
     known += (i ? ", " : "") + std::string(kernels.quants[i].name);
   }
-  throw FormatError(text("{}: tensor '{}' is stored as {}, which this version cannot compute with; supported: {}",
-                         file.path, tensor.name, tensor.type, known));
+  throw FormatError(
+      text("{}: tensor '{}' is stored as {}, which this version cannot compute with; supported: {}",
+           file.path, tensor.name, tensor.type, known));
 }
 
 }  // namespace
@@ -32,15 +33,19 @@ std::vector<int64_t> NamedWeight::shape() const {
   }
   const int64_t rows = matrix->rows, cols = matrix->cols;
   switch (orientation) {
-    case Orientation::plain: return {rows, cols};
-    case Orientation::transposed: return {cols, rows};
-    case Orientation::heads_in: return {heads, cols, rows / heads};
-    default: return {heads, cols / heads, rows};
+    case Orientation::plain:
+      return {rows, cols};
+    case Orientation::transposed:
+      return {cols, rows};
+    case Orientation::heads_in:
+      return {heads, cols, rows / heads};
+    default:
+      return {heads, cols / heads, rows};
   }
 }
 
 void decode_weight(const NamedWeight& w, const kernels::Table& kernels, float* out) {
-  const FloatEnvironment scope;   // called outside a region
+  const FloatEnvironment scope;  // called outside a region
   if (w.orientation == Orientation::vector) {
     std::copy(w.vector->begin(), w.vector->end(), out);
     return;
@@ -56,9 +61,14 @@ void decode_weight(const NamedWeight& w, const kernels::Table& kernels, float* o
       for (int64_t c = 0; c < cols; ++c) {
         int64_t at;
         switch (w.orientation) {
-          case Orientation::plain: at = r * cols + c; break;
-          case Orientation::heads_in: at = (r / d_head * cols + c) * d_head + r % d_head; break;
-          default: at = c * rows + r;   // transposed and heads_out: [heads * d_head, rows]
+          case Orientation::plain:
+            at = r * cols + c;
+            break;
+          case Orientation::heads_in:
+            at = (r / d_head * cols + c) * d_head + r % d_head;
+            break;
+          default:
+            at = c * rows + r;  // transposed and heads_out: [heads * d_head, rows]
         }
         out[at] = tile[c * kLanes + lane];
       }
@@ -73,8 +83,8 @@ void decode_row(const Matrix& m, const kernels::Table& kernels, int64_t row, flo
   for (int64_t c = 0; c < m.cols; ++c) out[c] = scratch[c * kLanes + lane];
 }
 
-Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels, int64_t rows,
-                   int64_t cols, RowOrder order, int64_t d_head, int threads) {
+Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels,
+                   int64_t rows, int64_t cols, RowOrder order, int64_t d_head, int threads) {
   Matrix m;
   m.quant = quant_index(file, tensor, kernels);
   m.rows = rows;
@@ -82,13 +92,14 @@ Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kerne
   m.type = tensor.type;
   const kernels::Quant& q = kernels.quants[m.quant];
   if (cols % q.block)
-    throw FormatError(text("{}: tensor '{}' has rows of {} weights, expected a multiple of {} for {}", file.path,
-                           tensor.name, cols, q.block, tensor.type));
+    throw FormatError(text("{}: tensor '{}' has rows of {} weights, expected a multiple of {} for {}",
+                           file.path, tensor.name, cols, q.block, tensor.type));
   const int64_t row_bytes = cols / q.block * q.block_bytes, tile_bytes = q.tile_bytes(cols);
   m.tiles = std::make_shared<Buffer>(m.n_tiles() * tile_bytes);
   const std::vector<uint8_t> zeros(row_bytes, 0);
 
-  // Strips of whole heads (so that a row order stays inside its strip) of about 8 MiB: read, then pack in parallel.
+  // Strips of whole heads (so that a row order stays inside its strip) of about 8 MiB: read, then pack in
+  // parallel.
   int64_t strip = std::max<int64_t>(kLanes, (int64_t{8} << 20) / row_bytes / kLanes * kLanes);
   if (order) strip = (rows + kLanes - 1) / kLanes * kLanes;
   std::vector<uint8_t> bytes(std::min(strip, rows) * row_bytes);
@@ -111,13 +122,14 @@ Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kerne
   return m;
 }
 
-std::vector<float> read_vector(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels) {
+std::vector<float> read_vector(const Checkpoint& file, const TensorInfo& tensor,
+                               const kernels::Table& kernels) {
   const kernels::Quant& q = kernels.quants[quant_index(file, tensor, kernels)];
   int64_t n = 1;
   for (int64_t d : tensor.shape) n *= d;
   if (n % q.block)
-    throw FormatError(text("{}: tensor '{}' has {} weights, expected a multiple of {} for {}", file.path, tensor.name, n,
-                           q.block, tensor.type));
+    throw FormatError(text("{}: tensor '{}' has {} weights, expected a multiple of {} for {}", file.path,
+                           tensor.name, n, q.block, tensor.type));
   std::vector<uint8_t> bytes(n / q.block * q.block_bytes);
   file.read(tensor, 0, bytes.size(), bytes.data());
   std::vector<float> out(n);

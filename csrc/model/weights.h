@@ -13,10 +13,10 @@ namespace cutaway {
 
 // A linear layer: y = W x, W: [rows, cols].
 struct Matrix {
-  int quant = 0;                    // index into kernels::Table::quants
+  int quant = 0;  // index into kernels::Table::quants
   int64_t rows = 0, cols = 0;
-  std::string type;                 // ggml's spelling
-  std::shared_ptr<Buffer> tiles;    // ceil(rows / 16) tiles
+  std::string type;               // ggml's spelling
+  std::shared_ptr<Buffer> tiles;  // ceil(rows / 16) tiles
   const uint8_t* tile(const kernels::Quant& q, int64_t t) const {
     return static_cast<const uint8_t*>(tiles->data()) + t * q.tile_bytes(cols);
   }
@@ -25,18 +25,18 @@ struct Matrix {
 
 // How TransformerLens shapes a weight that is stored as [rows, cols].
 enum class Orientation {
-  plain,        // [rows, cols]                                   W_E
-  transposed,   // [cols, rows]                                   W_in, W_gate, W_out, W_U
-  heads_in,     // [heads, cols, d_head], rows = heads * d_head   W_Q, W_K, W_V
-  heads_out,    // [heads, d_head, rows], cols = heads * d_head   W_O
-  vector,       // [n] or [heads, d_head]                         b_*, w
+  plain,       // [rows, cols]                                   W_E
+  transposed,  // [cols, rows]                                   W_in, W_gate, W_out, W_U
+  heads_in,    // [heads, cols, d_head], rows = heads * d_head   W_Q, W_K, W_V
+  heads_out,   // [heads, d_head, rows], cols = heads * d_head   W_O
+  vector,      // [n] or [heads, d_head]                         b_*, w
 };
 
 struct NamedWeight {
-  std::string name;                      // TransformerLens's
-  std::string tensor;                    // the file's
+  std::string name;    // TransformerLens's
+  std::string tensor;  // the file's
   Orientation orientation;
-  const Matrix* matrix = nullptr;        // or
+  const Matrix* matrix = nullptr;  // or
   const std::vector<float>* vector = nullptr;
   int64_t heads = 1;
   std::vector<int64_t> shape() const;
@@ -60,10 +60,11 @@ void decode_row(const Matrix& m, const kernels::Table& kernels, int64_t row, flo
 using RowOrder = int64_t (*)(int64_t row, int64_t d_head);
 
 // Reads a tensor of a checkpoint and packs it.
-Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels, int64_t rows,
-                   int64_t cols, RowOrder order, int64_t d_head, int threads);
+Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels,
+                   int64_t rows, int64_t cols, RowOrder order, int64_t d_head, int threads);
 
 // A small tensor as float32, exact.
-std::vector<float> read_vector(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels);
+std::vector<float> read_vector(const Checkpoint& file, const TensorInfo& tensor,
+                               const kernels::Table& kernels);
 
 }  // namespace cutaway

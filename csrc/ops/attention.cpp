@@ -1,5 +1,6 @@
-// Attention over the KV cache. A task is (sequence, KV head, block of queries): all query heads of one KV head read the
-// same keys. Scores, softmax and values are three passes; a hook on scores or pattern cuts between them.
+// Attention over the KV cache. A task is (sequence, KV head, block of queries): all query heads of one KV
+// head read the same keys. Scores, softmax and values are three passes; a hook on scores or pattern cuts
+// between them.
 #include <cstring>
 #include <limits>
 
@@ -12,9 +13,11 @@ using kernels::kKvBlock;
 using kernels::kLanes;
 
 constexpr int64_t kQueryBlock = 8;
-constexpr int64_t kScoreBytes = int64_t{1} << 20;   // scores of a task stay in L2
+constexpr int64_t kScoreBytes = int64_t{1} << 20;  // scores of a task stay in L2
 
-struct Names { ValueId q, scores, pattern, z; };
+struct Names {
+  ValueId q, scores, pattern, z;
+};
 enum class Until { scores, pattern, values };
 
 class Attention final : public Phase {
@@ -56,12 +59,16 @@ class Attention final : public Phase {
       for (const SequencePart& p : run.parts) {
         size = query_block(p);
         blocks = (p.rows + size - 1) / size;
-        if (task < before + blocks * c_.n_kv_heads) { part = &p; break; }
+        if (task < before + blocks * c_.n_kv_heads) {
+          part = &p;
+          break;
+        }
         before += blocks * c_.n_kv_heads;
       }
       if (!part) return;
       // The long rows first: the last queries see the most keys.
-      const int64_t kv = (task - before) % c_.n_kv_heads, block = blocks - 1 - (task - before) / c_.n_kv_heads;
+      const int64_t kv = (task - before) % c_.n_kv_heads,
+                    block = blocks - 1 - (task - before) / c_.n_kv_heads;
       one(run, w, *part, kv, block * size, std::min(size, part->rows - block * size), from, until);
       task = next.fetch_add(1, std::memory_order_relaxed);
     }
@@ -69,14 +76,18 @@ class Attention final : public Phase {
 
   // Scratch of a worker: row pointers, bounds, block pointers, accumulators, scores.
   struct Scratch {
-    float** rows;           // [R] query or z pointers
-    int64_t *lo, *hi;       // [R]
-    const void** blocks;    // [n_blocks]
-    float* acc;             // [R * 2 * d_pad]
-    float* scores;          // [R, ld]
+    float** rows;         // [R] query or z pointers
+    int64_t *lo, *hi;     // [R]
+    const void** blocks;  // [n_blocks]
+    float* acc;           // [R * 2 * d_pad]
+    float* scores;        // [R, ld]
   };
   Scratch carve(uint8_t* at, int64_t R, int64_t n_blocks, int64_t d_pad) const {
-    const auto take = [&](int64_t bytes) { uint8_t* p = at; at += (bytes + 63) / 64 * 64; return p; };
+    const auto take = [&](int64_t bytes) {
+      uint8_t* p = at;
+      at += (bytes + 63) / 64 * 64;
+      return p;
+    };
     Scratch s;
     s.rows = reinterpret_cast<float**>(take(R * 8));
     s.lo = reinterpret_cast<int64_t*>(take(R * 8));
@@ -92,21 +103,23 @@ class Attention final : public Phase {
     const kernels::Table& k = *run.kernels;
     const int64_t G = group(), R = n * G, d = c_.d_head, window = c_.layers[layer_].window;
     const KvShape& shape = part.cache->shape();
-    const int64_t position = part.position + q0;                       // of the first query
-    const int64_t lowest = window ? std::max<int64_t>(0, position - window + 1) : 0, highest = position + n - 1;
-    const int64_t first = lowest / kLanes * kLanes, last = highest / kLanes * kLanes + kLanes, ld = last - first;
+    const int64_t position = part.position + q0;  // of the first query
+    const int64_t lowest = window ? std::max<int64_t>(0, position - window + 1) : 0,
+                  highest = position + n - 1;
+    const int64_t first = lowest / kLanes * kLanes, last = highest / kLanes * kLanes + kLanes,
+                  ld = last - first;
     const int64_t n_blocks = highest / kKvBlock + 1;
     Scratch s = carve(run.scratch[w.id].data(), R, n_blocks, shape.d_pad());
-    for (int64_t r = 0; r < R; ++r) {                                  // row r: query r / G, head r % G of the group
+    for (int64_t r = 0; r < R; ++r) {  // row r: query r / G, head r % G of the group
       const int64_t at = position + r / G;
       s.hi[r] = at;
       s.lo[r] = window ? std::max<int64_t>(0, at - window + 1) : 0;
     }
     const kernels::AttentionRows visible{static_cast<int>(R), s.lo, s.hi};
-    const auto row_in = [&](ValueId id, int64_t r) {                   // [pos, n_heads, d_head]
+    const auto row_in = [&](ValueId id, int64_t r) {  // [pos, n_heads, d_head]
       return run.row(id, part.first_row + q0 + r / G, c_.n_heads * d) + (kv * G + r % G) * d;
     };
-    const auto map_row = [&](float* map, int64_t r) {                  // [n_heads, n_queries, n_keys]
+    const auto map_row = [&](float* map, int64_t r) {  // [n_heads, n_queries, n_keys]
       return map + ((kv * G + r % G) * part.n_queries + part.first_query + q0 + r / G) * part.n_keys;
     };
     float* scores_map = map_of(run, n_.scores, part.index);
@@ -124,7 +137,8 @@ class Attention final : public Phase {
       if (until == Until::scores) return;
     } else if (from == Until::pattern) {
       for (int64_t r = 0; r < R; ++r)
-        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(scores_map, r) + s.lo[r], (s.hi[r] - s.lo[r] + 1) * 4);
+        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(scores_map, r) + s.lo[r],
+                    (s.hi[r] - s.lo[r] + 1) * 4);
     }
     if (from != Until::values) {
       k.attention_softmax(s.scores, ld, &visible, first, last);
@@ -134,7 +148,8 @@ class Attention final : public Phase {
       if (until == Until::pattern) return;
     } else {
       for (int64_t r = 0; r < R; ++r)
-        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(pattern_map, r) + s.lo[r], (s.hi[r] - s.lo[r] + 1) * 4);
+        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(pattern_map, r) + s.lo[r],
+                    (s.hi[r] - s.lo[r] + 1) * 4);
     }
     for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->v(b, layer_, kv);
     for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.z, r);
@@ -162,13 +177,15 @@ class Attention final : public Phase {
 int64_t attention_scratch(const Config& c, int64_t n_keys) {
   const int64_t G = c.n_heads / c.n_kv_heads, d_pad = (c.d_head + 15) / 16 * 16, R = kQueryBlock * G;
   const int64_t keys = (n_keys + kLanes - 1) / kLanes * kLanes + kLanes;
-  return R * (24 + 2 * d_pad * 4) + (n_keys / kKvBlock + 2) * 8 + 6 * 64 + std::max(kScoreBytes, G * keys * 4);
+  return R * (24 + 2 * d_pad * 4) + (n_keys / kKvBlock + 2) * 8 + 6 * 64 +
+         std::max(kScoreBytes, G * keys * 4);
 }
 
 ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv) {
   const std::string at = "blocks." + std::to_string(layer) + ".attn.";
-  const auto declare = [&](const char* name, ValueKind kind, std::vector<std::pair<std::string, int64_t>> dims,
-                           const std::string& equation, bool editable) {
+  const auto declare = [&](const char* name, ValueKind kind,
+                           std::vector<std::pair<std::string, int64_t>> dims, const std::string& equation,
+                           bool editable) {
     Value v;
     v.name = at + name;
     v.kind = kind;
@@ -179,14 +196,17 @@ ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv) {
     return p.name(v);
   };
   const int64_t window = c.layers[layer].window;
-  const std::string seen = window ? "; keys in (pos - " + std::to_string(window) + ", pos]" : "; keys up to pos";
+  const std::string seen =
+      window ? "; keys in (pos - " + std::to_string(window) + ", pos]" : "; keys up to pos";
   Names n;
   n.q = qkv.rot_q;
-  n.scores = declare("scores", ValueKind::pattern, {{"n_heads", c.n_heads}},
-                     (c.attn_soft_cap ? "soft_cap(rot_q . rot_k * attn_scale)" : "rot_q . rot_k * attn_scale") + seen, true);
+  n.scores = declare(
+      "scores", ValueKind::pattern, {{"n_heads", c.n_heads}},
+      (c.attn_soft_cap ? "soft_cap(rot_q . rot_k * attn_scale)" : "rot_q . rot_k * attn_scale") + seen, true);
   n.pattern = declare("pattern", ValueKind::pattern, {{"n_heads", c.n_heads}}, "softmax(scores)", true);
   n.z = declare("z", ValueKind::rows, {{"n_heads", c.n_heads}, {"d_head", c.d_head}}, "pattern @ v", true);
-  declare("result", ValueKind::derived, {{"n_heads", c.n_heads}, {"d_model", c.d_model}}, "z[head] @ W_O[head]", false);
+  declare("result", ValueKind::derived, {{"n_heads", c.n_heads}, {"d_model", c.d_model}},
+          "z[head] @ W_O[head]", false);
   p.reads(qkv.rot_q);
   p.phase<Attention>(c, layer, n);
   return n.z;

@@ -5,7 +5,8 @@
 namespace cutaway {
 namespace {
 
-// cos, sin of position * inv_freq: the angle is one float32 product, its sine and cosine come from one function.
+// cos, sin of position * inv_freq: the angle is one float32 product, its sine and cosine come from one
+// function.
 void fill_angles(Run& run, int64_t first, int64_t last) {
   for (size_t i = 0; i < run.config->ropes.size(); ++i) {
     const std::vector<float>& inv_freq = run.config->ropes[i].inv_freq;

@@ -1,5 +1,5 @@
-// The gated MLP up to its activation: post = act(x W_gate) * (x W_in). Gate and up tiles of the same columns belong to
-// the same thread, which applies the activation while they are in its cache.
+// The gated MLP up to its activation: post = act(x W_gate) * (x W_in). Gate and up tiles of the same columns
+// belong to the same thread, which applies the activation while they are in its cache.
 #include "ops/ops.h"
 
 namespace cutaway {
@@ -7,7 +7,9 @@ namespace {
 
 class GatedMlp final : public Phase {
  public:
-  struct Names { ValueId pre, pre_linear, post; };
+  struct Names {
+    ValueId pre, pre_linear, post;
+  };
   GatedMlp(const Input& in, const Matrix& gate, const Matrix& up, Activation activation, const Names& n)
       : in_(in), gate_(gate), up_(up), activation_(activation), n_(n) {}
 
@@ -57,7 +59,8 @@ class GatedMlp final : public Phase {
 
 }  // namespace
 
-ValueId gated_mlp(Plan& p, const Config& c, int layer, const Input& in, const Matrix& W_gate, const Matrix& W_in) {
+ValueId gated_mlp(Plan& p, const Config& c, int layer, const Input& in, const Matrix& W_gate,
+                  const Matrix& W_in) {
   const std::string at = "blocks." + std::to_string(layer) + ".mlp.", x = p.values()[in.normalized].name;
   const auto declare = [&](const char* name, const std::string& equation) {
     Value v;
@@ -71,7 +74,8 @@ ValueId gated_mlp(Plan& p, const Config& c, int layer, const Input& in, const Ma
   GatedMlp::Names n{};
   n.pre = declare("pre", x + " @ W_gate");
   n.pre_linear = declare("pre_linear", x + " @ W_in");
-  n.post = declare("post", std::string(c.activation == Activation::silu ? "silu" : "gelu_tanh") + "(pre) * pre_linear");
+  n.post = declare(
+      "post", std::string(c.activation == Activation::silu ? "silu" : "gelu_tanh") + "(pre) * pre_linear");
   p.reads(in.x);
   p.reads(in.normalized);
   p.max_cols = std::max({p.max_cols, W_gate.cols, W_in.cols});

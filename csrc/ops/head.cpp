@@ -6,7 +6,7 @@
 namespace cutaway {
 namespace {
 
-constexpr int64_t kHeadRows = 64;   // rows of logits between two looks for a signal
+constexpr int64_t kHeadRows = 64;  // rows of logits between two looks for a signal
 
 class Head final : public Phase {
  public:
@@ -22,7 +22,9 @@ class Head final : public Phase {
     stages.push_back(std::move(gather));
     Stage logits;
     logits.writes = {logits_};
-    logits.repeat = [](const Run& run) { return static_cast<int>((run.head_rows.size() + kHeadRows - 1) / kHeadRows); };
+    logits.repeat = [](const Run& run) {
+      return static_cast<int>((run.head_rows.size() + kHeadRows - 1) / kHeadRows);
+    };
     logits.run = [this](Run& run, Worker& w) { project(run, w); };
     stages.push_back(std::move(logits));
   }
@@ -44,8 +46,10 @@ class Head final : public Phase {
     for (int64_t i = w.first(n); i < w.last(n); ++i) {
       const int64_t r = run.head_rows[i];
       float* out = run.row(gathered_, i, d);
-      if (seen || normed) std::memcpy(out, run.row(in_.normalized, r, d), d * sizeof(float));
-      else norm(r, out);
+      if (seen || normed)
+        std::memcpy(out, run.row(in_.normalized, r, d), d * sizeof(float));
+      else
+        norm(r, out);
     }
   }
 
@@ -72,7 +76,7 @@ class Head final : public Phase {
 }  // namespace
 
 ValueId head(Plan& p, const Config& c, const Input& in, const Matrix& W_U) {
-  Value gathered;   // nameless: a copy of rows of ln_final.normalized
+  Value gathered;  // nameless: a copy of rows of ln_final.normalized
   gathered.dims = {{"d_model", c.d_model}};
   Value logits;
   logits.name = "logits";

@@ -14,7 +14,8 @@ Input plain(const Plan& p, ValueId x) {
   return in;
 }
 
-Input rms_norm(Plan& p, int layer, const std::string& name, ValueId x, const std::vector<float>& weight, float eps) {
+Input rms_norm(Plan& p, int layer, const std::string& name, ValueId x, const std::vector<float>& weight,
+               float eps) {
   const std::string of = p.values()[x].name;
   Value scale, normalized;
   scale.name = name + ".scale";
@@ -62,7 +63,7 @@ Prepared prepare(Run& run, Worker& w, const Input& in, const float* x, int64_t r
   const kernels::Table& k = *run.kernels;
   const int64_t cols = in.width;
   Prepared out{x, cols, {}};
-  if (rows <= kFewRows) {   // every worker for itself: no barrier, the same bits
+  if (rows <= kFewRows) {  // every worker for itself: no barrier, the same bits
     float* normed = reinterpret_cast<float*>(run.scratch[w.id].data());
     if (in.norm) {
       float* scale = w.id == 0 && run.value[in.scale] ? run.value[in.scale] : nullptr;

@@ -1,4 +1,5 @@
-// W_O and W_out: a linear layer whose output, normed in sandwich-norm families, is added to the residual stream.
+// W_O and W_out: a linear layer whose output, normed in sandwich-norm families, is added to the residual
+// stream.
 #include "ops/ops.h"
 
 namespace cutaway {
@@ -6,9 +7,11 @@ namespace {
 
 class LinearAdd final : public Phase {
  public:
-  struct Names { ValueId raw, out, sum, residual, scale; };
-  LinearAdd(const Input& in, const Matrix& W, const std::vector<float>* bias, const std::vector<float>* norm, float eps,
-            const Names& n)
+  struct Names {
+    ValueId raw, out, sum, residual, scale;
+  };
+  LinearAdd(const Input& in, const Matrix& W, const std::vector<float>* bias, const std::vector<float>* norm,
+            float eps, const Names& n)
       : in_(in), W_(W), bias_(bias), norm_(norm), eps_(eps), n_(n) {}
 
   void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
@@ -20,7 +23,8 @@ class LinearAdd final : public Phase {
     if (norm_) {
       Stage normed;
       normed.run = [this, cut](Run& run, Worker& w) { norm_rows(run, w, !cut); };
-      normed.writes = cut ? std::vector<ValueId>{n_.scale, n_.out} : std::vector<ValueId>{n_.scale, n_.out, n_.sum};
+      normed.writes =
+          cut ? std::vector<ValueId>{n_.scale, n_.out} : std::vector<ValueId>{n_.scale, n_.out, n_.sum};
       stages.push_back(std::move(normed));
     }
     if (cut) {
@@ -51,8 +55,8 @@ class LinearAdd final : public Phase {
   void norm_rows(Run& run, Worker& w, bool add) const {
     const int64_t first = w.first(run.rows), last = w.last(run.rows), d = W_.rows;
     float* scale = run.value[n_.scale] ? run.value[n_.scale] + first : nullptr;
-    run.kernels->rms_norm(run.row(n_.out, first, d), scale, run.row(n_.raw, first, d), norm_->data(), last - first, d,
-                          eps_);
+    run.kernels->rms_norm(run.row(n_.out, first, d), scale, run.row(n_.raw, first, d), norm_->data(),
+                          last - first, d, eps_);
     if (add) add_rows(run, first, last);
   }
 
@@ -71,12 +75,14 @@ class LinearAdd final : public Phase {
 
 }  // namespace
 
-ValueId linear_add(Plan& p, const Config& c, int layer, const std::string& out, const std::string& sum, const Input& in,
-                   const Matrix& W, const std::vector<float>* bias, ValueId residual,
+ValueId linear_add(Plan& p, const Config& c, int layer, const std::string& out, const std::string& sum,
+                   const Input& in, const Matrix& W, const std::vector<float>* bias, ValueId residual,
                    const std::vector<float>* post_norm, const std::string& post_name) {
   const std::string at = "blocks." + std::to_string(layer) + ".";
-  const std::string letter = out == "attn_out" ? "O" : "out", source = out == "attn_out" ? "attn.z" : "mlp.post";
-  const auto declare = [&](const std::string& name, int64_t width, const std::string& equation, bool editable) {
+  const std::string letter = out == "attn_out" ? "O" : "out",
+                    source = out == "attn_out" ? "attn.z" : "mlp.post";
+  const auto declare = [&](const std::string& name, int64_t width, const std::string& equation,
+                           bool editable) {
     Value v;
     v.name = name;
     v.dims = width == 1 ? std::vector<std::pair<std::string, int64_t>>{{"1", 1}}
@@ -92,7 +98,8 @@ ValueId linear_add(Plan& p, const Config& c, int layer, const std::string& out, 
   if (post_norm) {
     n.raw = declare("", W.rows, product, false);
     n.scale = declare(at + post_name + ".scale", 1, "sqrt(mean((" + product + ")^2) + eps)", false);
-    n.out = declare(at + out, W.rows, "(" + product + ") / " + post_name + ".scale * " + post_name + ".w", true);
+    n.out =
+        declare(at + out, W.rows, "(" + product + ") / " + post_name + ".scale * " + post_name + ".w", true);
     Value same;
     same.name = at + post_name + ".normalized";
     same.dims = p.values()[n.out].dims;

@@ -4,7 +4,9 @@
 namespace cutaway {
 namespace {
 
-struct Names { ValueId q, k, v, rot_q, rot_k; };
+struct Names {
+  ValueId q, k, v, rot_q, rot_k;
+};
 
 class QkvRope final : public Phase {
  public:
@@ -31,8 +33,10 @@ class QkvRope final : public Phase {
     std::vector<ValueId> done = {n_.q, n_.k, n_.v};
     if (cut_qkv) push(true, false, false, done), done.clear();
     done.insert(done.end(), {n_.rot_q, n_.rot_k});
-    if (cut_rot) push(!cut_qkv, true, false, done), push(false, false, true, {});
-    else push(!cut_qkv, true, true, done);
+    if (cut_rot)
+      push(!cut_qkv, true, false, done), push(false, false, true, {});
+    else
+      push(!cut_qkv, true, true, done);
   }
 
  private:
@@ -46,7 +50,8 @@ class QkvRope final : public Phase {
     int64_t begin = w.first(total), end = w.last(total);
     for (int i = 0; i < 3; ++i) {
       const int64_t n = m[i]->n_tiles();
-      run_linear(run, *m[i], x, run.rows, std::min(begin, n), std::min(end, n), run.value[out[i]], m[i]->rows);
+      run_linear(run, *m[i], x, run.rows, std::min(begin, n), std::min(end, n), run.value[out[i]],
+                 m[i]->rows);
       begin = std::max<int64_t>(begin - n, 0);
       end = std::max<int64_t>(end - n, 0);
     }
@@ -84,7 +89,8 @@ class QkvRope final : public Phase {
       const int rope = c_.layers[layer_].rope;
       const int64_t half = static_cast<int64_t>(c_.ropes[rope].inv_freq.size());
       const float* cos = run.cos_sin.data() + run.cos_at[rope] + r * half;
-      k.rope(run.row(rotated, r, heads * d) + h * d, x, cos, cos + run.rows * half, 1, d, half, c_.ropes[rope].halves);
+      k.rope(run.row(rotated, r, heads * d) + h * d, x, cos, cos + run.rows * half, 1, d, half,
+             c_.ropes[rope].halves);
     }
   }
 
@@ -94,7 +100,8 @@ class QkvRope final : public Phase {
     const int64_t block = position / kernels::kKvBlock, slot = position % kernels::kKvBlock;
     bool overflow = false;
     if (key) {
-      char* tile = part.cache->k(block, layer_, kv) + slot / kernels::kLanes * kernels::kLanes * d * shape.element();
+      char* tile =
+          part.cache->k(block, layer_, kv) + slot / kernels::kLanes * kernels::kLanes * d * shape.element();
       run.kernels->store_k(tile, run.row(n_.rot_k, r, c_.n_kv_heads * d) + kv * d, slot % kernels::kLanes, d,
                            shape.half, &overflow);
     } else {

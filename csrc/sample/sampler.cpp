@@ -223,7 +223,8 @@ double log_prob(LogitsRow row, int32_t id) {
   Candidates c;
   row.f32 ? c.load(row.f32, row.d_vocab) : c.load(row.f64, row.d_vocab);
   const int64_t at = c.index_of(id);
-  return at < 0 ? -std::numeric_limits<double>::infinity() : c.logits[at] - c.largest() - exact_log(c.total());
+  return at < 0 ? -std::numeric_limits<double>::infinity()
+                : c.logits[at] - c.largest() - exact_log(c.total());
 }
 
 }  // namespace cutaway

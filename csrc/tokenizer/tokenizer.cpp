@@ -151,8 +151,9 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
     if (*model == family.name) return family.make(metadata);
     names += (names.empty() ? "" : ", ") + std::string(family.name);
   }
-  throw UnsupportedError(text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
-                         format::shown(metadata.path()), format::shown(*model), names));
+  throw UnsupportedError(
+      text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
+           format::shown(metadata.path()), format::shown(*model), names));
 }
 
 std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path) {

@@ -12,7 +12,9 @@ constexpr int kMaxRows = 16;
 using f32x16 = __m512;
 using i32x16 = __m512i;
 
-static inline __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFF : n <= 0 ? 0 : (1u << n) - 1); }
+static inline __mmask16 first_lanes(int64_t n) {
+  return static_cast<__mmask16>(n >= 16 ? 0xFFFF : n <= 0 ? 0 : (1u << n) - 1);
+}
 
 static inline f32x16 set1(float x) { return _mm512_set1_ps(x); }
 static inline i32x16 seti(int32_t x) { return _mm512_set1_epi32(x); }
@@ -22,15 +24,21 @@ static inline void store(float* p, f32x16 x) { _mm512_storeu_ps(p, x); }
 static inline void store_n(float* p, f32x16 x, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), x); }
 static inline i32x16 loadi(const uint8_t* p) { return _mm512_loadu_si512(p); }
 static inline void storei(int32_t* p, i32x16 x) { _mm512_storeu_si512(p, x); }
-static inline i32x16 load_u8(const uint8_t* p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
-static inline i32x16 load_s8(const uint8_t* p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+static inline i32x16 load_u8(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+static inline i32x16 load_s8(const uint8_t* p) {
+  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
 
 static inline f32x16 add(f32x16 a, f32x16 b) { return _mm512_add_ps(a, b); }
 static inline f32x16 sub(f32x16 a, f32x16 b) { return _mm512_sub_ps(a, b); }
 static inline f32x16 mul(f32x16 a, f32x16 b) { return _mm512_mul_ps(a, b); }
 static inline f32x16 div(f32x16 a, f32x16 b) { return _mm512_div_ps(a, b); }
 static inline f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { return _mm512_fmadd_ps(a, b, c); }
-static inline f32x16 max16(f32x16 a, f32x16 b) { return _mm512_max_ps(a, b); }   // a > b ? a : b, as MAXPS is defined
+static inline f32x16 max16(f32x16 a, f32x16 b) {
+  return _mm512_max_ps(a, b);
+}  // a > b ? a : b, as MAXPS is defined
 static inline f32x16 min16(f32x16 a, f32x16 b) { return _mm512_min_ps(a, b); }
 static inline f32x16 select_less(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
@@ -48,18 +56,26 @@ static inline i32x16 mul(i32x16 a, i32x16 b) { return _mm512_mullo_epi32(a, b); 
 static inline i32x16 max16(i32x16 a, i32x16 b) { return _mm512_max_epi32(a, b); }
 static inline i32x16 and16(i32x16 a, i32x16 b) { return _mm512_and_si512(a, b); }
 static inline i32x16 or16(i32x16 a, i32x16 b) { return _mm512_or_si512(a, b); }
-template <int N> static inline i32x16 shl(i32x16 a) { return _mm512_slli_epi32(a, N); }
+template <int N>
+static inline i32x16 shl(i32x16 a) {
+  return _mm512_slli_epi32(a, N);
+}
 static inline i32x16 shr(i32x16 a, int n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(n)); }
 static inline i32x16 sar1(i32x16 a) { return _mm512_srai_epi32(a, 1); }
 static inline i32x16 bits(f32x16 a) { return _mm512_castps_si512(a); }
 static inline f32x16 from_bits(i32x16 a) { return _mm512_castsi512_ps(a); }
 static inline f32x16 to_float(i32x16 a) { return _mm512_cvtepi32_ps(a); }
 
-static inline f32x16 load_half(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
-static inline f32x16 load_bfloat(const uint8_t* p) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
+static inline f32x16 load_half(const void* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
 }
-static inline uint16_t float_to_half(float f) { return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline f32x16 load_bfloat(const uint8_t* p) {
+  return _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
+}
+static inline uint16_t float_to_half(float f) {
+  return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 
 static inline i32x16 broadcast4(const int8_t* a) {
   int32_t word;
@@ -75,15 +91,19 @@ static inline i32x16 dot16(const i32x16* codes, const int8_t* a, i32x16 acc) {
   return acc;
 }
 // Codes stored as value + 128: sum of (value + 128) a - 128 sum of a.
-static inline i32x16 dot32_bytes(const i32x16* codes, const int8_t* a, int32_t sum) { return dot32(codes, a, seti(-128 * sum)); }
+static inline i32x16 dot32_bytes(const i32x16* codes, const int8_t* a, int32_t sum) {
+  return dot32(codes, a, seti(-128 * sum));
+}
 
 static inline int32_t store_codes(int8_t* p, i32x16 x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
   return _mm512_reduce_add_epi32(x);
 }
 static inline void store_out(float* p, f32x16 x, int64_t n) {
-  if (n >= kLanes) _mm512_storeu_ps(p, x);
-  else _mm512_mask_storeu_ps(p, first_lanes(n), x);
+  if (n >= kLanes)
+    _mm512_storeu_ps(p, x);
+  else
+    _mm512_mask_storeu_ps(p, first_lanes(n), x);
 }
 
 #include "generic/all.inl"

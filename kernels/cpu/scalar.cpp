@@ -7,11 +7,15 @@ namespace {
 constexpr const char* kISA = "scalar";
 constexpr int kMaxRows = 4;
 
-struct f32x16 { float v[kLanes]; };
-struct i32x16 { int32_t v[kLanes]; };
+struct f32x16 {
+  float v[kLanes];
+};
+struct i32x16 {
+  int32_t v[kLanes];
+};
 
-#define LANES(type, expr)                       \
-  type out;                                     \
+#define LANES(type, expr)                             \
+  type out;                                           \
   for (int l = 0; l < kLanes; ++l) out.v[l] = (expr); \
   return out
 using u32 = uint32_t;
@@ -20,9 +24,17 @@ static inline f32x16 set1(float x) { LANES(f32x16, x); }
 static inline i32x16 seti(int32_t x) { LANES(i32x16, x); }
 static inline f32x16 load(const float* p) { LANES(f32x16, p[l]); }
 static inline f32x16 load_n(const float* p, int n) { LANES(f32x16, l < n ? p[l] : 0.0f); }
-static inline void store(float* p, f32x16 x) { for (int l = 0; l < kLanes; ++l) p[l] = x.v[l]; }
-static inline void store_n(float* p, f32x16 x, int n) { for (int l = 0; l < n; ++l) p[l] = x.v[l]; }
-static inline i32x16 loadi(const uint8_t* p) { i32x16 x; __builtin_memcpy(&x, p, sizeof x); return x; }
+static inline void store(float* p, f32x16 x) {
+  for (int l = 0; l < kLanes; ++l) p[l] = x.v[l];
+}
+static inline void store_n(float* p, f32x16 x, int n) {
+  for (int l = 0; l < n; ++l) p[l] = x.v[l];
+}
+static inline i32x16 loadi(const uint8_t* p) {
+  i32x16 x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
 static inline void storei(int32_t* p, i32x16 x) { __builtin_memcpy(p, &x, sizeof x); }
 static inline i32x16 load_u8(const uint8_t* p) { LANES(i32x16, p[l]); }
 static inline i32x16 load_s8(const uint8_t* p) { LANES(i32x16, static_cast<int8_t>(p[l])); }
@@ -31,25 +43,50 @@ static inline f32x16 add(f32x16 a, f32x16 b) { LANES(f32x16, a.v[l] + b.v[l]); }
 static inline f32x16 sub(f32x16 a, f32x16 b) { LANES(f32x16, a.v[l] - b.v[l]); }
 static inline f32x16 mul(f32x16 a, f32x16 b) { LANES(f32x16, a.v[l] * b.v[l]); }
 static inline f32x16 div(f32x16 a, f32x16 b) { LANES(f32x16, a.v[l] / b.v[l]); }
-static inline f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { LANES(f32x16, __builtin_fmaf(a.v[l], b.v[l], c.v[l])); }
+static inline f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
+  LANES(f32x16, __builtin_fmaf(a.v[l], b.v[l], c.v[l]));
+}
 static inline f32x16 max16(f32x16 a, f32x16 b) { LANES(f32x16, a.v[l] > b.v[l] ? a.v[l] : b.v[l]); }
 static inline f32x16 min16(f32x16 a, f32x16 b) { LANES(f32x16, a.v[l] < b.v[l] ? a.v[l] : b.v[l]); }
-static inline f32x16 select_less(f32x16 a, f32x16 b, f32x16 x, f32x16 y) { LANES(f32x16, a.v[l] < b.v[l] ? x.v[l] : y.v[l]); }
-static inline f32x16 select_nan(f32x16 a, f32x16 x, f32x16 y) { LANES(f32x16, a.v[l] != a.v[l] ? x.v[l] : y.v[l]); }
-static inline f32x16 keep_lanes(f32x16 x, int64_t lo, int64_t hi, f32x16 y) { LANES(f32x16, l >= lo && l <= hi ? x.v[l] : y.v[l]); }
+static inline f32x16 select_less(f32x16 a, f32x16 b, f32x16 x, f32x16 y) {
+  LANES(f32x16, a.v[l] < b.v[l] ? x.v[l] : y.v[l]);
+}
+static inline f32x16 select_nan(f32x16 a, f32x16 x, f32x16 y) {
+  LANES(f32x16, a.v[l] != a.v[l] ? x.v[l] : y.v[l]);
+}
+static inline f32x16 keep_lanes(f32x16 x, int64_t lo, int64_t hi, f32x16 y) {
+  LANES(f32x16, l >= lo && l <= hi ? x.v[l] : y.v[l]);
+}
 
 // Integer lanes wrap.
-static inline i32x16 add(i32x16 a, i32x16 b) { LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) + u32(b.v[l]))); }
-static inline i32x16 sub(i32x16 a, i32x16 b) { LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) - u32(b.v[l]))); }
-static inline i32x16 mul(i32x16 a, i32x16 b) { LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) * u32(b.v[l]))); }
+static inline i32x16 add(i32x16 a, i32x16 b) {
+  LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) + u32(b.v[l])));
+}
+static inline i32x16 sub(i32x16 a, i32x16 b) {
+  LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) - u32(b.v[l])));
+}
+static inline i32x16 mul(i32x16 a, i32x16 b) {
+  LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) * u32(b.v[l])));
+}
 static inline i32x16 max16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] > b.v[l] ? a.v[l] : b.v[l]); }
 static inline i32x16 and16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] & b.v[l]); }
 static inline i32x16 or16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] | b.v[l]); }
-template <int N> static inline i32x16 shl(i32x16 a) { LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) << N)); }
+template <int N>
+static inline i32x16 shl(i32x16 a) {
+  LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) << N));
+}
 static inline i32x16 shr(i32x16 a, int n) { LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) >> n)); }
 static inline i32x16 sar1(i32x16 a) { LANES(i32x16, a.v[l] >> 1); }
-static inline i32x16 bits(f32x16 a) { i32x16 x; __builtin_memcpy(&x, &a, sizeof x); return x; }
-static inline f32x16 from_bits(i32x16 a) { f32x16 x; __builtin_memcpy(&x, &a, sizeof x); return x; }
+static inline i32x16 bits(f32x16 a) {
+  i32x16 x;
+  __builtin_memcpy(&x, &a, sizeof x);
+  return x;
+}
+static inline f32x16 from_bits(i32x16 a) {
+  f32x16 x;
+  __builtin_memcpy(&x, &a, sizeof x);
+  return x;
+}
 static inline f32x16 to_float(i32x16 a) { LANES(f32x16, static_cast<float>(a.v[l])); }
 
 static inline float half_to_float(uint16_t h);
@@ -69,11 +106,11 @@ static inline uint16_t float_to_half(float f) {
   __builtin_memcpy(&u, &f, 4);
   const u32 sign = (u >> 16) & 0x8000u, a = u & 0x7FFFFFFFu;
   if (a > 0x7F800000u) return static_cast<uint16_t>(sign | 0x7E00u | ((a >> 13) & 0x1FFu));
-  if (a >= 0x477FF000u) return static_cast<uint16_t>(sign | 0x7C00u);            // 65520 and above: infinity
-  if (a < 0x38800000u) {                                                          // below 2^-14: a subnormal half
+  if (a >= 0x477FF000u) return static_cast<uint16_t>(sign | 0x7C00u);  // 65520 and above: infinity
+  if (a < 0x38800000u) {                                               // below 2^-14: a subnormal half
     float magnitude;
     __builtin_memcpy(&magnitude, &a, 4);
-    const float shifted = magnitude + 0.5f;                                       // rounds to a multiple of 2^-24
+    const float shifted = magnitude + 0.5f;  // rounds to a multiple of 2^-24
     u32 s;
     __builtin_memcpy(&s, &shifted, 4);
     return static_cast<uint16_t>(sign | (s - 0x3F000000u));
@@ -93,10 +130,16 @@ static inline i32x16 dot(const i32x16* codes, const int8_t* a, i32x16 acc, int z
   }
   return acc;
 }
-static inline i32x16 dot32(const i32x16* codes, const int8_t* a, i32x16 acc) { return dot<8>(codes, a, acc, 0); }
-static inline i32x16 dot16(const i32x16* codes, const int8_t* a, i32x16 acc) { return dot<4>(codes, a, acc, 0); }
+static inline i32x16 dot32(const i32x16* codes, const int8_t* a, i32x16 acc) {
+  return dot<8>(codes, a, acc, 0);
+}
+static inline i32x16 dot16(const i32x16* codes, const int8_t* a, i32x16 acc) {
+  return dot<4>(codes, a, acc, 0);
+}
 // Codes stored as value + 128; `sum` is the sum of the 32 activations.
-static inline i32x16 dot32_bytes(const i32x16* codes, const int8_t* a, int32_t) { return dot<8>(codes, a, seti(0), 128); }
+static inline i32x16 dot32_bytes(const i32x16* codes, const int8_t* a, int32_t) {
+  return dot<8>(codes, a, seti(0), 128);
+}
 
 // The low byte of each lane; returns their sum.
 static inline int32_t store_codes(int8_t* p, i32x16 x) {

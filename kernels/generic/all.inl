@@ -1,4 +1,5 @@
 // Everything that is written once: an instruction set defines its primitives, then includes this file.
+// clang-format off: the order matters
 #include "generic/vector_math.inl"
 #include "generic/rows.inl"
 #include "generic/rope.inl"

@@ -1,6 +1,7 @@
-// Attention in three passes over the KV cache, never online: scores, softmax, values. A lane is a key in the first two
-// and a dimension of the head in the third. Sums over keys are taken per segment of 256 absolute positions, then over
-// segments in ascending order (docs/determinism.md), so no split of the work can change a bit.
+// Attention in three passes over the KV cache, never online: scores, softmax, values. A lane is a key in the
+// first two and a dimension of the head in the third. Sums over keys are taken per segment of 256 absolute
+// positions, then over segments in ascending order (docs/determinism.md), so no split of the work can change
+// a bit.
 
 template <bool kHalf>
 static inline f32x16 load_kv(const void* p, int64_t i) {
@@ -14,7 +15,7 @@ template <bool kHalf>
 static inline void put_kv(void* p, int64_t i, float v, bool* overflow) {
   if constexpr (kHalf) {
     uint16_t h = float_to_half(v);
-    if ((h & 0x7FFFu) == 0x7C00u && v - v == 0.0f) *overflow = true;   // a finite value became infinite
+    if ((h & 0x7FFFu) == 0x7C00u && v - v == 0.0f) *overflow = true;  // a finite value became infinite
     static_cast<uint16_t*>(p)[i] = h;
   } else {
     static_cast<float*>(p)[i] = v;
@@ -27,7 +28,8 @@ static inline float get_kv(const void* p, int64_t i, bool half) {
 
 static void k_store_k(void* tile, const float* k, int64_t lane, int64_t d_head, bool half, bool* overflow) {
   for (int64_t d = 0; d < d_head; ++d)
-    half ? put_kv<true>(tile, d * kLanes + lane, k[d], overflow) : put_kv<false>(tile, d * kLanes + lane, k[d], overflow);
+    half ? put_kv<true>(tile, d * kLanes + lane, k[d], overflow)
+         : put_kv<false>(tile, d * kLanes + lane, k[d], overflow);
 }
 
 static void k_store_v(void* row, const float* v, int64_t d_head, bool half, bool* overflow) {
@@ -48,8 +50,8 @@ static void k_load_v(float* v, const void* row, int64_t d_head, bool half) {
 
 // ---- scores: [R rows] x [16 keys], K over d_head ascending
 template <bool kHalf, int R>
-static inline void score_tile(float* s, int64_t ld_s, const float* const* q, const void* tile, int64_t d_head, float scale,
-                              float cap) {
+static inline void score_tile(float* s, int64_t ld_s, const float* const* q, const void* tile, int64_t d_head,
+                              float scale, float cap) {
   f32x16 acc[R];
   for (int r = 0; r < R; ++r) acc[r] = set1(0.0f);
   for (int64_t d = 0; d < d_head; ++d) {
@@ -78,14 +80,16 @@ static void scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, 
   }
 }
 
-static void k_attention_scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, const void* const* k_blocks,
-                             int64_t d_head, int64_t first, int64_t last, float scale, float cap, bool half) {
+static void k_attention_scores(float* s, int64_t ld_s, const float* const* q, int64_t rows,
+                               const void* const* k_blocks, int64_t d_head, int64_t first, int64_t last,
+                               float scale, float cap, bool half) {
   half ? scores<true>(s, ld_s, q, rows, k_blocks, d_head, first, last, scale, cap)
        : scores<false>(s, ld_s, q, rows, k_blocks, d_head, first, last, scale, cap);
 }
 
 // ---- softmax: maximum, then e^(s - max) and its sum, then one division by the sum
-static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* visible, int64_t first, int64_t last) {
+static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* visible, int64_t first,
+                                int64_t last) {
   const f32x16 low = set1(-__builtin_inff());
   for (int r = 0; r < visible->rows; ++r, s += ld_s) {
     const int64_t lo = visible->lo[r], hi = visible->hi[r];
@@ -118,8 +122,9 @@ static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* vis
 
 // ---- values: acc[r, d] += p[r, key] * v[key, d] for keys [from, to), ascending, V vectors of d at a time
 template <bool kHalf, int R, int V>
-static inline void value_run(float* acc, int64_t ld_acc, const float* p, int64_t ld_p, const void* const* v_blocks,
-                             int64_t first, int64_t from, int64_t to, int64_t d0, int64_t d_pad) {
+static inline void value_run(float* acc, int64_t ld_acc, const float* p, int64_t ld_p,
+                             const void* const* v_blocks, int64_t first, int64_t from, int64_t to, int64_t d0,
+                             int64_t d_pad) {
   f32x16 a[R][V];
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) a[r][v] = load(acc + r * ld_acc + d0 + v * kLanes);
@@ -171,15 +176,16 @@ static void values(float* const* z, const float* p, int64_t ld_p, const Attentio
   for (int64_t begin = lo_min / kSegment * kSegment; begin <= hi_max; begin += kSegment) {
     const int64_t end = begin + kSegment;
     for (int64_t i = 0; i < rows * d_pad; ++i) acc[i] = 0.0f;
-    // Keys that every row sees are shared; the ends, where the rows differ, go row by row. Ascending for each row.
+    // Keys that every row sees are shared; the ends, where the rows differ, go row by row. Ascending for each
+    // row.
     const int64_t from = clip(lo_max, begin, end), to = clip(hi_min + 1, from, end);
     for (int64_t r = 0; r < rows; ++r)
-      value_rows<kHalf>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first, clip(visible->lo[r], begin, end),
-                        clip(visible->hi[r] + 1, begin, from), d_pad);
+      value_rows<kHalf>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first,
+                        clip(visible->lo[r], begin, end), clip(visible->hi[r] + 1, begin, from), d_pad);
     value_rows<kHalf>(acc, rows, p, ld_p, v_blocks, first, from, to, d_pad);
     for (int64_t r = 0; r < rows; ++r)
-      value_rows<kHalf>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first, clip(visible->lo[r], to, end),
-                        clip(visible->hi[r] + 1, begin, end), d_pad);
+      value_rows<kHalf>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first,
+                        clip(visible->lo[r], to, end), clip(visible->hi[r] + 1, begin, end), d_pad);
     // A segment without a visible key adds nothing (adding +0 could turn a -0).
     for (int64_t r = 0; r < rows; ++r)
       if (visible->lo[r] < end && visible->hi[r] >= begin)
@@ -191,7 +197,8 @@ static void values(float* const* z, const float* p, int64_t ld_p, const Attentio
 }
 
 static void k_attention_values(float* const* z, const float* p, int64_t ld_p, const AttentionRows* visible,
-                             int64_t first, const void* const* v_blocks, int64_t d_head, bool half, float* acc) {
+                               int64_t first, const void* const* v_blocks, int64_t d_head, bool half,
+                               float* acc) {
   half ? values<true>(z, p, ld_p, visible, first, v_blocks, d_head, acc)
        : values<false>(z, p, ld_p, visible, first, v_blocks, d_head, acc);
 }

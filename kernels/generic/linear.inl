@@ -1,13 +1,13 @@
-// Linear layers over tiles of 16 output rows: one dot loop, templated on the weight type Q and on the number of
-// activation rows M. A lane is an output row: nothing is summed across lanes, every output takes its K terms in
-// ascending order by fma, so 1 row, 16 rows and a long prompt give the same bits.
+// Linear layers over tiles of 16 output rows: one dot loop, templated on the weight type Q and on the number
+// of activation rows M. A lane is an output row: nothing is summed across lanes, every output takes its K
+// terms in ascending order by fma, so 1 row, 16 rows and a long prompt give the same bits.
 //
 // T tiles go side by side when M is small, to hide the latency of fma; each lane's order stays the same.
 
 // ---- float32: weights decoded exactly in registers
 template <class Q, int M, int T>
-static void dot_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x, const uint8_t* tiles, int64_t cols,
-                    int64_t n_out) {
+static void dot_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x, const uint8_t* tiles,
+                    int64_t cols, int64_t n_out) {
   f32x16 acc[T][M];
   for (int t = 0; t < T; ++t)
     for (int r = 0; r < M; ++r) acc[t][r] = set1(0.0f);
@@ -37,8 +37,8 @@ static void dot_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x, co
 
 // ---- int8: exact integer parts per block of 32, then one or two fma
 template <class Q, int M, int T>
-static void dot_int8(float* out, int64_t ld_out, const Int8Rows* x, int64_t row, const uint8_t* tiles, int64_t cols,
-                     int64_t n_out) {
+static void dot_int8(float* out, int64_t ld_out, const Int8Rows* x, int64_t row, const uint8_t* tiles,
+                     int64_t cols, int64_t n_out) {
   f32x16 acc[T][M];
   for (int t = 0; t < T; ++t)
     for (int r = 0; r < M; ++r) acc[t][r] = set1(0.0f);
@@ -66,15 +66,16 @@ static inline void for_tiles(int64_t rows, int64_t tiles, F f) {
     for (; kMaxRows >= 16 && r + 16 <= rows; r += 16) f.template operator()<kMaxRows >= 16 ? 16 : 1, 1>(r, t);
     for (; kMaxRows >= 8 && r + 8 <= rows; r += 8) f.template operator()<kMaxRows >= 8 ? 8 : 1, 1>(r, t);
     for (; r + 4 <= rows; r += 4) f.template operator()<4, 1>(r, t);
-    for (; r + 2 <= rows; r += 2) wide ? f.template operator()<2, 4>(r, t) : f.template operator()<2, 1>(r, t);
+    for (; r + 2 <= rows; r += 2)
+      wide ? f.template operator()<2, 4>(r, t) : f.template operator()<2, 1>(r, t);
     for (; r < rows; ++r) wide ? f.template operator()<1, 4>(r, t) : f.template operator()<1, 1>(r, t);
     t += wide ? 4 : 1;
   }
 }
 
 template <class Q>
-static void linear_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x, const uint8_t* tiles, int64_t rows,
-                       int64_t cols, int64_t n_out) {
+static void linear_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x, const uint8_t* tiles,
+                       int64_t rows, int64_t cols, int64_t n_out) {
   const int64_t stride = Q::tile_bytes(cols);
   for_tiles(rows, (n_out + kLanes - 1) / kLanes, [&]<int M, int T>(int64_t r, int64_t t) {
     dot_f32<Q, M, T>(out + r * ld_out + t * kLanes, ld_out, x + r * ld_x, ld_x, tiles + t * stride, cols,
@@ -87,7 +88,8 @@ static void linear_int8(float* out, int64_t ld_out, const Int8Rows* x, const uin
                         int64_t cols, int64_t n_out) {
   const int64_t stride = Q::tile_bytes(cols);
   for_tiles(rows, (n_out + kLanes - 1) / kLanes, [&]<int M, int T>(int64_t r, int64_t t) {
-    dot_int8<Q, M, T>(out + r * ld_out + t * kLanes, ld_out, x, r, tiles + t * stride, cols, n_out - t * kLanes);
+    dot_int8<Q, M, T>(out + r * ld_out + t * kLanes, ld_out, x, r, tiles + t * stride, cols,
+                      n_out - t * kLanes);
   });
 }
 

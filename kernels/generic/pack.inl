@@ -1,5 +1,5 @@
-// Planes of a packed tile. Per 32 columns of K: 256 bytes of nibbles (or 512 of bytes), lane r of each 64-byte vector
-// holding 4 codes of output row r, as a 4-way byte dot product reads them.
+// Planes of a packed tile. Per 32 columns of K: 256 bytes of nibbles (or 512 of bytes), lane r of each
+// 64-byte vector holding 4 codes of output row r, as a 4-way byte dot product reads them.
 
 // Vector j (0..3), lane r, byte b: low nibble column 4 j + b, high nibble column 16 + 4 j + b.
 static inline void put_nibbles(uint8_t* plane, int lane, const uint8_t* codes /*[32]*/) {

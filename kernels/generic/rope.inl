@@ -1,8 +1,8 @@
 // Rotary position embedding. Each pair (a, b) turns by the angle of its frequency:
 // a' = a cos - b sin, b' = b cos + a sin, as fma(a, cos, -(b sin)) and fma(b, cos, a sin).
 
-static void k_rope(float* out, const float* x, const float* cos, const float* sin, int64_t heads, int64_t d_head,
-                 int64_t half, bool halves) {
+static void k_rope(float* out, const float* x, const float* cos, const float* sin, int64_t heads,
+                   int64_t d_head, int64_t half, bool halves) {
   const int64_t step = halves ? 1 : 2, other = halves ? half : 1;
   for (int64_t h = 0; h < heads; ++h, out += d_head, x += d_head) {
     int64_t i = 0;

@@ -1,18 +1,19 @@
 // Kernels over rows and flat arrays: norms, activation quantisation, sums, activations of the MLP.
 
 // Applies f to n values, 16 at a time; the tail is computed on zero-filled lanes and stored in part.
-#define FOR_EACH_16(n, body_full, body_tail)                    \
-  int64_t i = 0;                                                \
-  for (; i + kLanes <= (n); i += kLanes) { body_full; }         \
-  if (const int tail = static_cast<int>((n)-i)) { body_tail; }
+#define FOR_EACH_16(n, body_full, body_tail)            \
+  int64_t i = 0;                                        \
+  for (; i + kLanes <= (n); i += kLanes) { body_full; } \
+  if (const int tail = static_cast<int>((n) - i)) { body_tail; }
 
-static void k_rms_norm(float* out, float* scale, const float* x, const float* weight, int64_t rows, int64_t cols,
-                     float eps) {
+static void k_rms_norm(float* out, float* scale, const float* x, const float* weight, int64_t rows,
+                       int64_t cols, float eps) {
   for (int64_t r = 0; r < rows; ++r, out += cols, x += cols) {
     f32x16 squares = set1(0.0f);
     {
-      FOR_EACH_16(cols, const f32x16 v = load(x + i); squares = fma(v, v, squares),
-                  const f32x16 v = load_n(x + i, tail); squares = fma(v, v, squares))
+      FOR_EACH_16(cols, const f32x16 v = load(x + i);
+                  squares = fma(v, v, squares), const f32x16 v = load_n(x + i, tail);
+                  squares = fma(v, v, squares))
     }
     const float s = __builtin_sqrtf(sum_lanes(squares) / static_cast<float>(cols) + eps);
     if (scale) scale[r] = s;
@@ -22,8 +23,9 @@ static void k_rms_norm(float* out, float* scale, const float* x, const float* we
   }
 }
 
-// Per block of 32: amax = max |x|, scale = amax / 127, code = round to nearest even of x * (127 / amax). A block with
-// an infinity or a NaN has codes 0 and a scale that is not finite, so the fault reaches every output it touches.
+// Per block of 32: amax = max |x|, scale = amax / 127, code = round to nearest even of x * (127 / amax). A
+// block with an infinity or a NaN has codes 0 and a scale that is not finite, so the fault reaches every
+// output it touches.
 static void k_quantize(const Int8Rows* out, const float* x, int64_t rows, int64_t cols) {
   const int64_t blocks = rows * cols / kQBlock;
   const f32x16 magic = set1(12582912.0f);

@@ -1,14 +1,14 @@
-// Elementary functions and fixed-order sums over one 16-lane vector: the same bits in every instruction set, because
-// every step is an IEEE operation written out here (docs/determinism.md). libm is not used.
+// Elementary functions and fixed-order sums over one 16-lane vector: the same bits in every instruction set,
+// because every step is an IEEE operation written out here (docs/determinism.md). libm is not used.
 
-// exp(x) = 2^n * e^r with n = round(x / ln 2), |r| <= ln 2 / 2; e^r by its minimax polynomial of degree 6 (relative
-// error below 2^-23). By definition +0 where e^x < FLT_MIN, +inf above FLT_MAX, NaN for NaN.
+// exp(x) = 2^n * e^r with n = round(x / ln 2), |r| <= ln 2 / 2; e^r by its minimax polynomial of degree 6
+// (relative error below 2^-23). By definition +0 where e^x < FLT_MIN, +inf above FLT_MAX, NaN for NaN.
 static inline f32x16 exp16(f32x16 x) {
-  const f32x16 magic = set1(12582912.0f);                      // 1.5 * 2^23: adding it rounds to an integer
+  const f32x16 magic = set1(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   const f32x16 clamped = max16(min16(x, set1(89.0f)), set1(-88.0f));
   const f32x16 shifted = add(mul(clamped, set1(1.44269504f)), magic);
   const f32x16 n = sub(shifted, magic);
-  f32x16 r = fma(n, set1(-0.693359375f), clamped);             // ln 2 in two parts (Cody and Waite)
+  f32x16 r = fma(n, set1(-0.693359375f), clamped);  // ln 2 in two parts (Cody and Waite)
   r = fma(n, set1(2.12194440e-4f), r);
   f32x16 p = set1(1.9875691500e-4f);
   p = fma(p, r, set1(1.3981999507e-3f));
@@ -22,7 +22,7 @@ static inline f32x16 exp16(f32x16 x) {
   const i32x16 first = sar1(whole), second = sub(whole, first);
   p = mul(p, from_bits(shl<23>(add(first, seti(127)))));
   p = mul(p, from_bits(shl<23>(add(second, seti(127)))));
-  p = select_less(x, set1(-87.33654022f), set1(0.0f), p);      // the first float above ln FLT_MIN
+  p = select_less(x, set1(-87.33654022f), set1(0.0f), p);  // the first float above ln FLT_MIN
   p = select_less(set1(88.72283173f), x, set1(__builtin_inff()), p);
   return select_nan(x, x, p);
 }
@@ -75,7 +75,7 @@ static inline float half_to_float(uint16_t h) {
     out = sign | 0x7F800000u | (fraction << 13);
   } else if (exponent != 0) {
     out = sign | ((exponent + 112) << 23) | (fraction << 13);
-  } else {                                                     // zero and subnormals: fraction * 2^-24
+  } else {  // zero and subnormals: fraction * 2^-24
     float f = static_cast<float>(fraction) * 5.9604644775390625e-8f;
     __builtin_memcpy(&out, &f, 4);
     out |= sign;

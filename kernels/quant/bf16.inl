@@ -9,7 +9,10 @@ struct bf16 {
   static f32x16 column(const uint8_t* tile, int64_t k) { return load_bfloat(tile + k * 32); }
 
   static void decode(float* out, const uint8_t* blocks, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) { const uint32_t u = static_cast<uint32_t>(read_u16(blocks + 2 * i)) << 16; __builtin_memcpy(out + i, &u, 4); }
+    for (int64_t i = 0; i < n; ++i) {
+      const uint32_t u = static_cast<uint32_t>(read_u16(blocks + 2 * i)) << 16;
+      __builtin_memcpy(out + i, &u, 4);
+    }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
     for (int64_t k = 0; k < cols; ++k)

@@ -1,6 +1,9 @@
 // Q4_0: 32 weights, w[i] = d * (q[i] - 8).
 struct q4_0 {
-  struct Block { uint8_t d[2]; uint8_t q[16]; };   // f16 d; q: low nibbles are weights 0..15, high nibbles 16..31
+  struct Block {
+    uint8_t d[2];
+    uint8_t q[16];
+  };  // f16 d; q: low nibbles are weights 0..15, high nibbles 16..31
   static_assert(sizeof(Block) == 18, "a GGUF Q4_0 block is 18 bytes");
   static constexpr const char* name = "Q4_0";
   static constexpr int block = 32, block_bytes = 18;
@@ -8,14 +11,19 @@ struct q4_0 {
 
   // Tile: nibbles [cols / 32][256], then f16 d [cols / 32][16].
   static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (256 + 32)); }
-  struct Part { i32x16 codes[8]; f32x16 d; };
+  struct Part {
+    i32x16 codes[8];
+    f32x16 d;
+  };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);
     p.d = load_half(tile + cols * 8 + b * 32);
     return p;
   }
-  static f32x16 weight(const Part& p, i32x16 word, int byte, bool) { return mul(p.d, code_at(word, byte, 8)); }
+  static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
+    return mul(p.d, code_at(word, byte, 8));
+  }
   static f32x16 accumulate(const Part& p, const int8_t* a, float sx, const int32_t* sums, f32x16 acc) {
     const i32x16 dot = dot32(p.codes, a, seti(-8 * (sums[0] + sums[1])));
     return fma(to_float(dot), mul(p.d, set1(sx)), acc);

@@ -1,6 +1,9 @@
 // Q4_1: 32 weights, w[i] = d * q[i] + m.
 struct q4_1 {
-  struct Block { uint8_t d[2], m[2]; uint8_t q[16]; };   // f16 d, m; q as in Q4_0
+  struct Block {
+    uint8_t d[2], m[2];
+    uint8_t q[16];
+  };  // f16 d, m; q as in Q4_0
   static_assert(sizeof(Block) == 20, "a GGUF Q4_1 block is 20 bytes");
   static constexpr const char* name = "Q4_1";
   static constexpr int block = 32, block_bytes = 20;
@@ -8,7 +11,10 @@ struct q4_1 {
 
   // Tile: nibbles [cols / 32][256], then per 32 columns f16 d [16], f16 m [16].
   static int64_t tile_bytes(int64_t cols) { return cols / 32 * (256 + 64); }
-  struct Part { i32x16 codes[8]; f32x16 d, m; };
+  struct Part {
+    i32x16 codes[8];
+    f32x16 d, m;
+  };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);

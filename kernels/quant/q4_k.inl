@@ -1,14 +1,23 @@
 // Q4_K: 256 weights in 8 sub-blocks of 32, w[i] = (d * scale) * q[i] - (dmin * min); scale, min: 6 bits each.
 struct q4_k {
-  struct Block { uint8_t d[2], dmin[2]; uint8_t scales[12]; uint8_t q[128]; };
+  struct Block {
+    uint8_t d[2], dmin[2];
+    uint8_t scales[12];
+    uint8_t q[128];
+  };
   static_assert(sizeof(Block) == 144, "a GGUF Q4_K block is 144 bytes");
   static constexpr const char* name = "Q4_K";
   static constexpr int block = 256, block_bytes = 144;
   static constexpr bool coded = true;
 
-  // Tile: nibbles [cols / 32][256]; per 32 columns bytes scale [16], min [16]; per 256 columns f16 d [16], dmin [16].
+  // Tile: nibbles [cols / 32][256]; per 32 columns bytes scale [16], min [16]; per 256 columns f16 d [16],
+  // dmin [16].
   static int64_t tile_bytes(int64_t cols) { return cols / 32 * (256 + 32) + cols / 256 * 64; }
-  struct Part { i32x16 codes[8]; i32x16 scale, min; f32x16 d, dmin; };
+  struct Part {
+    i32x16 codes[8];
+    i32x16 scale, min;
+    f32x16 d, dmin;
+  };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);

@@ -1,31 +1,40 @@
 // Q5_0: 32 weights, w[i] = d * (q[i] - 16); the fifth bits of all 32 stand in one word.
 struct q5_0 {
-  struct Block { uint8_t d[2]; uint8_t high[4]; uint8_t q[16]; };   // f16 d; bit i of high is bit 4 of weight i
+  struct Block {
+    uint8_t d[2];
+    uint8_t high[4];
+    uint8_t q[16];
+  };  // f16 d; bit i of high is bit 4 of weight i
   static_assert(sizeof(Block) == 22, "a GGUF Q5_0 block is 22 bytes");
   static constexpr const char* name = "Q5_0";
   static constexpr int block = 32, block_bytes = 22;
   static constexpr bool coded = true;
 
   // Tile: nibbles [cols / 32][256], high bits [cols / 32][64], then f16 d [cols / 32][16].
-  // High bits: lane r, bit 8 b + j is bit 4 of column 4 j + b, so that one shift serves a whole word of 4 codes.
+  // High bits: lane r, bit 8 b + j is bit 4 of column 4 j + b, so that one shift serves a whole word of 4
+  // codes.
   static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (256 + 64 + 32)); }
-  struct Part { i32x16 codes[8]; f32x16 d; };
+  struct Part {
+    i32x16 codes[8];
+    f32x16 d;
+  };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);
     const i32x16 high = loadi(tile + cols * 8 + b * 64);
-    for (int j = 0; j < 8; ++j)
-      p.codes[j] = or16(p.codes[j], shl<4>(and16(shr(high, j), seti(0x01010101))));
+    for (int j = 0; j < 8; ++j) p.codes[j] = or16(p.codes[j], shl<4>(and16(shr(high, j), seti(0x01010101))));
     p.d = load_half(tile + cols * 10 + b * 32);
     return p;
   }
-  static f32x16 weight(const Part& p, i32x16 word, int byte, bool) { return mul(p.d, code_at(word, byte, 16)); }
+  static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
+    return mul(p.d, code_at(word, byte, 16));
+  }
   static f32x16 accumulate(const Part& p, const int8_t* a, float sx, const int32_t* sums, f32x16 acc) {
     const i32x16 dot = dot32(p.codes, a, seti(-16 * (sums[0] + sums[1])));
     return fma(to_float(dot), mul(p.d, set1(sx)), acc);
   }
 
-  static int code(const uint8_t* p, int i) {   // i-th weight of the block at p, 0..31
+  static int code(const uint8_t* p, int i) {  // i-th weight of the block at p, 0..31
     const int nibble = i < 16 ? p[6 + i] & 15 : p[6 + i - 16] >> 4;
     return nibble | (((p[2 + i / 8] >> (i % 8)) & 1) << 4);
   }

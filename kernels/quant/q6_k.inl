@@ -1,15 +1,26 @@
 // Q6_K: 256 weights in 16 sub-blocks of 16, w[i] = (d * scale) * (q[i] - 32); scale: signed byte.
 struct q6_k {
-  struct Block { uint8_t low[128], high[64]; int8_t scales[16]; uint8_t d[2]; };
+  struct Block {
+    uint8_t low[128], high[64];
+    int8_t scales[16];
+    uint8_t d[2];
+  };
   static_assert(sizeof(Block) == 210, "a GGUF Q6_K block is 210 bytes");
   static constexpr const char* name = "Q6_K";
   static constexpr int block = 256, block_bytes = 210;
   static constexpr bool coded = true;
 
-  // Tile: nibbles [cols / 32][256]; high bits [cols / 32][2][64]; scales of the two halves [cols / 32][2][16] signed
-  // bytes; f16 d [cols / 256][16]. High bits: vector h, lane r, bits 8 b + 2 j, + 1 belong to column 16 h + 4 j + b.
-  static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (256 + 128 + 32) + cols / 256 * 32); }
-  struct Part { i32x16 codes[8]; i32x16 scale[2]; f32x16 d; };
+  // Tile: nibbles [cols / 32][256]; high bits [cols / 32][2][64]; scales of the two halves [cols / 32][2][16]
+  // signed bytes; f16 d [cols / 256][16]. High bits: vector h, lane r, bits 8 b + 2 j, + 1 belong to column
+  // 16 h + 4 j + b.
+  static int64_t tile_bytes(int64_t cols) {
+    return round_up_64(cols / 32 * (256 + 128 + 32) + cols / 256 * 32);
+  }
+  struct Part {
+    i32x16 codes[8];
+    i32x16 scale[2];
+    f32x16 d;
+  };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);

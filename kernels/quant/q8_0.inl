@@ -1,6 +1,9 @@
 // Q8_0: 32 weights, w[i] = d * q[i], q signed.
 struct q8_0 {
-  struct Block { uint8_t d[2]; int8_t q[32]; };
+  struct Block {
+    uint8_t d[2];
+    int8_t q[32];
+  };
   static_assert(sizeof(Block) == 34, "a GGUF Q8_0 block is 34 bytes");
   static constexpr const char* name = "Q8_0";
   static constexpr int block = 32, block_bytes = 34;
@@ -8,14 +11,19 @@ struct q8_0 {
 
   // Tile: bytes q + 128 [cols / 32][512], then f16 d [cols / 32][16].
   static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (512 + 32)); }
-  struct Part { i32x16 codes[8]; f32x16 d; };
+  struct Part {
+    i32x16 codes[8];
+    f32x16 d;
+  };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     for (int j = 0; j < 8; ++j) p.codes[j] = loadi(tile + b * 512 + 64 * j);
     p.d = load_half(tile + cols * 16 + b * 32);
     return p;
   }
-  static f32x16 weight(const Part& p, i32x16 word, int byte, bool) { return mul(p.d, code_at(word, byte, 128)); }
+  static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
+    return mul(p.d, code_at(word, byte, 128));
+  }
   static f32x16 accumulate(const Part& p, const int8_t* a, float sx, const int32_t* sums, f32x16 acc) {
     const i32x16 dot = dot32_bytes(p.codes, a, sums[0] + sums[1]);
     return fma(to_float(dot), mul(p.d, set1(sx)), acc);

@@ -1,0 +1,215 @@
+#include "model/call.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "core/error.h"
+
+namespace cutaway {
+
+int64_t total_rows(const Request& request) {
+  int64_t n = 0;
+  for (const Sequence& s : request.sequences) n += static_cast<int64_t>(s.ids.size());
+  return n;
+}
+
+int64_t logit_rows(const Request& request, const Sequence& s) {
+  return request.logits == LogitRows::none   ? 0
+         : request.logits == LogitRows::last ? 1
+                                             : static_cast<int64_t>(s.ids.size());
+}
+
+std::vector<ValueId> own_buffers(const Plan& plan, const Request& request) {
+  std::vector<ValueId> out;
+  const auto add = [&](ValueId id) {
+    if (!request.edits.count(id)) id = plan.root(id);
+    if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
+  };
+  for (ValueId id : request.taps)
+    if (plan.values()[id].kind != ValueKind::logits) add(id);
+  for (ValueId id : request.edits)
+    if (plan.values()[id].kind != ValueKind::logits) add(id);
+  return out;
+}
+
+int64_t map_floats(const Value& v, const Sequence& s) {
+  const int64_t n = static_cast<int64_t>(s.ids.size());
+  return v.dims[0].second * n * (s.cache->length() + n);
+}
+
+namespace {
+
+std::vector<int64_t> shape_of(const Value& v, int64_t rows) {
+  std::vector<int64_t> shape = {rows};
+  for (const auto& d : v.dims) shape.push_back(d.second);
+  return shape;
+}
+
+}  // namespace
+
+Call::Call(Model& model, const Request& request) : model_(model), plan_(model.plan()), request_(request) {
+  for (const Sequence& s : request.sequences) {
+    first_.push_back(total_);
+    total_ += static_cast<int64_t>(s.ids.size());
+    first_logit_.push_back(logits_);
+    logits_ += logit_rows(request, s);
+  }
+  const int64_t V = model.config().d_vocab;
+  if (logits_) out_.logits_buffer = model.pool().take(static_cast<size_t>(logits_) * V * 4);
+  for (size_t i = 0; i < request.sequences.size(); ++i) {
+    out_.logit_rows.push_back(logit_rows(request, request.sequences[i]));
+    out_.logits.push_back(logits_ ? out_.logits_buffer->floats() + first_logit_[i] * V : nullptr);
+  }
+  rows_.resize(plan_.values().size());
+  maps_.resize(plan_.values().size());
+  for (ValueId id : own_buffers(plan_, request)) {
+    const Value& v = plan_.values()[id];
+    if (v.kind == ValueKind::rows) rows_[id] = model.pool().take(static_cast<size_t>(total_) * v.width * 4);
+    if (v.kind == ValueKind::pattern)
+      for (const Sequence& s : request.sequences)
+        maps_[id].push_back(model.pool().take(map_floats(v, s) * 4));
+  }
+}
+
+void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) const {
+  const auto& values = plan_.values();
+  run.value.assign(values.size(), nullptr);
+  run.tapped.assign(values.size(), 0);
+  run.pattern.resize(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    ValueId id = static_cast<ValueId>(i);
+    run.pattern[i].clear();
+    if (values[i].kind == ValueKind::pattern)
+      for (const auto& buffer : maps_[i]) run.pattern[i].push_back(buffer->floats());
+    if (values[i].kind != ValueKind::rows) continue;
+    if (!request_.edits.count(id)) id = plan_.root(id);
+    run.tapped[i] = rows_[id] != nullptr;
+    run.value[i] = rows_[id] ? rows_[id]->floats() + first_row * values[i].width
+                             : arena.floats() + plan_.offset(id) * arena_rows;
+  }
+}
+
+void Call::hooks(const Run& run, const Stage& stage) const {
+  for (ValueId id : stage.writes) {
+    if (!request_.edits.count(id)) continue;
+    const Value& v = plan_.values()[id];
+    for (size_t i = 0; i < request_.sequences.size(); ++i) {
+      const Sequence& s = request_.sequences[i];
+      const int64_t n = static_cast<int64_t>(s.ids.size());
+      Edit edit{id, static_cast<int>(i), nullptr, nullptr, {}};
+      if (v.kind == ValueKind::pattern) {
+        edit.buffer = maps_[id][i];
+        edit.data = run.pattern[id][i];
+        edit.shape = {v.dims[0].second, n, s.cache->length() + n};
+      } else if (v.kind == ValueKind::logits) {
+        if (!out_.logit_rows[i]) continue;
+        edit.buffer = out_.logits_buffer;
+        edit.data = out_.logits[i];
+        edit.shape = {out_.logit_rows[i], v.width};
+      } else {
+        edit.buffer = rows_[id];
+        edit.data = rows_[id]->floats() + first_[i] * v.width;
+        edit.shape = shape_of(v, n);
+      }
+      request_.on_edit(edit);
+      if (v.kind == ValueKind::pattern) check_map(v, edit, s.cache->length());
+    }
+  }
+}
+
+Output Call::finish() {
+  for (ValueId id : request_.taps) {
+    const Value& v = plan_.values()[id];
+    const ValueId at = request_.edits.count(id) ? id : plan_.root(id);
+    for (size_t i = 0; i < request_.sequences.size(); ++i) {
+      const Sequence& s = request_.sequences[i];
+      const int64_t n = static_cast<int64_t>(s.ids.size());
+      Traced t{id, static_cast<int>(i), nullptr, nullptr, {}};
+      if (v.kind == ValueKind::logits) {
+        if (!out_.logit_rows[i]) continue;
+        t.buffer = out_.logits_buffer;
+        t.data = out_.logits[i];
+        t.shape = {out_.logit_rows[i], v.width};
+      } else if (v.kind == ValueKind::pattern) {
+        t.buffer = maps_[at][i];
+        t.data = t.buffer->floats();
+        t.shape = {v.dims[0].second, n, s.cache->length() + n};
+        if (!s.positions.empty()) pick(t, s.positions, 1);
+      } else {
+        t.buffer = rows_[at];
+        t.data = t.buffer->floats() + first_[i] * v.width;
+        t.shape = shape_of(v, n);
+        if (!s.positions.empty()) pick(t, s.positions, 0);
+      }
+      out_.traced.push_back(std::move(t));
+    }
+  }
+  return std::move(out_);
+}
+
+void Call::pick(Traced& t, const std::vector<int64_t>& positions, size_t axis) const {
+  int64_t outer = 1, inner = 1;
+  for (size_t a = 0; a < axis; ++a) outer *= t.shape[a];
+  for (size_t a = axis + 1; a < t.shape.size(); ++a) inner *= t.shape[a];
+  const int64_t n = static_cast<int64_t>(positions.size());
+  auto kept = model_.pool().take(static_cast<size_t>(outer * n * inner) * 4);
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t k = 0; k < n; ++k)
+      std::memcpy(kept->floats() + (o * n + k) * inner, t.data + (o * t.shape[axis] + positions[k]) * inner,
+                  inner * 4);
+  t.buffer = kept;
+  t.data = kept->floats();
+  t.shape[axis] = n;
+}
+
+void Call::check_map(const Value& v, const Edit& e, int64_t past) const {
+  const bool scores = v.name.size() > 6 && v.name.compare(v.name.size() - 6, 6, "scores") == 0;
+  const float masked = scores ? -std::numeric_limits<float>::infinity() : 0.0f;
+  const int64_t window = model_.config().layers[v.layer].window, keys = e.shape[2];
+  for (int64_t h = 0; h < e.shape[0]; ++h)
+    for (int64_t q = 0; q < e.shape[1]; ++q) {
+      const int64_t at = past + q, lo = window ? std::max<int64_t>(0, at - window + 1) : 0;
+      const float* row = e.data + (h * e.shape[1] + q) * keys;
+      for (int64_t key = 0; key < keys; ++key)
+        if ((key < lo || key > at) && !(row[key] == masked))
+          throw ArgumentError(
+              text("the hook on {} returned {} at head {}, query {}, key {}, which is masked; expected {}",
+                   v.name, row[key], h, q, key, scores ? "-inf" : "0"));
+    }
+}
+
+void Call::set_rows(Run& run, int64_t begin, int64_t end, std::vector<int32_t>& tokens,
+                    std::vector<int64_t>& positions) const {
+  run.rows = end - begin;
+  run.parts.clear();
+  run.head_rows.clear();
+  tokens.clear();
+  positions.clear();
+  for (size_t i = 0; i < request_.sequences.size(); ++i) {
+    const Sequence& s = request_.sequences[i];
+    const int64_t n = static_cast<int64_t>(s.ids.size()), at = first_[i];
+    const int64_t from = std::max(begin, at) - at, to = std::min(end, at + n) - at;
+    if (from >= to) continue;
+    SequencePart part;
+    part.cache = s.cache;
+    part.first_row = at + from - begin;
+    part.rows = to - from;
+    part.position = s.cache->length() + from;
+    part.first_query = from;
+    part.n_queries = n;
+    part.n_keys = s.cache->length() + n;
+    part.index = static_cast<int>(i);
+    run.parts.push_back(part);
+    for (int64_t k = from; k < to; ++k) {
+      tokens.push_back(s.ids[k]);
+      positions.push_back(s.cache->length() + k);
+      if (request_.logits == LogitRows::all || (request_.logits == LogitRows::last && k == n - 1))
+        run.head_rows.push_back(at + k - begin);
+    }
+  }
+  run.tokens = tokens.data();
+  run.positions = positions.data();
+}
+
+}  // namespace cutaway
