@@ -227,7 +227,7 @@ import cutaway as ca
 import numpy as np
 
 path, compute = sys.argv[1:]
-model = ca.load(path, compute=compute)
+model = ca.load(path, compute=compute, threads=2)
 
 def interrupted(seconds, call):
     sent = []
@@ -243,18 +243,19 @@ def interrupted(seconds, call):
     return late, out
 
 prompt = np.arange(512) % 251 + 5
-decode = dict(max_new_tokens=100_000, temperature=0.9, seed=1)
-model.generate(prompt[:3], max_new_tokens=2)
+text = "The capital of France is"  # both models then repeat themselves for ever
+decode = dict(max_new_tokens=100_000, temperature=0)
+model.generate(text, max_new_tokens=2)
 for _ in range(3):
-    late, out = interrupted(0.1, lambda: model.generate(prompt, **decode))
+    late, out = interrupted(0.05, lambda: model.generate(prompt, **decode))
     assert len(out) == 0 and out.text == "", "the prefill was over before the signal came"
     print("prefill", late, out.finish_reason, len(out), len(out.steps))
-    late, out = interrupted(0.7, lambda: model.generate(prompt[:4], **decode))
+    late, out = interrupted(0.7, lambda: model.generate(text, **decode))
     assert out.text == model.tokenizer.decode(out.ids, skip_special_tokens=True, continuation=True)
     print("decode", late, out.finish_reason, len(out.ids), len(out.steps))
     # what came out is what an undisturbed run gives
     n = min(len(out), 5)
-    assert model.generate(prompt[:4], **decode | {"max_new_tokens": n}).ids.tolist() == out.ids[:n].tolist()
+    assert model.generate(text, **decode | {"max_new_tokens": n}).ids.tolist() == out.ids[:n].tolist()
 
     session = model.session()
     session.append(prompt[:2])
@@ -263,7 +264,7 @@ for _ in range(3):
             session.append(prompt, logits="all")
         except KeyboardInterrupt:
             return len(session)
-    late, length = interrupted(0.1, append)
+    late, length = interrupted(0.05, append)
     print("append", late, length, 0, 0)
 """
 
