@@ -1,6 +1,5 @@
 """Generation on the real models: tokens, text, seeds, stops, chat, Ctrl-C, and other threads meanwhile."""
 
-import os
 import subprocess
 import sys
 
@@ -284,12 +283,12 @@ def test_ctrl_c_returns_in_time_with_what_there_is(name, compute, model_path):
 
 
 COUNTING = """
-import sys, threading, time
+import hashlib, sys, threading, time
 import cutaway as ca
 import numpy as np
 
 model = ca.load(sys.argv[1], threads=1)
-prompt = np.arange(512) % 251 + 5
+prompt, zeros = np.arange(512) % 251 + 5, np.zeros(250_000_000, np.uint8)
 model.session().append(prompt)
 count, stop = 0, False
 
@@ -305,10 +304,10 @@ def rate(call):
 
 thread = threading.Thread(target=counting)
 thread.start()
-for _ in range(8):
+for _ in range(5):
     idle = rate(lambda: time.sleep(0.5))
     share = rate(lambda: model.session().append(prompt)) / idle
-    print(share)
+    print(share, rate(lambda: hashlib.sha256(zeros)) / idle)
     if share >= 0.8:
         break
 stop = True
@@ -318,7 +317,7 @@ thread.join()
 
 def test_other_threads_run_during_a_prefill(model_path):
     """A thread that counts keeps 80 % of its idle rate during 512 tokens on one engine thread."""
-    shares = [float(line[0]) for line in run_script(COUNTING, model_path("smollm2"))]
-    if max(shares) < 0.8 and os.getloadavg()[0] > os.cpu_count() + 1:
-        pytest.skip(f"other processes hold the cores (load {os.getloadavg()[0]:.1f}); got {max(shares):.2f}")
-    assert max(shares) >= 0.8, shares
+    tries = [(float(share), float(hashing)) for share, hashing in run_script(COUNTING, model_path("smollm2"))]
+    if max(share for share, _ in tries) < 0.8:
+        # Other processes hold the cores: then not even hashing, which never asks for the interpreter, leaves 80 %.
+        assert any(hashing < 0.8 and share >= 0.8 * hashing for share, hashing in tries), tries
