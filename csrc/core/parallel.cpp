@@ -49,20 +49,17 @@ struct Region { RegionBody body; void* context; };
 
 }  // namespace
 
-Barrier::Barrier(int count) : count_(count), spins_([count] {
-  static const int cores = affinity_cores();
-  return count <= cores ? 2000 : 0;   // 20 to 80 microseconds
-}()) {}
-
-void Barrier::wait() noexcept {
+void Barrier::wait(int count) noexcept {
   const uint32_t mine = generation_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
     arrived_.store(0, std::memory_order_relaxed);
     generation_.store(mine + 1, std::memory_order_release);
     generation_.notify_all();
     return;
   }
-  for (int spin = 0; spin < spins_; ++spin) {
+  static const int cores = affinity_cores();
+  const int spins = count <= cores ? 2000 : 0;   // 20 to 80 microseconds
+  for (int spin = 0; spin < spins; ++spin) {
     if (generation_.load(std::memory_order_acquire) != mine) return;
     pause_cpu();
   }

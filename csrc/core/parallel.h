@@ -6,15 +6,13 @@
 
 namespace cutaway {
 
-// All `count` workers wait for each other. Spins for some tens of microseconds, then sleeps; with more workers than
-// cores it sleeps at once, since spinning would keep the worker it waits for from running.
+// All workers of a team of `count` wait for each other. Spins for some tens of microseconds, then sleeps; with more
+// workers than cores it sleeps at once, since spinning would keep the worker it waits for from running.
 class Barrier {
  public:
-  explicit Barrier(int count);
-  void wait() noexcept;
+  void wait(int count) noexcept;
 
  private:
-  const int count_, spins_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<uint32_t> generation_{0};
 };
@@ -25,7 +23,7 @@ struct Worker {
   Barrier* barrier;   // null when count == 1
   int step = 0;       // stages this worker has run in this call; picks the task counter
   int part = 0;       // which repetition of the stage
-  void sync() noexcept { if (barrier) barrier->wait(); }
+  void sync() noexcept { if (barrier) barrier->wait(count); }
   // This worker's share [first, last) of n things, contiguous.
   int64_t first(int64_t n) const { return n * id / count; }
   int64_t last(int64_t n) const { return n * (id + 1) / count; }
@@ -33,8 +31,9 @@ struct Worker {
 
 using RegionBody = void (*)(void* context, Worker& worker);
 
-// Runs body(context, worker) on `threads` threads with the engine's floating-point environment. After a fork the child
-// has no team and runs on one thread. Throws Error when the threads cannot be created.
+// Runs body(context, worker) on `threads` threads, or on as many as can be had, with the engine's
+// floating-point environment. After a fork the child has no team and runs on one thread. Throws Error when the threads
+// cannot be created.
 void run_region(int threads, RegionBody body, void* context);
 
 // Threads a region asked for `threads` would really get (1 in a forked child).

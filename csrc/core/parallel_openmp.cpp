@@ -8,10 +8,12 @@ namespace cutaway::detail {
 
 void start_threads(int threads, RegionBody body, void* context) {
   omp_set_dynamic(0);
-  Barrier barrier(threads);
+  Barrier barrier;
 #pragma omp parallel num_threads(threads)
   {
-    Worker worker{omp_get_thread_num(), threads, &barrier, 0, 0};
+    // The team can be smaller than asked for: OMP_THREAD_LIMIT, or a caller that is a worker of another team.
+    const int count = omp_get_num_threads();
+    Worker worker{omp_get_thread_num(), count, count > 1 ? &barrier : nullptr, 0, 0};
     body(context, worker);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "core/cpu.h"
 #include "core/error.h"
+#include "core/float_environment.h"
 #include "model/loader.h"
 #include "model/state.h"
 #include "ops/ops.h"
@@ -17,6 +18,7 @@ Model::Model() : threads(1), chunk(0), pool_(kPoolKeeps) {}
 Model::~Model() = default;
 
 std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& options) {
+  const FloatEnvironment scope;   // norm weights and rotary frequencies are computed here, outside a region
   std::shared_ptr<Model> model(new Model);
   Model& m = *model;
   m.threads = options.threads ? options.threads : default_threads();
@@ -67,6 +69,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
 }
 
 void Model::attention_result(int layer, const float* z, int64_t rows, float* out) const {
+  const FloatEnvironment scope;   // called outside a region
   const NamedWeight* found = nullptr;
   const std::string name = "blocks." + std::to_string(layer) + ".attn.W_O";
   for (const NamedWeight& w : weights_.named)

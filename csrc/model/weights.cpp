@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/float_environment.h"
 #include "core/parallel.h"
 
 namespace cutaway {
@@ -39,6 +40,7 @@ std::vector<int64_t> NamedWeight::shape() const {
 }
 
 void decode_weight(const NamedWeight& w, const kernels::Table& kernels, float* out) {
+  const FloatEnvironment scope;   // called outside a region
   if (w.orientation == Orientation::vector) {
     std::copy(w.vector->begin(), w.vector->end(), out);
     return;

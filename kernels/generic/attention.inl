@@ -108,7 +108,9 @@ static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* vis
       sum = sum + sum_lanes(lanes);
     }
     const f32x16 total = set1(sum);
-    for (int64_t p = begin; p < end; p += kLanes) store(s + p - first, div(load(s + p - first), total));
+    // Masked lanes are selected again: 0 / NaN would be NaN.
+    for (int64_t p = begin; p < end; p += kLanes)
+      store(s + p - first, keep_lanes(div(load(s + p - first), total), lo - p, hi - p, set1(0.0f)));
     for (int64_t p = first; p < begin; p += kLanes) store(s + p - first, set1(0.0f));
     for (int64_t p = end; p < last; p += kLanes) store(s + p - first, set1(0.0f));
   }

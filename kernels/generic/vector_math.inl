@@ -22,7 +22,7 @@ static inline f32x16 exp16(f32x16 x) {
   const i32x16 first = sar1(whole), second = sub(whole, first);
   p = mul(p, from_bits(shl<23>(add(first, seti(127)))));
   p = mul(p, from_bits(shl<23>(add(second, seti(127)))));
-  p = select_less(x, set1(-87.33654475f), set1(0.0f), p);      // ln FLT_MIN
+  p = select_less(x, set1(-87.33654022f), set1(0.0f), p);      // the first float above ln FLT_MIN
   p = select_less(set1(88.72283173f), x, set1(__builtin_inff()), p);
   return select_nan(x, x, p);
 }

@@ -1,0 +1,95 @@
+// What the kernel tests share: exact-size aligned memory (so that AddressSanitizer sees one byte too far),
+// hostile numbers, random blocks of every weight type, packed tiles, and a comparison of bits.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/cpu.h"
+#include "kernels.h"
+
+namespace cutaway::testing {
+
+using kernels::kKvBlock;
+using kernels::kLanes;
+using kernels::kQBlock;
+using kernels::kSegment;
+using kernels::Quant;
+using kernels::Table;
+
+// n values on a 64-byte boundary and not one more.
+template <class T>
+class Aligned {
+ public:
+  explicit Aligned(int64_t n) : n_(n), data_(make(n)) {}
+  T* data() const { return data_.get(); }
+  int64_t size() const { return n_; }
+  T& operator[](int64_t i) const { return data_.get()[i]; }
+
+ private:
+  struct Free {
+    void operator()(T* p) const { std::free(p); }
+  };
+  static T* make(int64_t n) {
+    void* p = nullptr;
+    if (posix_memalign(&p, 64, static_cast<size_t>(n) * sizeof(T))) throw std::bad_alloc();
+    std::memset(p, 0x5A, static_cast<size_t>(n) * sizeof(T));  // what a kernel forgets to write shows
+    return static_cast<T*>(p);
+  }
+  int64_t n_;
+  std::unique_ptr<T, Free> data_;
+};
+
+using Random = std::mt19937;
+
+enum class Numbers {
+  normal,   // N(0, 1)
+  wide,     // every exponent, subnormals, both zeros; all finite
+  hostile,  // wide, with infinities and NaN in one value of eight
+};
+float number(Random& random, Numbers kind);
+std::vector<float> numbers(Random& random, int64_t n, Numbers kind);
+inline const Numbers kEveryKind[] = {Numbers::normal, Numbers::wide, Numbers::hostile};
+
+uint32_t bits_of(float x);
+float float_of(uint32_t bits);
+// Equal to the bit; any NaN equals any NaN.
+bool same_bits(float a, float b);
+::testing::AssertionResult SameBits(const float* got, const float* want, int64_t n);
+
+enum class Scales { ordinary, extreme };  // f16 scales of 2^-10 .. 2, or 0, -0, subnormals, the largest
+// Random bytes of n weights as they lie in a file, every scale finite.
+std::vector<uint8_t> random_blocks(Random& random, const Quant& q, int64_t n, Scales scales);
+// Where a block keeps its f16 scales.
+std::vector<int> scale_offsets(const Quant& q);
+
+// A matrix [n_out, cols] in file form and as tiles.
+struct Packed {
+  std::vector<std::vector<uint8_t>> rows;  // 16 * n_tiles file rows; those from n_out on are zero bytes
+  Aligned<uint8_t> tiles;
+};
+Packed pack(const Quant& q, std::vector<std::vector<uint8_t>> rows, int64_t cols);
+Packed random_matrix(Random& random, const Quant& q, int64_t n_out, int64_t cols, Scales scales);
+
+// Activation rows in int8 form with memory of their own.
+struct Codes {
+  Codes(const Table& k, const float* x, int64_t rows, int64_t cols);
+  kernels::Int8Rows view() const { return {codes.data(), scale.data(), sums.data()}; }
+  Aligned<int8_t> codes;
+  Aligned<float> scale;
+  Aligned<int32_t> sums;
+};
+
+std::vector<const Table*> tables();  // of every instruction set this machine offers, scalar first
+inline const Table& scalar() { return kernels_for("scalar"); }
+
+// Distance from the true value in units of the last place of the float nearest to it.
+double ulps(float got, double truth);
+
+}  // namespace cutaway::testing

@@ -1,0 +1,125 @@
+// The executor: every stage and every part of it once per worker and in order, shared tasks once each,
+// regions left for hooks and for signals and taken up where they were left.
+#include "model/executor.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <thread>
+
+namespace cutaway::testing {
+namespace {
+
+using RunState = cutaway::Run;  // a test has a Run() of its own
+
+// Stages that note what they did: by worker the (stage, part) pairs, and how often each shared task was
+// taken.
+struct Log {
+  explicit Log(int threads) : seen(threads) {}
+  std::vector<std::vector<std::pair<int, int>>> seen;
+  std::vector<std::atomic<int>> taken = std::vector<std::atomic<int>>(64);
+  std::atomic<int> inner{0};  // barriers inside a stage
+};
+
+constexpr int kParts[] = {1, 3, 0, 1, 5, 2};
+constexpr int kTasks = 8;
+
+std::vector<Stage> stages_of(Log& log) {
+  std::vector<Stage> stages;
+  int task = 0;
+  for (int i = 0; i < 6; ++i) {
+    Stage s;
+    s.writes = {i};
+    if (kParts[i] != 1) s.repeat = [i](const RunState&) { return kParts[i]; };
+    const bool shared = kParts[i] == 1;
+    s.run = [&log, i, shared, task](RunState& run, Worker& w) {
+      log.seen[w.id].push_back({i, w.part});
+      if (i == 1) {  // a stage may meet in the middle
+        ++log.inner;
+        w.sync();
+      }
+      if (shared)
+        for (int64_t t; (t = run.next_task(w).fetch_add(1)) < kTasks;) ++log.taken[task + t];
+    };
+    task += shared ? kTasks : 0;
+    stages.push_back(std::move(s));
+  }
+  return stages;
+}
+
+std::vector<std::pair<int, int>> everything() {
+  std::vector<std::pair<int, int>> out;
+  for (int i = 0; i < 6; ++i)
+    for (int part = 0; part < kParts[i]; ++part) out.push_back({i, part});
+  return out;
+}
+
+TEST(Executor, EveryPartOnceOnEveryWorkerInOrder) {
+  for (int threads : {1, 2, 3, 4})
+    for (int repeat = 0; repeat < 10; ++repeat) {
+      Log log(threads);
+      const std::vector<Stage> stages = stages_of(log);
+      RunState run;
+      int regions = 0;
+      Executor(stages, run, threads, {}).go([&](const Stage* hooked) {
+        EXPECT_EQ(hooked, nullptr);
+        ++regions;
+      });
+      EXPECT_GE(regions, 1);
+      for (const auto& seen : log.seen) ASSERT_EQ(seen, everything());
+      for (int t = 0; t < 2 * kTasks; ++t) ASSERT_EQ(log.taken[t], 1) << "task " << t;
+      ASSERT_EQ(log.inner, 3 * threads);
+    }
+}
+
+TEST(Executor, LeavesTheRegionAfterAHookedValue) {
+  for (int threads : {1, 3}) {
+    Log log(threads);
+    const std::vector<Stage> stages = stages_of(log);
+    RunState run;
+    const Edits edits = {1, 4, 5};
+    std::vector<size_t> hooked_stages, done;
+    Executor(stages, run, threads, edits).go([&](const Stage* hooked) {
+      if (!hooked) return;
+      hooked_stages.push_back(static_cast<size_t>(hooked - stages.data()));
+      done.push_back(log.seen[0].size());
+    });
+    EXPECT_EQ(hooked_stages, (std::vector<size_t>{1, 4, 5}));
+    EXPECT_EQ(done, (std::vector<size_t>{4, 10, 12}))
+        << "all parts of the stage are done, and nothing after it";
+    for (const auto& seen : log.seen) EXPECT_EQ(seen, everything());
+  }
+}
+
+// Long stages: the region is left between parts, so that signals are seen, and goes on with the next part.
+TEST(Executor, LeavesLongRegionsForSignals) {
+  for (int threads : {1, 3}) {
+    std::vector<std::vector<int>> seen(threads);
+    std::vector<Stage> stages(1);
+    stages[0].repeat = [](const RunState&) { return 6; };
+    stages[0].run = [&](RunState&, Worker& w) {
+      seen[w.id].push_back(w.part);
+      std::this_thread::sleep_for(std::chrono::milliseconds(25));
+    };
+    RunState run;
+    int regions = 0;
+    Executor(stages, run, threads, {}).go([&](const Stage*) { ++regions; });
+    EXPECT_EQ(regions, 6);
+    for (const auto& s : seen) EXPECT_EQ(s, (std::vector<int>{0, 1, 2, 3, 4, 5}));
+  }
+}
+
+TEST(Executor, WhatIsThrownBetweenRegionsGetsThrough) {
+  Log log(2);
+  const std::vector<Stage> stages = stages_of(log);
+  RunState run;
+  const Edits edits = {1};
+  EXPECT_THROW(Executor(stages, run, 2, edits).go([](const Stage* s) {
+    if (s) throw std::runtime_error("stop");
+  }),
+               std::runtime_error);
+  EXPECT_EQ(log.seen[1].size(), 4u);
+}
+
+}  // namespace
+}  // namespace cutaway::testing

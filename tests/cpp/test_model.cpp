@@ -1,0 +1,253 @@
+// A whole model of two layers with every weight type but one, odd sizes, a sliding window, soft-caps and
+// norms everywhere: its logits have the same bits for any instruction set, threads, chunks, neighbours, cache
+// and hooks.
+#include "model/model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#include "core/error.h"
+#include "format_files.h"
+#include "kernel_data.h"
+
+namespace cutaway::testing {
+namespace {
+
+constexpr int64_t kVocab = 111;
+
+// Weights small enough that values stay near 1.
+std::string small_blocks(Random& random, const Quant& q, int64_t n) {
+  std::vector<uint8_t> bytes = random_blocks(random, q, n, Scales::ordinary);
+  for (size_t block = 0; q.integer && block < bytes.size(); block += q.block_bytes)
+    for (int at : scale_offsets(q)) {
+      const uint16_t half = static_cast<uint16_t>((random() & 0x83FF) | (q.block == 256 ? 2 : 6) << 10);
+      std::memcpy(&bytes[block + at], &half, 2);
+    }
+  for (int64_t i = 0; std::string(q.name) == "F32" && i < n; ++i) {
+    const float w = 1.0f + 0.1f * number(random, Numbers::normal);
+    std::memcpy(&bytes[4 * i], &w, 4);
+  }
+  return {bytes.begin(), bytes.end()};
+}
+
+std::string tiny_gemma3() {
+  const auto id = [](const std::string& type) -> uint32_t {
+    const std::pair<const char*, uint32_t> ids[] = {{"F32", 0},   {"F16", 1},   {"Q4_0", 2},
+                                                    {"Q4_1", 3},  {"Q5_0", 6},  {"Q8_0", 8},
+                                                    {"Q4_K", 12}, {"Q6_K", 14}, {"BF16", 30}};
+    return std::find_if(std::begin(ids), std::end(ids), [&](auto& p) { return p.first == type; })->second;
+  };
+  struct Tensor {
+    std::string name, type;
+    int64_t cols, rows;
+  };
+  const int64_t d = 256, heads = 8, kv = 2, d_head = 20, mlp = 96;
+  std::vector<Tensor> tensors = {{"token_embd.weight", "Q6_K", d, kVocab},
+                                 {"output_norm.weight", "F32", d, 0}};
+  for (int i : {0, 1}) {
+    const std::string at = "blk." + std::to_string(i) + ".";
+    for (const char* norm : {"attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"})
+      tensors.push_back({at + norm + ".weight", "F32", d, 0});
+    for (const char* norm : {"attn_q_norm", "attn_k_norm"})
+      tensors.push_back({at + norm + ".weight", "F32", d_head, 0});
+    tensors.push_back({at + "attn_q.weight", i ? "Q4_K" : "Q8_0", d, heads * d_head});
+    tensors.push_back({at + "attn_k.weight", i ? "BF16" : "Q4_1", d, kv * d_head});
+    tensors.push_back({at + "attn_v.weight", i ? "Q4_0" : "F16", d, kv * d_head});
+    tensors.push_back({at + "attn_output.weight", i ? "Q5_0" : "Q4_0", heads * d_head, d});
+    tensors.push_back({at + "ffn_gate.weight", i ? "Q4_1" : "Q4_K", d, mlp});
+    tensors.push_back({at + "ffn_up.weight", i ? "Q6_K" : "Q5_0", d, mlp});
+    tensors.push_back({at + "ffn_down.weight", i ? "Q8_0" : "Q4_1", mlp, d});
+  }
+  Bytes out = gguf_head(tensors.size(), 13);
+  const auto number = [&](const std::string& key, uint32_t v) { out.str("gemma3." + key).u32(kU32).u32(v); };
+  const auto real = [&](const std::string& key, float v) { out.str("gemma3." + key).u32(kF32).put(v); };
+  out.str("general.architecture").u32(kString).str("gemma3");
+  number("block_count", 2);
+  number("embedding_length", d);
+  number("attention.head_count", heads);
+  number("attention.head_count_kv", kv);
+  number("attention.key_length", d_head);
+  number("feed_forward_length", mlp);
+  number("context_length", 512);
+  number("attention.sliding_window", 9);
+  number("attention.sliding_window_pattern", 2);
+  real("attention.layer_norm_rms_epsilon", 1e-6f);
+  real("attn_logit_softcapping", 50.0f);
+  real("final_logit_softcapping", 30.0f);
+  Random random(1);
+  Bytes data;
+  for (const Tensor& t : tensors) {
+    const Table& k = scalar();
+    const Quant* q =
+        std::find_if(k.quants, k.quants + k.n_quants, [&](const Quant& x) { return t.type == x.name; });
+    out.str(t.name).u32(t.rows ? 2 : 1).u64(t.cols);
+    if (t.rows) out.u64(t.rows);
+    out.u32(id(t.type)).u64(data.s.size());
+    data.raw(small_blocks(random, *q, t.cols * std::max<int64_t>(t.rows, 1))).pad(32);
+  }
+  return out.pad(32).raw(data.s).s;
+}
+
+class ModelTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  static void SetUpTestSuite() { file = new TempFile("tiny.gguf", tiny_gemma3()); }
+  static void TearDownTestSuite() { delete file; }
+
+  static std::shared_ptr<Model> load(const std::string& isa, int threads = 1) {
+    return Model::load(file->path(), {threads, GetParam(), 0, isa});
+  }
+  static std::vector<int32_t> ids(int64_t n, int seed) {
+    std::vector<int32_t> out;
+    for (int64_t i = 0; i < n; ++i)
+      out.push_back(static_cast<int32_t>((i * i * 7 + i * 13 + seed * 31) % kVocab));
+    return out;
+  }
+  // All logits of one prompt in a fresh cache.
+  static std::vector<float> logits(Model& m, const std::vector<int32_t>& x) {
+    KvCache cache = m.new_cache();
+    return append(m, cache, x);
+  }
+  static std::vector<float> append(Model& m, KvCache& cache, const std::vector<int32_t>& x) {
+    Request r;
+    r.sequences = {{&cache, x, {}}};
+    const Output out = m.forward(r);
+    return {out.logits[0], out.logits[0] + x.size() * kVocab};
+  }
+  static ::testing::AssertionResult equal(const std::vector<float>& got, const std::vector<float>& want) {
+    if (got.size() != want.size()) return ::testing::AssertionFailure() << got.size() << " values";
+    return SameBits(got.data(), want.data(), static_cast<int64_t>(want.size()));
+  }
+  static inline TempFile* file = nullptr;
+};
+
+TEST_P(ModelTest, SameBitsForInstructionSetsThreadsAndChunks) {
+  const std::vector<int32_t> x = ids(90, 0);
+  const std::vector<float> want = logits(*load("scalar"), x);
+  EXPECT_TRUE(std::all_of(want.begin(), want.end(),
+                          [](float v) { return std::isfinite(v) && std::fabs(v) <= 30.0f; }));
+  EXPECT_GT(*std::max_element(want.begin(), want.end()), 0.1f);
+  for (const std::string& isa : isas()) {
+    const auto m = load(isa, 3);  // packed by three threads
+    EXPECT_EQ(m->compute(), GetParam());
+    for (auto [threads, chunk] : {std::pair{1, 1}, {2, 7}, {4, 64}, {3, 0}}) {
+      m->threads = threads, m->chunk = chunk;
+      EXPECT_TRUE(equal(logits(*m, x), want)) << isa << " threads " << threads << " chunk " << chunk;
+    }
+  }
+}
+
+TEST_P(ModelTest, SameBitsForNeighboursAndCaches) {
+  const auto m = load(isas().back(), 2);
+  const std::vector<int32_t> a = ids(70, 0), b = ids(1, 1), c = ids(23, 2);
+  const std::vector<float> want_a = logits(*m, a), want_b = logits(*m, b), want_c = logits(*m, c);
+  KvCache ka = m->new_cache(), kb = m->new_cache(), kc = m->new_cache();
+  Request r;
+  r.sequences = {{&ka, a, {}}, {&kb, b, {}}, {&kc, c, {}}};
+  m->chunk = 16;
+  const Output out = m->forward(r);
+  EXPECT_TRUE(SameBits(out.logits[0], want_a.data(), want_a.size()));
+  EXPECT_TRUE(SameBits(out.logits[1], want_b.data(), want_b.size()));
+  EXPECT_TRUE(SameBits(out.logits[2], want_c.data(), want_c.size()));
+
+  // In pieces; from a fork whose other end went elsewhere; after a truncation.
+  KvCache pieces = m->new_cache();
+  for (auto [from, to] : {std::pair{0, 1}, {1, 18}, {18, 66}, {66, 70}})
+    EXPECT_TRUE(equal(append(*m, pieces, {a.begin() + from, a.begin() + to}),
+                      {want_a.begin() + from * kVocab, want_a.begin() + to * kVocab}))
+        << from;
+  KvCache fork = pieces.fork();
+  fork.truncate(65);
+  append(*m, fork, ids(9, 5));
+  pieces.truncate(65);
+  EXPECT_TRUE(
+      equal(append(*m, pieces, {a.begin() + 65, a.end()}), {want_a.begin() + 65 * kVocab, want_a.end()}));
+}
+
+// Hooks that change nothing cut every stage that can be cut; traces give every value a buffer of its own.
+TEST_P(ModelTest, SameBitsWithEveryHookAndEveryTrace) {
+  for (const std::string& isa : isas()) {
+    const auto m = load(isa, 2);
+    const std::vector<int32_t> x = ids(21, 3);
+    const std::vector<float> want = logits(*m, x);
+    KvCache hooked = m->new_cache(), traced = m->new_cache();
+    Request r;
+    r.sequences = {{&hooked, x, {}}};
+    int seen = 0;
+    r.on_edit = [&](const Edit&) { ++seen; };
+    Request t;
+    t.sequences = {{&traced, x, {}}};
+    const auto& values = m->plan().values();
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (values[i].editable) r.edits.insert(static_cast<ValueId>(i));
+      if (values[i].kind != ValueKind::derived && !values[i].name.empty())
+        t.taps.push_back(static_cast<ValueId>(i));
+    }
+    Output out = m->forward(r);
+    EXPECT_EQ(seen, static_cast<int>(r.edits.size()));
+    EXPECT_TRUE(SameBits(out.logits[0], want.data(), want.size())) << isa << ", hooked";
+    out = m->forward(t);
+    EXPECT_EQ(out.traced.size(), t.taps.size());
+    EXPECT_TRUE(SameBits(out.logits[0], want.data(), want.size())) << isa << ", traced";
+  }
+}
+
+TEST_P(ModelTest, CallsFromSeveralThreads) {
+  const auto m = load(isas().back(), 2);
+  const std::vector<int32_t> x = ids(40, 4);
+  const std::vector<float> want = logits(*m, x);
+  std::vector<std::vector<float>> got(3);
+  std::vector<std::thread> callers;
+  for (auto& out : got) callers.emplace_back([&] { out = logits(*m, x); });
+  for (auto& t : callers) t.join();
+  for (const auto& out : got) EXPECT_TRUE(equal(out, want));
+}
+
+TEST_P(ModelTest, ACancelledCallLeavesTheCacheAsItWas) {
+  const auto m = load(isas().back(), 2);
+  const std::vector<int32_t> x = ids(80, 6);
+  const std::vector<float> want = logits(*m, x);
+  KvCache cache = m->new_cache();
+  append(*m, cache, {x.begin(), x.begin() + 30});
+  Request r;
+  r.sequences = {{&cache, {x.begin() + 30, x.end()}, {}}};
+  m->chunk = 16;
+  int checks = 0;
+  r.check = [&] {
+    if (++checks == 3) throw Error("stop");
+  };
+  EXPECT_THROW(m->forward(r), Error);
+  EXPECT_EQ(cache.length(), 30);
+  EXPECT_EQ(cache.n_blocks(), 1);
+  EXPECT_TRUE(equal(append(*m, cache, {x.begin() + 30, x.end()}), {want.begin() + 30 * kVocab, want.end()}));
+}
+
+#if defined(__x86_64__)
+TEST_P(ModelTest, TheCallersRoundingModeChangesNothing) {
+  const std::vector<int32_t> x = ids(33, 7);
+  const std::vector<float> want = logits(*load(isas().back()), x);
+  const unsigned word = _mm_getcsr();
+  _mm_setcsr(0xFFC0);  // flush to zero, denormals are zero, round towards zero
+  std::vector<float> got;
+  for (int threads : {1, 2}) {
+    const auto m = load(isas().back(), threads);
+    const auto y = logits(*m, x);
+    got.insert(got.end(), y.begin(), y.end());
+  }
+  const unsigned after = _mm_getcsr();
+  _mm_setcsr(word);
+  EXPECT_EQ(after & ~0x3Fu, 0xFFC0u) << "the caller's word, flags aside";
+  EXPECT_TRUE(equal({got.begin(), got.begin() + want.size()}, want));
+  EXPECT_TRUE(equal({got.begin() + want.size(), got.end()}, want));
+}
+#endif
+
+INSTANTIATE_TEST_SUITE_P(Compute, ModelTest, ::testing::Values("float32", "int8"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace cutaway::testing
