@@ -148,16 +148,21 @@ py::list tensors_of(const Model& m) {
   return out;
 }
 
+// Memory for something computed when it is asked for.
+std::shared_ptr<Buffer> new_floats(size_t n, const std::string& what) {
+  if (n * 4 > (size_t{64} << 20) && n * 4 > available_bytes())
+    throw MemoryLimitError(
+        text("{} as float32 needs {} MiB, {} MiB are free", what, n * 4 >> 20, available_bytes() >> 20));
+  return std::make_shared<Buffer>(n * 4);
+}
+
 py::array weight_of(Model& m, const std::string& name) {
   for (const NamedWeight& w : m.weights().named) {
     if (w.name != name) continue;
     const std::vector<int64_t> shape = w.shape();
     size_t n = 1;
     for (int64_t d : shape) n *= d;
-    if (n * 4 > (size_t{64} << 20) && n * 4 > available_bytes())
-      throw MemoryLimitError(
-          text("{} as float32 needs {} MiB, {} MiB are free", name, n * 4 >> 20, available_bytes() >> 20));
-    auto buffer = std::make_shared<Buffer>(n * 4);
+    auto buffer = new_floats(n, name);
     {
       py::gil_scoped_release release;
       decode_weight(w, m.kernels(), buffer->floats());
@@ -243,7 +248,8 @@ void bind_model(py::module_& m) {
             if (z.ndim() != 3 || z.shape(1) != c.n_heads || z.shape(2) != c.d_head)
               throw ArgumentError(text("z must be [pos, {}, {}]", c.n_heads, c.d_head));
             const std::vector<int64_t> shape = {z.shape(0), c.n_heads, c.d_model};
-            auto buffer = std::make_shared<Buffer>(static_cast<size_t>(shape[0] * shape[1] * shape[2]) * 4);
+            auto buffer = new_floats(static_cast<size_t>(shape[0] * shape[1] * shape[2]),
+                                     text("blocks.{}.attn.result", layer));
             {
               py::gil_scoped_release release;
               m.attention_result(layer, z.data(), z.shape(0), buffer->floats());

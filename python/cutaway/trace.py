@@ -76,19 +76,27 @@ class Trace(Mapping[str, np.ndarray]):
 
         return {name: Fingerprint().with_row(self[name].reshape(-1)).hexdigest() for name in self.names()}
 
+    def _shape(self, a: Activation) -> list[int]:
+        """Known without computing what is derived: showing a trace must be cheap."""
+        if a.name in self._arrays:
+            shape = self._arrays[a.name].shape
+        else:
+            shape = (*self._arrays[f"blocks.{a.layer}.attn.z"].shape[:2], self._model.config.d_model)
+        return [1, *shape] if self._batch_axis else [*shape]
+
     def _summary(self) -> str:
         names = self.names()
         return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])} and {len(names) - 5} more"
 
     def __repr__(self) -> str:
-        rows = [f"  {name}  {list(self[name].shape)}" for name in self.names()[:40]]
+        rows = [f"  {a.name}  {self._shape(a)}" for a in self._chosen[:40]]
         more = [f"  ... {len(self) - 40} more"] if len(self) > 40 else []
         return "\n".join([f"Trace of {len(self)} arrays, {self.nbytes / 2**20:.1f} MiB", *rows, *more])
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f'<tr><td style="text-align:left">{html.escape(name)}</td><td>{list(self[name].shape)}</td></tr>'
-            for name in self.names()[:200]
+            f'<tr><td style="text-align:left">{html.escape(a.name)}</td><td>{self._shape(a)}</td></tr>'
+            for a in self._chosen[:200]
         )
         more = f"<p>... {len(self) - 200} more</p>" if len(self) > 200 else ""
         return f"<table><tr><th>name</th><th>shape</th></tr>{rows}</table>{more}"

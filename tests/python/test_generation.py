@@ -1,6 +1,5 @@
 """Generation on the real models: tokens, text, seeds, stops, chat, Ctrl-C, and other threads meanwhile."""
 
-import os
 import subprocess
 import sys
 
@@ -227,7 +226,7 @@ import cutaway as ca
 import numpy as np
 
 path, compute = sys.argv[1:]
-model = ca.load(path, compute=compute)
+model = ca.load(path, compute=compute, threads=2)
 
 def interrupted(seconds, call):
     sent = []
@@ -243,18 +242,19 @@ def interrupted(seconds, call):
     return late, out
 
 prompt = np.arange(512) % 251 + 5
-decode = dict(max_new_tokens=100_000, temperature=0.9, seed=1)
-model.generate(prompt[:3], max_new_tokens=2)
+text = "The capital of France is"  # both models then repeat themselves for ever
+decode = dict(max_new_tokens=100_000, temperature=0)
+model.generate(text, max_new_tokens=2)
 for _ in range(3):
-    late, out = interrupted(0.1, lambda: model.generate(prompt, **decode))
+    late, out = interrupted(0.05, lambda: model.generate(prompt, **decode))
     assert len(out) == 0 and out.text == "", "the prefill was over before the signal came"
     print("prefill", late, out.finish_reason, len(out), len(out.steps))
-    late, out = interrupted(0.7, lambda: model.generate(prompt[:4], **decode))
+    late, out = interrupted(0.7, lambda: model.generate(text, **decode))
     assert out.text == model.tokenizer.decode(out.ids, skip_special_tokens=True, continuation=True)
     print("decode", late, out.finish_reason, len(out.ids), len(out.steps))
     # what came out is what an undisturbed run gives
     n = min(len(out), 5)
-    assert model.generate(prompt[:4], **decode | {"max_new_tokens": n}).ids.tolist() == out.ids[:n].tolist()
+    assert model.generate(text, **decode | {"max_new_tokens": n}).ids.tolist() == out.ids[:n].tolist()
 
     session = model.session()
     session.append(prompt[:2])
@@ -263,7 +263,7 @@ for _ in range(3):
             session.append(prompt, logits="all")
         except KeyboardInterrupt:
             return len(session)
-    late, length = interrupted(0.1, append)
+    late, length = interrupted(0.05, append)
     print("append", late, length, 0, 0)
 """
 
@@ -283,12 +283,12 @@ def test_ctrl_c_returns_in_time_with_what_there_is(name, compute, model_path):
 
 
 COUNTING = """
-import sys, threading, time
+import hashlib, sys, threading, time
 import cutaway as ca
 import numpy as np
 
 model = ca.load(sys.argv[1], threads=1)
-prompt = np.arange(512) % 251 + 5
+prompt, zeros = np.arange(512) % 251 + 5, np.zeros(250_000_000, np.uint8)
 model.session().append(prompt)
 count, stop = 0, False
 
@@ -304,10 +304,10 @@ def rate(call):
 
 thread = threading.Thread(target=counting)
 thread.start()
-for _ in range(8):
+for _ in range(5):
     idle = rate(lambda: time.sleep(0.5))
     share = rate(lambda: model.session().append(prompt)) / idle
-    print(share)
+    print(share, rate(lambda: hashlib.sha256(zeros)) / idle)
     if share >= 0.8:
         break
 stop = True
@@ -317,7 +317,7 @@ thread.join()
 
 def test_other_threads_run_during_a_prefill(model_path):
     """A thread that counts keeps 80 % of its idle rate during 512 tokens on one engine thread."""
-    shares = [float(line[0]) for line in run_script(COUNTING, model_path("smollm2"))]
-    if max(shares) < 0.8 and os.getloadavg()[0] > os.cpu_count() + 1:
-        pytest.skip(f"other processes hold the cores (load {os.getloadavg()[0]:.1f}); got {max(shares):.2f}")
-    assert max(shares) >= 0.8, shares
+    tries = [(float(share), float(hashing)) for share, hashing in run_script(COUNTING, model_path("smollm2"))]
+    if max(share for share, _ in tries) < 0.8:
+        # Other processes hold the cores: then not even hashing, which never asks for the interpreter, leaves 80 %.
+        assert any(hashing < 0.8 and share >= 0.8 * hashing for share, hashing in tries), tries

@@ -202,6 +202,23 @@ def test_sessions_run_at_once_in_threads(small_model):
 # ---- step
 
 
+def test_a_value_beyond_float16_is_an_error_in_int8_mode(small_model):
+    for compute in ("float32", "int8"):
+        model = small_model("llama", "Q8_0", compute).model
+        session = model.session()
+        session.append(IDS)
+        with model.hooks({"blocks.1.attn.v": lambda x, name: np.full_like(x, 7e4)}):
+            if compute == "float32":
+                session.append(1)
+                assert (session.kv(1)[1][-1] == np.float32(7e4)).all()
+                continue
+            with pytest.raises(
+                ca.ArgumentError, match="beyond the range of float16.*load the model with compute='float32'"
+            ):
+                session.append(1)
+        assert len(session) == len(IDS) and equal_bits(session.append(1), model([*IDS, 1])[-1])
+
+
 def test_step_equals_lone_appends(model):
     sessions = []
     for n in (1, 63, 64, 100, 5):

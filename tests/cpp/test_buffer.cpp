@@ -1,0 +1,53 @@
+// The pool behind traces, KV blocks and run state.
+#include <gtest/gtest.h>
+
+#include "core/buffer.h"
+
+namespace cutaway {
+namespace {
+
+constexpr size_t kBytes = 100'000;
+
+TEST(BufferPool, GivesABufferBackToWhoAsksForItsSize) {
+  BufferPool pool(1 << 20);
+  auto first = pool.take(kBytes);
+  EXPECT_GE(first->bytes(), kBytes);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(first->data()) % 64, 0u);
+  first->floats()[3] = 7.0f;
+  float* at = first->floats();
+  auto second = pool.take(kBytes);  // the first is in use
+  EXPECT_NE(second->floats(), at);
+  first.reset();
+  auto again = pool.take(kBytes - 10);
+  EXPECT_EQ(again->floats(), at);
+  EXPECT_EQ(again->floats()[3], 7.0f);
+}
+
+TEST(BufferPool, TrimFreesWhatIsIdle) {
+  BufferPool pool(1 << 20);
+  auto held = pool.take(kBytes), idle = pool.take(kBytes);
+  held->floats()[0] = idle->floats()[0] = 7.0f;
+  idle.reset();
+  pool.trim();
+  EXPECT_EQ(pool.take(kBytes)->floats()[0], 0.0f);  // a new buffer: they are made of zeros
+  EXPECT_EQ(held->floats()[0], 7.0f);
+}
+
+TEST(BufferPool, KeepsNoMoreThanItMay) {
+  BufferPool pool(kBytes / 2);
+  pool.take(kBytes)->floats()[0] = 7.0f;
+  EXPECT_EQ(pool.take(kBytes)->floats()[0], 0.0f);
+}
+
+TEST(BufferPool, MayDieBeforeItsBuffers) {
+  std::shared_ptr<Buffer> held;
+  {
+    BufferPool pool(1 << 20);
+    held = pool.take(kBytes);
+  }
+  held->floats()[0] = 1.0f;
+  held.reset();
+}
+
+}  // namespace
+}  // namespace cutaway
