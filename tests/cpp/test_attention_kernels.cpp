@@ -204,24 +204,27 @@ TEST(AttentionKernels, MaskedKeysStayZeroInARowOfNaN) {
 // The order of the sums: 16 lanes and a tree per segment of 256 absolute positions, then segments ascending.
 TEST(AttentionKernels, SoftmaxSumsBySegment) {
   const int64_t lo = 250, hi = 700, first = 240, last = 704;
-  Random random(12);
-  std::vector<float> s = numbers(random, last - first, Numbers::normal), e(s);
-  float top = -std::numeric_limits<float>::infinity();
-  for (int64_t p = lo; p <= hi; ++p) top = std::max(top, s[p - first]);
-  for (float& x : e) x -= top;
-  scalar().exp(e.data(), e.data(), last - first);
-  float sum = 0.0f;
-  for (int64_t segment = 0; segment <= hi; segment += kSegment) {
-    float lanes[16] = {};
-    for (int64_t p = std::max(segment, lo); p <= std::min(segment + kSegment - 1, hi); ++p)
-      lanes[p % 16] += e[p - first];
-    for (int half = 8; half; half /= 2)
-      for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
-    sum += lanes[0];
+  for (uint32_t seed = 0; seed < 40; ++seed) {  // one sum may come out the same in another order
+    Random random(seed);
+    std::vector<float> s = numbers(random, last - first, Numbers::normal), e(s);
+    float top = -std::numeric_limits<float>::infinity();
+    for (int64_t p = lo; p <= hi; ++p) top = std::max(top, s[p - first]);
+    for (float& x : e) x -= top;
+    scalar().exp(e.data(), e.data(), last - first);
+    float sum = 0.0f;
+    for (int64_t segment = 0; segment <= hi; segment += kSegment) {
+      float lanes[16] = {};
+      for (int64_t p = std::max(segment, lo); p <= std::min(segment + kSegment - 1, hi); ++p)
+        lanes[p % 16] += e[p - first];
+      for (int half = 8; half; half /= 2)
+        for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+      sum += lanes[0];
+    }
+    const kernels::AttentionRows visible{1, &lo, &hi};
+    scalar().attention_softmax(s.data(), last - first, &visible, first, last);
+    for (int64_t p = lo; p <= hi; ++p)
+      ASSERT_EQ(bits_of(s[p - first]), bits_of(e[p - first] / sum)) << "seed " << seed << " key " << p;
   }
-  const kernels::AttentionRows visible{1, &lo, &hi};
-  scalar().attention_softmax(s.data(), last - first, &visible, first, last);
-  for (int64_t p = lo; p <= hi; ++p) ASSERT_EQ(bits_of(s[p - first]), bits_of(e[p - first] / sum)) << p;
 }
 
 TEST(AttentionKernels, ValueSumsBySegment) {

@@ -235,11 +235,11 @@ TEST(KernelBits, StoreAndLoadKv) {
           scalar().load_v(wb.data(), v_want.data(), d_head, half);
           ASSERT_TRUE(SameBits(a.data(), wa.data(), d_head)) << k->isa << " half " << half;
           ASSERT_TRUE(SameBits(b.data(), wb.data(), d_head)) << k->isa << " half " << half;
-          if (!half) ASSERT_TRUE(SameBits(a.data(), x.data(), d_head)) << k->isa;
+          if (!half) { ASSERT_TRUE(SameBits(a.data(), x.data(), d_head)) << k->isa; }
           for (int64_t i = d_head * element; i < padded * element; ++i)
             ASSERT_EQ(v_got[i], 0) << "padding of a V row";
           for (int64_t i = 0; i < k_got.size(); ++i)
-            if (i / element % 16 != 13) ASSERT_EQ(k_got[i], 0x5A) << "a lane that was not written";
+            if (i / element % 16 != 13) { ASSERT_EQ(k_got[i], 0x5A) << "a lane that was not written"; }
         }
       }
     }

@@ -242,7 +242,7 @@ TEST(KernelMath, HalfConversionsAreExact) {
       k->store_v(back, wide, 16, true, &overflow);
       ASSERT_FALSE(overflow);
       for (int i = 0; i < 16; ++i)
-        if (!std::isnan(wide[i])) ASSERT_EQ(back[i], row[i]) << k->isa;
+        if (!std::isnan(wide[i])) { ASSERT_EQ(back[i], row[i]) << k->isa; }
       // Halfway to the next float16, and one float on either side of halfway.
       for (uint32_t i = 0; i < 16; ++i) {
         const uint16_t h = static_cast<uint16_t>(base + i), next = static_cast<uint16_t>(h + 1);
@@ -268,7 +268,7 @@ TEST(KernelMath, HalfOverflowIsReported) {
       bool overflow = false;
       k->store_v(row, &x, 1, true, &overflow);
       EXPECT_EQ(overflow, std::isfinite(x) && std::fabs(x) >= 65520.0f) << k->isa << " " << x;
-      if (x == 65519.996f) EXPECT_EQ(row[0], 0x7BFF);
+      if (x == 65519.996f) { EXPECT_EQ(row[0], 0x7BFF); }
     }
 }
 
