@@ -29,9 +29,9 @@ class HookStack:
         finally:
             self._active.reset(token)
 
-    def calls(self) -> dict[int, Callable[[np.ndarray, int], Any]]:
+    def calls(self) -> dict[Any, Callable[[np.ndarray, int], Any]]:
         """By activation id, what the engine calls with (array, index of the prompt); several hooks run in turn."""
-        chains: dict[int, list[tuple[str, Hook]]] = {}
+        chains: dict[Any, list[tuple[str, Hook]]] = {}
         for layer in self._active.get():
             for id, entry in layer.items():
                 chains.setdefault(id, []).append(entry)
