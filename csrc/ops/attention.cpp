@@ -13,6 +13,7 @@ using kernels::kKvBlock;
 using kernels::kLanes;
 
 constexpr int64_t kQueryBlock = 8;
+constexpr int64_t kProductsPerPart = 500'000'000;
 constexpr int64_t kScoreBytes = int64_t{1} << 20;  // scores of a task stay in L2
 
 struct Names {
@@ -36,6 +37,7 @@ class Attention final : public Phase {
   void push(std::vector<Stage>& stages, Until from, Until until, std::vector<ValueId> writes) const {
     Stage s;
     s.writes = std::move(writes);
+    s.repeat = [this](const Run& run) { return parts(run); };
     s.run = [this, from, until](Run& run, Worker& w) { work(run, w, from, until); };
     stages.push_back(std::move(s));
   }
@@ -50,27 +52,37 @@ class Attention final : public Phase {
     return n;
   }
 
+  int64_t tasks(const SequencePart& p) const {
+    const int64_t size = query_block(p);
+    return (p.rows + size - 1) / size * c_.n_kv_heads;
+  }
+  int64_t tasks(const Run& run) const {
+    int64_t n = 0;
+    for (const SequencePart& p : run.parts) n += tasks(p);
+    return n;
+  }
+
+  // A stage over long texts is run in parts, so that signals are looked at in between.
+  int parts(const Run& run) const {
+    int64_t products = 0;
+    for (const SequencePart& p : run.parts) products += p.rows * p.n_keys * c_.n_heads * c_.d_head * 2;
+    const int64_t most = std::max<int64_t>(1, tasks(run));
+    return static_cast<int>(std::min(most, 1 + products / kProductsPerPart));
+  }
+
   void work(Run& run, Worker& w, Until from, Until until) const {
+    const int64_t total = tasks(run), n_parts = parts(run);
+    const int64_t begin = total * w.part / n_parts, end = total * (w.part + 1) / n_parts;
     std::atomic<int64_t>& next = run.next_task(w);
-    for (int64_t task = next.fetch_add(1, std::memory_order_relaxed);;) {
-      int64_t before = 0;
-      const SequencePart* part = nullptr;
-      int64_t blocks = 0, size = 0;
-      for (const SequencePart& p : run.parts) {
-        size = query_block(p);
-        blocks = (p.rows + size - 1) / size;
-        if (task < before + blocks * c_.n_kv_heads) {
-          part = &p;
-          break;
-        }
-        before += blocks * c_.n_kv_heads;
-      }
-      if (!part) return;
+    for (;;) {
+      int64_t task = begin + next.fetch_add(1, std::memory_order_relaxed);
+      if (task >= end) return;
+      const SequencePart* part = run.parts.data();
+      for (; task >= tasks(*part); ++part) task -= tasks(*part);
       // The long rows first: the last queries see the most keys.
-      const int64_t kv = (task - before) % c_.n_kv_heads,
-                    block = blocks - 1 - (task - before) / c_.n_kv_heads;
+      const int64_t size = query_block(*part), blocks = tasks(*part) / c_.n_kv_heads;
+      const int64_t kv = task % c_.n_kv_heads, block = blocks - 1 - task / c_.n_kv_heads;
       one(run, w, *part, kv, block * size, std::min(size, part->rows - block * size), from, until);
-      task = next.fetch_add(1, std::memory_order_relaxed);
     }
   }
 

@@ -6,7 +6,7 @@
 namespace cutaway {
 namespace {
 
-constexpr int64_t kHeadRows = 64;  // rows of logits between two looks for a signal
+constexpr int64_t kHeadRows = 16;  // rows of logits between two looks for a signal
 
 class Head final : public Phase {
  public:
