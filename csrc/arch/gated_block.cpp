@@ -18,7 +18,10 @@ Block read_block(Loader& in, const Config& c, int layer, const BlockNames& n, Ro
   };
   const auto bias = [&](const char* name, const Spelling& tensor, int64_t size, int64_t heads,
                         RowOrder order = nullptr) -> const std::vector<float>* {
-    if (!tensor.gguf || !in.has(in.layer_name(tensor, layer))) return nullptr;
+    if (!tensor.gguf) return nullptr;
+    const bool promised = !in.gguf() && in.file().metadata.boolean("attention_bias").value_or(false);
+    if (!promised && !in.has(in.layer_name(tensor, layer)))
+      return nullptr;  // a promised one that is missing raises
     return &in.vector(b.at + name, in.layer_name(tensor, layer), size, 0.0f, heads, order);
   };
   b.ln1 = norm("ln1.w", n.ln1, c.d_model);
@@ -45,13 +48,17 @@ const Matrix& read_embedding(Loader& in, Config& c, const Spelling& tensor) {
   const std::string name = in.key(tensor);
   const TensorInfo* table = in.file().find(name);
   if (!table || table->shape.size() != 2) in.fail(text("tensor '{}' [d_vocab, d_model] is missing", name));
-  c.d_vocab = in.count({"", "vocab_size"}, 1, 1 << 28, table->shape[0]);
+  c.d_vocab = in.count({(c.arch + ".vocab_size").c_str(), "vocab_size"}, 1, 1 << 28, table->shape[0]);
   return in.matrix("embed.W_E", name, c.d_vocab, c.d_model, Orientation::plain);
 }
 
 const Matrix& read_head(Loader& in, Config& c, const Spelling& tensor, const Matrix& W_E) {
   const std::string name = in.key(tensor);
   c.tied_embeddings = !in.has(name);
+  if (const auto tie = in.gguf() ? std::nullopt : in.file().metadata.boolean("tie_word_embeddings");
+      tie && *tie != c.tied_embeddings)
+    in.fail(text("key 'tie_word_embeddings' is {}, but tensor '{}' is {}", *tie ? "true" : "false", name,
+                 c.tied_embeddings ? "missing" : "there as well"));
   if (!c.tied_embeddings)
     return in.matrix("unembed.W_U", name, c.d_vocab, c.d_model, Orientation::transposed);
   in.name_again("unembed.W_U", W_E, Orientation::transposed);
@@ -81,12 +88,16 @@ void read_sizes(Loader& in, Config& c, const std::string& arch, int64_t default_
     if (count(".rope.dimension_count", "", 4096, c.d_head) != c.d_head)
       in.fail(text("key '{}.rope.dimension_count' differs from the head dimension {}; that is not supported",
                    arch, c.d_head));
-    count(".vocab_size", "", 1 << 28, 1);
   }
   c.d_mlp = count(".feed_forward_length", "intermediate_size", 1 << 22);
   c.n_ctx = count(".context_length", "max_position_embeddings", 1 << 28);
   const std::string eps = arch + ".attention.layer_norm_rms_epsilon";
   c.eps = static_cast<float>(in.number({eps.c_str(), "rms_norm_eps"}, 0.0, 1.0));
+}
+
+void refuse_if(const Loader& in, const char* key) {
+  if (!in.gguf() && in.file().metadata.boolean(key).value_or(false))
+    in.fail(text("key '{}' is true; that is not supported", key));
 }
 
 std::vector<std::string> harmless_keys(const Loader& in, std::vector<std::string> more) {
@@ -102,16 +113,14 @@ std::vector<std::string> harmless_keys(const Loader& in, std::vector<std::string
                           "bos_token_id",
                           "eos_token_id",
                           "pad_token_id",
-                          "tie_word_embeddings",
-                          "attention_bias",
                           "_name_or_path",
                           "output_attentions",
                           "output_hidden_states",
                           "return_dict",
                           "chunk_size_feed_forward",
                           "is_encoder_decoder",
-                          "id2label",
-                          "label2id",
+                          "id2label.",
+                          "label2id.",
                           "problem_type",
                           "use_bfloat16",
                           "rope_scaling",

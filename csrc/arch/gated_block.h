@@ -33,6 +33,9 @@ const Matrix& read_head(Loader& in, Config& c, const Spelling& tensor, const Mat
 // share.
 void read_sizes(Loader& in, Config& c, const std::string& arch, int64_t default_d_head);
 
+// A switch of config.json for something we do not compute: FormatError when it is on.
+void refuse_if(const Loader& in, const char* key);
+
 // Keys of config.json that say nothing about the forward pass.
 std::vector<std::string> harmless_keys(const Loader& in, std::vector<std::string> more);
 

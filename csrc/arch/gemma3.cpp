@@ -50,13 +50,20 @@ std::vector<bool> global_layers(Loader& in, int64_t n_layers) {
 
 // Rope 0: global layers, with the file's scaling; rope 1: sliding-window layers, never scaled.
 std::vector<Rope> read_ropes(Loader& in, int64_t d_head) {
+  const std::string scaling = in.gguf() ? "gemma3.rope.scaling."
+                              : in.has_keys("rope_parameters.full_attention.")
+                                  ? "rope_parameters.full_attention."
+                                  : "rope_scaling.";
   double base = in.number({"gemma3.rope.freq_base", "rope_theta"}, 1.0, 1e12, 1e6);
   double local = in.number({"gemma3.rope.freq_base_swa", "rope_local_base_freq"}, 1.0, 1e12, 10000.0);
   if (!in.gguf()) {
     base = in.number({"", "rope_parameters.full_attention.rope_theta"}, 1.0, 1e12, base);
     local = in.number({"", "rope_parameters.sliding_attention.rope_theta"}, 1.0, 1e12, local);
+    if (rope_scaling(in, "rope_parameters.sliding_attention.").type != "none")
+      in.fail(
+          "key 'rope_parameters.sliding_attention.rope_type' scales the local layers; that is not supported");
   }
-  return {make_rope(base, d_head, rope_scaling(in, "gemma3")), make_rope(local, d_head, {})};
+  return {make_rope(base, d_head, rope_scaling(in, scaling)), make_rope(local, d_head, {})};
 }
 
 void read_config(Loader& in, Config& c) {
@@ -84,8 +91,7 @@ void read_config(Loader& in, Config& c) {
   for (const char* key : {"hidden_activation", "hidden_act"})
     if (const auto act = in.file().metadata.string(key); act && *act != "gelu_pytorch_tanh")
       in.fail(text("key '{}' is '{}', expected 'gelu_pytorch_tanh'", key, *act));
-  if (in.file().metadata.boolean("use_bidirectional_attention").value_or(false))
-    in.fail("key 'use_bidirectional_attention' is true; only causal attention is supported");
+  refuse_if(in, "use_bidirectional_attention");
 }
 
 }  // namespace
@@ -114,8 +120,8 @@ void gemma3_build(Loader& in, Config& c, Plan& p) {
       in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model, one);
   const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
   head(p, c, rms_norm(p, -1, "ln_final", x, ln_final, c.eps), W_U);
-  in.finish(harmless_keys(in, {"cache_implementation", "layer_types", "sliding_window_pattern",
-                               "_sliding_window_pattern", "use_bidirectional_attention"}));
+  in.finish(harmless_keys(
+      in, {"cache_implementation", "layer_types", "sliding_window_pattern", "_sliding_window_pattern"}));
 }
 
 }  // namespace cutaway

@@ -36,12 +36,22 @@ void read_config(Loader& in, Config& c) {
   read_sizes(in, c, "llama", 0);
   double base = in.number({"llama.rope.freq_base", "rope_theta"}, 1.0, 1e12, 10000.0);
   if (!in.gguf()) base = in.number({"", "rope_parameters.rope_theta"}, 1.0, 1e12, base);
-  c.ropes = {make_rope(base, c.d_head, rope_scaling(in, "llama"))};
+  c.ropes = {make_rope(base, c.d_head,
+                       rope_scaling(in, in.gguf()                         ? "llama.rope.scaling."
+                                        : in.has_keys("rope_parameters.") ? "rope_parameters."
+                                                                          : "rope_scaling."))};
   if (in.gguf() && in.has("rope_freqs.weight")) {  // Llama 3's factors, stored by the converter
     const auto& factors = in.vector("rope.factors", "rope_freqs.weight", c.d_head / 2);
-    for (int64_t i = 0; i < c.d_head / 2; ++i) c.ropes[0].inv_freq[i] /= factors[i];
+    for (int64_t i = 0; i < c.d_head / 2; ++i) {
+      if (!(factors[i] >= 1e-3f && factors[i] <= 1e6f))
+        in.fail(text("tensor 'rope_freqs.weight' has {} at {}, expected a factor from 0.001 to 1000000",
+                     factors[i], i));
+      c.ropes[0].inv_freq[i] /= factors[i];
+    }
     c.ropes[0].scaling = "factors";
   }
+  refuse_if(in, "mlp_bias");
+  refuse_if(in, "rope_interleaved");
   c.attn_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.d_head)));
   c.activation = Activation::silu;
   c.layers.assign(c.n_layers, {});
@@ -72,8 +82,7 @@ void llama_build(Loader& in, Config& c, Plan& p) {
       in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model);
   const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
   head(p, c, rms_norm(p, -1, "ln_final", x, ln_final, c.eps), W_U);
-  in.finish(harmless_keys(
-      in, {"pretraining_tp", "mlp_bias", "is_llama_config", "rope_interleaved", "transformers.js_config"}));
+  in.finish(harmless_keys(in, {"pretraining_tp", "is_llama_config", "transformers.js_config."}));
 }
 
 }  // namespace cutaway

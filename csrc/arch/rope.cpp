@@ -22,14 +22,10 @@ double llama3_scaled(double inv_freq, const RopeScaling& s) {
 
 }  // namespace
 
-RopeScaling rope_scaling(const Loader& in, const std::string& arch) {
+RopeScaling rope_scaling(const Loader& in, const std::string& at) {
   RopeScaling s;
   const Metadata& m = in.file().metadata;
-  // Hugging Face has written the same mapping under two names, and its type under two more.
-  const std::string at = in.gguf()                            ? arch + ".rope.scaling."
-                         : m.has("rope_parameters.rope_type") ? "rope_parameters."
-                                                              : "rope_scaling.";
-  for (const char* name : {"type", "rope_type"})
+  for (const char* name : {"type", "rope_type"})  // Hugging Face has written both
     if (const auto type = m.string(at + name)) s.type = *type == "default" ? "none" : *type;
   if (s.type != "none" && s.type != "linear" && s.type != "llama3")
     in.fail(text("key '{}type' is '{}', expected none, linear or llama3", at, s.type));
@@ -37,6 +33,9 @@ RopeScaling rope_scaling(const Loader& in, const std::string& arch) {
     value = in.number({(at + name).c_str(), (at + name).c_str()}, 1e-3, 1e9, value);
   };
   read("factor", s.factor);
+  if (s.type == "none" && s.factor != 1.0)
+    in.fail(text("key '{}factor' is {}, but no type says how it is applied", at, s.factor));
+  if (s.type != "llama3") return s;
   read("low_freq_factor", s.low_freq_factor);
   read("high_freq_factor", s.high_freq_factor);
   read("original_max_position_embeddings", s.original_n_ctx);

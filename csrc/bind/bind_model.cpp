@@ -77,6 +77,7 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
     py::array a = view(edit.buffer, edit.data, edit.shape, true);
     hooks.at(edit.value)(a, edit.sequence);  // edits in place
     freeze(a);
+    return a.ref_count() > 1;  // kept, itself or as the base of a view, which stays writable
   };
   Output out;
   {
@@ -211,9 +212,14 @@ void bind_model(py::module_& m) {
               throw ArgumentError(
                   text("kv: layer {} asked for, expected 0 to {}", layer, shape.n_layers - 1));
             const std::vector<int64_t> dims = {s.cache.length(), shape.n_kv_heads, shape.d_head};
-            const size_t bytes = static_cast<size_t>(dims[0] * dims[1] * dims[2]) * 4;
-            auto k = std::make_shared<Buffer>(bytes), v = std::make_shared<Buffer>(bytes);
-            s.cache.read(layer, s.model->kernels(), k->floats(), v->floats());
+            const size_t n = static_cast<size_t>(dims[0] * dims[1] * dims[2]);
+            std::shared_ptr<Buffer> k, v;
+            {
+              py::gil_scoped_release release;
+              k = new_floats(n, "kv");
+              v = new_floats(n, "kv");
+              s.cache.read(layer, s.model->kernels(), k->floats(), v->floats());
+            }
             return py::make_tuple(view(k, k->floats(), dims), view(v, v->floats(), dims));
           },
           "layer"_a, "What is stored, widened to float32: (k, v), each [length, n_kv_heads, d_head].")

@@ -130,8 +130,14 @@ uint64_t available_bytes() {
     if (line.rfind("MemAvailable:", 0) == 0)
       free_bytes = std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
   const uint64_t limit = number_in("/sys/fs/cgroup/memory.max", UINT64_MAX);
-  const uint64_t used = number_in("/sys/fs/cgroup/memory.current", 0);
-  if (limit != UINT64_MAX) free_bytes = std::min(free_bytes, limit > used ? limit - used : 0);
+  if (limit == UINT64_MAX) return free_bytes;
+  // What the cgroup uses includes the page cache, which gives way.
+  uint64_t used = number_in("/sys/fs/cgroup/memory.current", 0);
+  std::ifstream stat("/sys/fs/cgroup/memory.stat");
+  for (std::string line; std::getline(stat, line);)
+    if (line.rfind("inactive_file ", 0) == 0)
+      used -= std::min<uint64_t>(used, std::strtoull(line.c_str() + 14, nullptr, 10));
+  free_bytes = std::min(free_bytes, limit > used ? limit - used : 0);
   return free_bytes;
 }
 

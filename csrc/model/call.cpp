@@ -90,7 +90,7 @@ void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) 
   }
 }
 
-void Call::hooks(const Run& run, const Stage& stage) const {
+void Call::hooks(Run& run, const Stage& stage) {
   for (ValueId id : stage.writes) {
     if (!request_.edits.count(id)) continue;
     const Value& v = plan_.values()[id];
@@ -112,9 +112,35 @@ void Call::hooks(const Run& run, const Stage& stage) const {
         edit.data = rows_[id]->floats() + first_[i] * v.width;
         edit.shape = shape_of(v, n);
       }
-      request_.on_edit(edit);
+      if (request_.on_edit(edit)) {
+        replace_buffer(run, id, i);
+        if (v.kind == ValueKind::pattern) edit.data = run.pattern[id][i];
+      }
       if (v.kind == ValueKind::pattern) check_map(v, edit, s.cache->length());
     }
+  }
+}
+
+void Call::replace_buffer(Run& run, ValueId id, size_t sequence) {
+  const ValueKind kind = plan_.values()[id].kind;
+  std::shared_ptr<Buffer>& held = kind == ValueKind::pattern  ? maps_[id][sequence]
+                                  : kind == ValueKind::logits ? out_.logits_buffer
+                                                              : rows_[id];
+  const float* const before = held->floats();
+  auto fresh = model_.pool().take(held->bytes());
+  std::memcpy(fresh->data(), held->data(), held->bytes());
+  held = std::move(fresh);
+  // Everything that pointed into the old buffer: aliases, maps, logits.
+  const auto moved = [&](float*& p) { p = held->floats() + (p - before); };
+  if (kind == ValueKind::pattern) {
+    moved(run.pattern[id][sequence]);
+  } else if (kind == ValueKind::logits) {
+    for (float*& p : out_.logits)
+      if (p) moved(p);
+    moved(run.value[id]);
+  } else {
+    for (float*& p : run.value)
+      if (p == before) moved(p);
   }
 }
 
@@ -131,6 +157,7 @@ Output Call::finish() {
         t.buffer = out_.logits_buffer;
         t.data = out_.logits[i];
         t.shape = {out_.logit_rows[i], v.width};
+        if (!s.positions.empty() && out_.logit_rows[i] == n) pick(t, s.positions, 0);
       } else if (v.kind == ValueKind::pattern) {
         t.buffer = maps_[at][i];
         t.data = t.buffer->floats();

@@ -26,13 +26,16 @@ class Call {
   // Points the run at this chunk's rows of every value.
   void bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) const;
   // Shows the hooked values of a finished stage to the hooks. The call is one chunk then.
-  void hooks(const Run& run, const Stage& stage) const;
+  void hooks(Run& run, const Stage& stage);
   Output finish();
   // Cuts rows [begin, end) of the call into parts of sequences, with their tokens and positions.
   void set_rows(Run& run, int64_t begin, int64_t end, std::vector<int32_t>& tokens,
                 std::vector<int64_t>& positions) const;
 
  private:
+  // Goes on with a copy of a hooked value whose array somebody kept: what they do with it cannot reach the
+  // call.
+  void replace_buffer(Run& run, ValueId id, size_t sequence);
   // Keeps the chosen rows of `axis` in a buffer of their own.
   void pick(Traced& t, const std::vector<int64_t>& positions, size_t axis) const;
   // A hook must leave masked keys masked: 0 in a pattern, -inf in scores.

@@ -113,7 +113,7 @@ Output Model::forward(const Request& request) {
   run.kernels = kernels_;
   run.config = &config_;
   run.int8 = compute_ == "int8";
-  run.overflow = false;
+  run.overflow = kNoValue;
   const size_t arena_bytes = static_cast<size_t>(rows * plan_.arena_width()) * 4;
   if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);
   const size_t int8_bytes = static_cast<size_t>(rows) * plan_.max_cols * 2 + 4096;
@@ -149,10 +149,11 @@ Output Model::forward(const Request& request) {
       if (request.check) request.check();
       if (stage) call.hooks(run, *stage);
     });
-    if (run.overflow)
+    if (const ValueId id = run.overflow; id != kNoValue)
       throw ArgumentError(
-          "a key or value is beyond the range of float16, in which int8 mode keeps the KV cache; "
-          "load the model with compute='float32'");
+          text("{} has a number beyond the range of float16, in which int8 mode keeps the KV cache; load the "
+               "model with compute='float32'",
+               plan_.values()[id].name));
   }
   give_state(std::move(state));
   Output out = call.finish();

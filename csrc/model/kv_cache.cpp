@@ -1,5 +1,6 @@
 #include "model/kv_cache.h"
 
+#include <atomic>
 #include <cstring>
 
 namespace cutaway {
@@ -16,7 +17,10 @@ int64_t KvCache::bytes_to_reserve(int64_t n) const {
 void KvCache::reserve(int64_t n) {
   if (n <= 0) return;
   const int64_t first = length_ / kKvBlock, last = (length_ + n - 1) / kKvBlock;
-  if (first < n_blocks() && blocks_[first].use_count() > 1) {
+  const bool shared = first < n_blocks() && blocks_[first].use_count() > 1;
+  // use_count() orders nothing: whoever let go of the block last has finished copying it before we write.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (shared) {
     auto copy = pool_->take(shape_.block_bytes());
     std::memcpy(copy->data(), blocks_[first]->data(), shape_.block_bytes());
     blocks_[first] = std::move(copy);

@@ -44,6 +44,12 @@ double Loader::number(const Spelling& spelling, double low, double high,
   return *otherwise;
 }
 
+bool Loader::has_keys(const std::string& prefix) const {
+  for (const auto& item : file_.metadata.items())
+    if (item.first.rfind(prefix, 0) == 0) return true;
+  return false;
+}
+
 std::string Loader::layer_name(const Spelling& s, int layer) const {
   std::string out = key(s);
   if (const size_t at = out.find("{}"); at != std::string::npos) out.replace(at, 2, std::to_string(layer));
@@ -98,7 +104,7 @@ void Loader::finish(const std::vector<std::string>& harmless) const {
           t.name));
   for (const std::string& k : file_.metadata.unread()) {
     bool fine = false;
-    for (const std::string& prefix : harmless) fine = fine || k.rfind(prefix, 0) == 0;
+    for (const std::string& h : harmless) fine = fine || k == h || (h.back() == '.' && k.rfind(h, 0) == 0);
     if (!fine)
       fail(text("config key '{}' is not understood; running without it might be a different model", k));
   }

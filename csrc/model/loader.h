@@ -39,11 +39,12 @@ class Loader {
   // A norm weight or bias [n]; `add` is added to every entry (Gemma's 1 + w in safetensors).
   const std::vector<float>& vector(const std::string& name, const std::string& tensor, int64_t n,
                                    float add = 0.0f, int64_t heads = 1, RowOrder order = nullptr);
+  bool has_keys(const std::string& prefix) const;  // does any config key start so?
   bool has(const std::string& tensor) const { return file_.find(tensor) != nullptr; }
   std::string layer_name(const Spelling& s, int layer) const;  // "{}" filled in
 
-  // Raises for tensors nobody read and for config keys nobody understood, but for those that start with a
-  // harmless prefix.
+  // Raises for tensors nobody read and for config keys nobody understood, but for the harmless
+  // ones: whole keys, or prefixes that end with a dot.
   void finish(const std::vector<std::string>& harmless) const;
   [[noreturn]] void fail(const std::string& message) const;
 
@@ -70,7 +71,8 @@ struct RopeScaling {
   std::string type = "none";  // "none" | "linear" | "llama3"
   double factor = 1.0, low_freq_factor = 1.0, high_freq_factor = 4.0, original_n_ctx = 8192.0;
 };
-RopeScaling rope_scaling(const Loader& in, const std::string& arch);  // FormatError for a type we do not know
+// The keys below `at` ("llama.rope.scaling.", "rope_parameters."). FormatError for a type we do not know.
+RopeScaling rope_scaling(const Loader& in, const std::string& at);
 // inv_freq[i] = base^(-2 i / d_rot) in float64, scaled, rounded to float32.
 Rope make_rope(double base, int64_t d_rot, const RopeScaling& scaling);
 

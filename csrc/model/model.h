@@ -56,8 +56,9 @@ struct Request {
   LogitRows logits = LogitRows::all;
   std::vector<ValueId> taps;
   Edits edits;
-  std::function<void(const Edit&)> on_edit;  // runs on the calling thread, between regions
-  std::function<void()> check;               // may throw: cancels the call and restores every cache
+  // Runs on the calling thread, between regions. True: somebody still holds the array, and may write to it.
+  std::function<bool(const Edit&)> on_edit;
+  std::function<void()> check;  // may throw: cancels the call and restores every cache
 };
 
 struct Output {

@@ -120,7 +120,7 @@ struct Run {
   std::vector<int64_t> cos_at;                // by rope: offset of its [rows, half] cosines; the sines follow
   std::vector<std::vector<uint8_t>> scratch;  // by worker
   std::atomic<int64_t> tasks[2] = {};         // dynamic tasks of stage w.step; the other one is being reset
-  std::atomic<bool> overflow{false};          // a value did not fit the KV cache's f16
+  std::atomic<ValueId> overflow{kNoValue};    // a value with a number beyond the KV cache's f16
 
   std::atomic<int64_t>& next_task(const Worker& w) { return tasks[w.step & 1]; }
   float* row(ValueId id, int64_t r, int64_t width) const { return value[id] + r * width; }

@@ -1,4 +1,4 @@
-// The working memory of one call. Kept between calls, so that a decode step allocates nothing.
+// The working memory of one call. Kept between calls, so that a decode step makes no large allocation.
 #pragma once
 #include "model/model.h"
 

@@ -108,7 +108,7 @@ class QkvRope final : public Phase {
       char* row = part.cache->v(block, layer_, kv) + slot * shape.d_pad() * shape.element();
       run.kernels->store_v(row, run.row(n_.v, r, c_.n_kv_heads * d) + kv * d, d, shape.half, &overflow);
     }
-    if (overflow) run.overflow.store(true, std::memory_order_relaxed);
+    if (overflow) run.overflow.store(key ? n_.rot_k : n_.v, std::memory_order_relaxed);
   }
 
   const Config& c_;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import warnings
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from . import _core
 from .errors import ArgumentError, FormatError
 from .hooks import Hook, HookStack
 from .names import Activation, Names, table
+from .numbers import whole
 from .session import Session, step
 from .tokenizer import Tokenizer
 from .trace import Trace
@@ -49,24 +49,12 @@ def load(
     return Model(
         _core.Model(
             os.fspath(resolve(name_or_path)),
-            _whole("threads", threads, 1),
+            0 if threads is None else whole("threads", threads, 1),
             compute or "",
-            _whole("n_ctx", n_ctx, 1),
+            0 if n_ctx is None else whole("n_ctx", n_ctx, 1),
             isa or "",
         )
     )
-
-
-def _whole(name: str, value: int | None, least: int) -> int:
-    if value is None:
-        return 0
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least or number > 2**31 - 1 or isinstance(value, bool):
-        raise ArgumentError(f"{name} must be a whole number, {least} or greater, got {value!r}.")
-    return number
 
 
 class Model:
@@ -173,7 +161,7 @@ class Model:
 
         fn may edit the array in place, return a replacement of the same shape, or return None. The array covers all
         positions of the call ([1, ...] in a decode step); a batch calls once per prompt. In force in the thread or task
-        that entered it.
+        that entered it, for calls made inside the `with` block: a stream read after it runs without.
         """
         return self._hooks.entered(self._names, hooks)
 
@@ -290,10 +278,10 @@ class Model:
 
 
 def _positions(positions: Any, n: int) -> list[int]:
-    listed = [positions] if isinstance(positions, (int, np.integer)) else list(positions)
+    listed = positions if isinstance(positions, (list, tuple, np.ndarray, range)) else [positions]
     out = []
     for p in listed:
-        at = operator.index(p)
+        at = whole("positions", p)
         if not -n <= at < n:
             raise ArgumentError(f"positions has {at}, but the call has {n} new positions; expected {-n} to {n - 1}.")
         out.append(at % n)

@@ -44,7 +44,10 @@ class Names(Sequence[Activation]):
         return iter(self._rows)
 
     def __getitem__(self, key: Any) -> Any:
-        return self._by_name[canonical(key)] if isinstance(key, str) else self._rows[key]
+        if not isinstance(key, str):
+            return self._rows[key]
+        (row,) = self.select(canonical(key).replace("*", ""))  # unknown names raise, with near misses
+        return row
 
     def __contains__(self, key: object) -> bool:
         return canonical(key) in self._by_name if isinstance(key, str) else key in self._rows

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import ArgumentError
+from .numbers import whole
 
 if TYPE_CHECKING:
     from .model import Model
@@ -38,6 +38,8 @@ class Session:
         """
         if logits not in ("last", "all", None):
             raise ArgumentError(f"logits is {logits!r}, expected 'last', 'all' or None.")
+        if isinstance(ids, str):
+            raise ArgumentError("append takes token ids; encode the text with model.tokenizer first.")
         if not isinstance(ids, (list, tuple, np.ndarray)):
             ids = [ids]
         (row,), (trace,) = self._model._run([ids], [self._core], logits or "none", names, positions, False)
@@ -51,7 +53,7 @@ class Session:
 
     def truncate(self, n: int) -> None:
         """Keeps the first n positions."""
-        self._core.truncate(operator.index(n))
+        self._core.truncate(whole("n", n))
 
     def __len__(self) -> int:
         return len(self._core)
@@ -61,7 +63,7 @@ class Session:
 
         Keys are rotated. In int8 mode both were rounded to float16 on entering; float32 mode keeps float32.
         """
-        k, v = self._core.kv(operator.index(layer))
+        k, v = self._core.kv(whole("layer", layer))
         return k, v
 
     def __repr__(self) -> str:
@@ -76,6 +78,8 @@ def step(sessions: Sequence[Session], ids: Any) -> np.ndarray:
     """
     if not sessions:
         raise ArgumentError("step needs at least one session.")
+    if not all(isinstance(s, Session) for s in sessions):
+        raise ArgumentError("step takes a list of sessions (model.session()) and one id for each.")
     model = sessions[0]._model
     if any(s._model is not model for s in sessions):
         raise ArgumentError("The sessions belong to different models; step takes sessions of one.")

@@ -42,6 +42,10 @@ class Trace(Mapping[str, np.ndarray]):
         array = self._arrays[key]
         return array[None] if self._batch_axis else array
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The array, or `default` where the trace does not have it."""
+        return self[name] if name in self else default  # noqa: SIM401 (this is get)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
