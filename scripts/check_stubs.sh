@@ -9,7 +9,7 @@ rm -rf build/stubs
 (cd .venv && bin/python -m pybind11_stubgen cutaway._core --output-dir ../build/stubs \
   --numpy-array-use-type-var --ignore-invalid-expressions '.*' >../build/stubs.log 2>&1) || { cat build/stubs.log >&2; exit 1; }
 made=build/stubs/cutaway/_core.pyi
-ruff check --quiet --fix "$made" || true
+ruff check --quiet --fix "$made" >/dev/null || true
 ruff format --quiet "$made"
 if [ "${1:-}" = --write ]; then
   cp "$made" "$kept"

@@ -11,7 +11,7 @@
 
 namespace cutaway {
 namespace {
-constexpr size_t kPoolKeeps = size_t{4} << 30;
+constexpr size_t kPoolKeeps = size_t{1} << 30;
 }
 
 Model::Model() : threads(1), chunk(0), pool_(kPoolKeeps) {}
