@@ -92,6 +92,7 @@ void read_config(Loader& in, Config& c) {
     if (const auto act = in.file().metadata.string(key); act && *act != "gelu_pytorch_tanh")
       in.fail(text("key '{}' is '{}', expected 'gelu_pytorch_tanh'", key, *act));
   refuse_if(in, "use_bidirectional_attention");
+  refuse_if(in, "attention_bias");
 }
 
 }  // namespace

@@ -178,7 +178,10 @@ TEST_P(ModelTest, SameBitsWithEveryHookAndEveryTrace) {
     Request r;
     r.sequences = {{&hooked, x, {}}};
     int seen = 0;
-    r.on_edit = [&](const Edit&) { ++seen; };
+    r.on_edit = [&](const Edit&) {
+      ++seen;
+      return false;
+    };
     Request t;
     t.sequences = {{&traced, x, {}}};
     const auto& values = m->plan().values();
