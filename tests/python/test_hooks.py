@@ -351,3 +351,22 @@ def test_generate_is_steered(small_model):
     with model.hooks({"blocks.0.resid_mid": lambda x, n: calls.append(("mid", *x.shape))}):
         next(stream), next(stream)
     assert calls[-2:] == [("mid", 24, 84), ("mid", 1, 84)]
+
+
+def test_a_kept_view_cannot_reach_the_call(small_model):
+    """A slice taken in a hook stays writable, as NumPy has it; it is no longer the engine's memory."""
+    model, kept = small_model("llama").model, []
+    names = ["blocks.0.resid_mid", "blocks.0.attn.pattern", "logits"]
+
+    def keep(array, name):
+        kept.append(array[:])
+
+    plain, trace = model.run_with_cache(IDS, names=names)
+    with model.hooks(dict.fromkeys(names, keep)):
+        logits, hooked = model.run_with_cache(IDS, names=names)
+        for view in kept:
+            view[...] = 7
+    assert len(kept) == 3 and all((view == 7).all() for view in kept)
+    assert np.array_equal(logits, plain)
+    for name in names:
+        assert np.array_equal(hooked[name], trace[name]), name
