@@ -242,7 +242,7 @@ def interrupted(seconds, call):
     return late, out
 
 prompt = np.arange(512) % 251 + 5
-text = "The capital of France is"  # both models then repeat themselves for ever
+text = "a b a b a b a b a b a b"  # both models then go on for ever
 decode = dict(max_new_tokens=100_000, temperature=0)
 model.generate(text, max_new_tokens=2)
 for _ in range(3):
