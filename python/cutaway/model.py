@@ -84,6 +84,12 @@ class Model:
         return n
 
     @property
+    def d_vocab(self) -> int:
+        """The number of logits in a row."""
+        n: int = self.config.d_vocab
+        return n
+
+    @property
     def stop_ids(self) -> list[int]:
         """The ids that end a generation: the file's eos, eot and eom."""
         return [] if self._tokenizer is None else self._tokenizer.stop_ids

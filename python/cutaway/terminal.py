@@ -7,17 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import ArgumentError
+from .views.page import visible
 
 _TOKEN_STYLES = ("black on cyan", "black on green", "black on yellow", "black on magenta", "white on blue")
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHADES = " ·░▒▓█"
 _LABEL = 14  # characters of a token that fit beside a picture
-
-
-def visible(token: str | bytes) -> str:
-    """A token as one printable line: control characters and stray bytes are escaped."""
-    text = token.decode("utf-8", "backslashreplace") if isinstance(token, bytes) else token
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def token_line(tokens: Sequence[str | bytes]) -> Text:
