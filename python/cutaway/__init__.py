@@ -8,6 +8,8 @@ from .errors import ArgumentError, Error, FormatError, MemoryLimitError
 if TYPE_CHECKING:
     from .catalogue import models
     from .chat import ChatTemplate
+    from .comparison.run import compare
+    from .comparison.table import Comparison
     from .inspect import inspect_file
     from .model import Model, Session, isas, load, step
     from .sampler import (
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 # instant and loads nothing that a notebook may not need.
 _LAZY = {
     "ChatTemplate": "chat",
+    "Comparison": "comparison.table",
     "FrequencyPenalty": "sampler",
     "MinP": "sampler",
     "Model": "model",
@@ -37,6 +40,7 @@ _LAZY = {
     "Tokenizer": "tokenizer",
     "TopK": "sampler",
     "TopP": "sampler",
+    "compare": "comparison.run",
     "inspect_file": "inspect",
     "isas": "model",
     "load": "model",
@@ -47,6 +51,7 @@ _LAZY = {
 __all__ = [
     "ArgumentError",
     "ChatTemplate",
+    "Comparison",
     "Error",
     "FormatError",
     "FrequencyPenalty",
@@ -61,6 +66,7 @@ __all__ = [
     "Tokenizer",
     "TopK",
     "TopP",
+    "compare",
     "inspect_file",
     "isas",
     "load",
