@@ -1,4 +1,4 @@
-"""The command line: cutaway generate | chat | tokenize | info | models | verify.
+"""The command line: cutaway generate | chat | tokenize | info | models | compare | verify.
 
 Exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what was generated stays).
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import __version__, commands
+from . import __version__, commands, commands_compare
 from .catalogue import DEFAULT
 from .errors import Error
 
@@ -136,6 +136,12 @@ _COMMANDS: dict[str, _Command] = {
         (_model_first, _engine, _as_json),
     ),
     "models": (commands.models, "List the models that have a name.", "cutaway models", (_as_json,)),
+    "compare": (
+        commands_compare.compare,
+        "Show what several models say to the same prompts, side by side.",
+        f'cutaway compare gemma3-270m {DEFAULT} -p "What is the capital of France?"',
+        (commands_compare.arguments, _engine, _as_json),
+    ),
     "verify": (
         commands.verify,
         "Recompute stored fingerprints: the same bits on this machine?",

@@ -70,12 +70,13 @@ class Template:
             before, _, after = str(self.source).partition(PLACEHOLDER)
             return Rendered(before + prompt + after, len(before), len(before) + len(prompt))
         text = self._chat(prompt, tokenizer)
-        before, found, _ = self._chat(_MARK, tokenizer).partition(_MARK)
-        for shown in (prompt, prompt.strip()):  # many templates strip what they are given
-            if found and text.startswith(before + shown):
-                return Rendered(text, len(before), len(before) + len(shown))
-            if text.count(shown) == 1:
-                return Rendered(text, text.index(shown), text.index(shown) + len(shown))
+        before, found, after = self._chat(_MARK, tokenizer).partition(_MARK)
+        begin, end = len(before), len(text) - len(after)
+        if found and text.startswith(before) and text.endswith(after) and text[begin:end].strip() == prompt.strip():
+            return Rendered(text, begin, end)  # most templates show the prompt as it is, or stripped
+        if prompt.strip() and text.count(prompt.strip()) == 1:
+            begin = text.index(prompt.strip())
+            return Rendered(text, begin, begin + len(prompt.strip()))
         return Rendered(text, 0, 0)  # the template shows the prompt in a shape of its own, or not at all
 
     def _chat(self, prompt: str, tokenizer: Any) -> str:

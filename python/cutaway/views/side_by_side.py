@@ -21,15 +21,15 @@ _STYLE = """
 .ca .cmp{border-top:1px solid var(--line);margin-top:.6em}.ca .cmp h5{margin:.5em 0 .2em;font-size:1em}
 .ca .cols{display:grid;gap:0 1.2em;align-items:start}
 .ca .cols>div{min-width:0}.ca .cols>div+div{border-left:1px solid var(--line);padding-left:1.2em}
-.ca .cols h5{color:var(--dim)}
+.ca .cols h5{color:var(--dim);border-bottom:1px solid var(--line)}
 .ca .said{font:13px/1.7 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:.2em 0}
 .ca .said .tok{display:inline;white-space:inherit;border:0}
 .ca .read{color:var(--dim)}.ca .read b{color:var(--fg);font-weight:400}
-.ca .facts{color:var(--dim);font-size:12px;margin:.2em 0 .8em}.ca .wrong{color:var(--mark)}
+.ca .facts{color:var(--dim);font-size:13px;margin:.2em 0 .8em}.ca .wrong{color:var(--mark)}
 .ca .cmp.tips{padding-bottom:3em}.ca .cmp.tips::after,.ca .cmp.tips .tip{height:2.2em;left:0;right:0;bottom:.3em}
 .ca .scale{display:inline-block;width:8em;height:.8em;vertical-align:baseline;border:1px solid var(--line);
 background:linear-gradient(90deg in oklab,var(--lo),var(--hi))}
-.ca .facts small{white-space:nowrap}
+.ca .facts span{white-space:nowrap}
 """
 _TOKENS = 700  # coloured tokens with a hover in one view: about 150 KB
 _TEXT = 2000  # characters of a prompt or a plain answer that a cell shows
@@ -52,11 +52,14 @@ def side_by_side(comparison: Comparison, prompts: int) -> View:
 
 
 def _title(comparison: Comparison) -> str:
-    n = len(comparison.prompts)
-    said = f"{' | '.join(comparison.labels)}: {n:,} prompt{'s' if n != 1 else ''}"
-    stages = ", ".join(comparison.settings["stages"])
-    said += f", {comparison.settings['n']} each, seed {comparison.settings['seed']}, {stages}"
+    settings, prompts = comparison.settings, len(comparison.prompts)
+    said = f"{' | '.join(comparison.labels)}: {_count(prompts, 'prompt')}, {_count(settings['n'], 'sample')} each"
+    said += f", seed {settings['seed']}, {', '.join(settings['stages'])}"
     return said + (" (interrupted: rows are missing)" if comparison.interrupted else "")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _budget(groups: Iterable[Sequence[Answer]]) -> set[tuple[str, int, int]]:
@@ -75,7 +78,7 @@ def _legend(what: str, low: str, high: str) -> str:
 
 def _prompt_row(comparison: Comparison, rows: Sequence[Answer], coloured: set[tuple[str, int, int]]) -> str:
     columns = "".join(
-        f"<div><h5>{escape(label)}</h5>{_column([row for row in rows if row.model == label], coloured)}</div>"
+        f"<div>{_column(label, [row for row in rows if row.model == label], coloured)}</div>"
         for label in comparison.labels
     )
     across = f"grid-template-columns:repeat({len(comparison.labels)},minmax(16em,1fr))"
@@ -86,10 +89,11 @@ def _prompt_row(comparison: Comparison, rows: Sequence[Answer], coloured: set[tu
     )
 
 
-def _column(rows: Sequence[Answer], coloured: set[tuple[str, int, int]]) -> str:
+def _column(label: str, rows: Sequence[Answer], coloured: set[tuple[str, int, int]]) -> str:
+    head = f"<h5>{escape(label)}</h5>"
     if not rows:
-        return "<p class=dim>no rows</p>"
-    return _read(rows[0]) + "".join(_answer(row, (row.model, *row.key) in coloured) for row in rows)
+        return f"{head}<p class=dim>no rows</p>"
+    return head + _read(rows[0]) + "".join(_answer(row, (row.model, *row.key) in coloured) for row in rows)
 
 
 def _read(row: Answer) -> str:
@@ -121,14 +125,14 @@ def _heat(piece: str, value: float, tip: str) -> str:
 def _facts(row: Answer) -> str:
     facts = [
         f"seed {row.seed}",
-        f"{row.tokens} tokens, {row.finish_reason}",
+        f"{_count(row.tokens, 'token')}, {row.finish_reason}",
         f"mean log P {row.mean_logprob:.2f}",
         f"entropy {row.entropy:.2f}",
         f"top-1 {100 * row.top1_rate:.0f} %",
         f"repeats {100 * row.repeats:.0f} %",
         f"echoes {100 * row.echoes_prompt:.0f} %",
     ]
-    return " · ".join(f"<small>{fact}</small>" for fact in facts)
+    return " · ".join(f"<span>{fact}</span>" for fact in facts)
 
 
 def _cut(text: str) -> str:
@@ -167,8 +171,8 @@ def _terminal(comparison: Comparison, by_prompt: dict[int, list[Answer]], rest: 
                     continue
                 cell.append(_cut(row.text or ""), "cyan")
                 cell.append(
-                    f"\n[seed {row.seed}: {row.tokens} tokens, {row.finish_reason}, mean log P {row.mean_logprob:.2f}, "
-                    f"entropy {row.entropy:.2f}, repeats {100 * row.repeats:.0f} %]",
+                    f"\n[seed {row.seed}: {_count(row.tokens, 'token')}, {row.finish_reason}, "
+                    f"mean log P {row.mean_logprob:.2f}, entropy {row.entropy:.2f}, repeats {100 * row.repeats:.0f} %]",
                     "dim",
                 )
             cells.append(cell)
