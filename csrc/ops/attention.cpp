@@ -193,34 +193,25 @@ int64_t attention_scratch(const Config& c, int64_t n_keys) {
          std::max(kScoreBytes, G * keys * 4);
 }
 
-ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv) {
-  const std::string at = "blocks." + std::to_string(layer) + ".attn.";
-  const auto declare = [&](const char* name, ValueKind kind,
-                           std::vector<std::pair<std::string, int64_t>> dims, const std::string& equation,
-                           bool editable) {
-    Value v;
-    v.name = at + name;
-    v.kind = kind;
-    v.dims = std::move(dims);
-    v.equation = equation;
-    v.editable = editable;
-    v.layer = layer;
-    return p.name(v);
-  };
-  const int64_t window = c.layers[layer].window;
+ValueId attention(const Scope& s, ValueId rot_q) {
+  const Config& c = s.config;
+  const int64_t window = c.layers[s.layer].window;
+  const std::string product = "rot_q . rot_k * attn_scale",
+                    capped = c.attn_soft_cap ? "soft_cap(" + product + ")" : product;
   const std::string seen =
       window ? "; keys in (pos - " + std::to_string(window) + ", pos]" : "; keys up to pos";
+  const Scope::Dims heads = {{"n_heads", c.n_heads}};
   Names n;
-  n.q = qkv.rot_q;
-  n.scores = declare(
-      "scores", ValueKind::pattern, {{"n_heads", c.n_heads}},
-      (c.attn_soft_cap ? "soft_cap(rot_q . rot_k * attn_scale)" : "rot_q . rot_k * attn_scale") + seen, true);
-  n.pattern = declare("pattern", ValueKind::pattern, {{"n_heads", c.n_heads}}, "softmax(scores)", true);
-  n.z = declare("z", ValueKind::rows, {{"n_heads", c.n_heads}, {"d_head", c.d_head}}, "pattern @ v", true);
-  declare("result", ValueKind::derived, {{"n_heads", c.n_heads}, {"d_model", c.d_model}},
-          "z[head] @ W_O[head]", false);
-  p.reads(qkv.rot_q);
-  p.phase<Attention>(c, layer, n);
+  n.q = rot_q;
+  n.scores = s.declare("attn.scores", heads, capped + seen, ValueKind::pattern);
+  n.pattern = s.declare("attn.pattern", heads, "softmax(scores)", ValueKind::pattern);
+  n.z = s.declare("attn.z", {{"n_heads", c.n_heads}, {"d_head", c.d_head}}, "pattern @ v");
+  s.declare({.name = "attn.result",
+             .kind = ValueKind::derived,
+             .dims = {{"n_heads", c.n_heads}, {"d_model", c.d_model}},
+             .equation = "z[head] @ W_O[head]"});
+  s.plan.reads(rot_q);
+  s.plan.phase<Attention>(c, s.layer, n);
   return n.z;
 }
 

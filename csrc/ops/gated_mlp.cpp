@@ -59,27 +59,16 @@ class GatedMlp final : public Phase {
 
 }  // namespace
 
-ValueId gated_mlp(Plan& p, const Config& c, int layer, const Input& in, const Matrix& W_gate,
-                  const Matrix& W_in) {
-  const std::string at = "blocks." + std::to_string(layer) + ".mlp.", x = p.values()[in.normalized].name;
-  const auto declare = [&](const char* name, const std::string& equation) {
-    Value v;
-    v.name = at + name;
-    v.dims = {{"d_mlp", c.d_mlp}};
-    v.equation = equation;
-    v.editable = true;
-    v.layer = layer;
-    return p.name(v);
-  };
+ValueId gated_mlp(const Scope& s, const Input& in, const Matrix& W_gate, const Matrix& W_in) {
+  const std::string x = s.plan.values()[in.rows()].name;
+  const std::string act = s.config.activation == Activation::silu ? "silu" : "gelu_tanh";
+  const Scope::Dims dims = {{"d_mlp", s.config.d_mlp}};
   GatedMlp::Names n{};
-  n.pre = declare("pre", x + " @ W_gate");
-  n.pre_linear = declare("pre_linear", x + " @ W_in");
-  n.post = declare(
-      "post", std::string(c.activation == Activation::silu ? "silu" : "gelu_tanh") + "(pre) * pre_linear");
-  p.reads(in.x);
-  p.reads(in.normalized);
-  p.max_cols = std::max({p.max_cols, W_gate.cols, W_in.cols});
-  p.phase<GatedMlp>(in, W_gate, W_in, c.activation, n);
+  n.pre = s.declare("mlp.pre", dims, x + " @ W_gate");
+  n.pre_linear = s.declare("mlp.pre_linear", dims, x + " @ W_in");
+  n.post = s.declare("mlp.post", dims, act + "(pre) * pre_linear");
+  reads(s.plan, in);
+  s.plan.phase<GatedMlp>(in, W_gate, W_in, s.config.activation, n);
   return n.post;
 }
 

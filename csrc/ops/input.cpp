@@ -14,25 +14,23 @@ Input plain(const Plan& p, ValueId x) {
   return in;
 }
 
-Input rms_norm(Plan& p, int layer, const std::string& name, ValueId x, const std::vector<float>& weight,
-               float eps) {
-  const std::string of = p.values()[x].name;
-  Value scale, normalized;
-  scale.name = name + ".scale";
-  scale.dims = {{"1", 1}};
-  scale.equation = "sqrt(mean(" + of + "^2) + eps)";
-  scale.layer = normalized.layer = layer;
-  normalized.name = name + ".normalized";
-  normalized.dims = p.values()[x].dims;
-  normalized.equation = of + " / " + name + ".scale * " + name + ".w";
-  normalized.editable = true;
-  p.reads(x);
-  Input in = plain(p, x);
+Input rms_norm(const Scope& s, const std::string& name, ValueId x, const std::vector<float>& weight) {
+  const std::string of = s.plan.values()[x].name, norm = s.prefix() + name;
+  s.plan.reads(x);
+  Input in = plain(s.plan, x);
   in.norm = &weight;
-  in.eps = eps;
-  in.scale = p.name(scale);
-  in.normalized = p.name(normalized);
+  in.eps = s.config.eps;
+  in.scale =
+      s.declare({.name = name + ".scale", .dims = {{"1", 1}}, .equation = "sqrt(mean(" + of + "^2) + eps)"});
+  in.normalized =
+      s.declare(name + ".normalized", s.plan.values()[x].dims, of + " / " + norm + ".scale * " + norm + ".w");
   return in;
+}
+
+void reads(Plan& p, const Input& in) {
+  p.reads(in.x);
+  p.reads(in.normalized);
+  p.max_cols = std::max(p.max_cols, in.width);
 }
 
 bool needs_int8(const Run& run, const Matrix& m) { return run.int8 && run.kernels->quants[m.quant].integer; }
