@@ -21,6 +21,22 @@ struct Names {
 };
 enum class Until { scores, pattern, values };
 
+// A worker's scratch for R rows, one per query and head.
+struct Scratch {
+  Scratch(Carver& at, int64_t R, int64_t n_blocks, int64_t d_pad, int64_t n_scores)
+      : rows(at.take<float*>(R)),
+        lo(at.take<int64_t>(R)),
+        hi(at.take<int64_t>(R)),
+        blocks(at.take<const void*>(n_blocks)),
+        acc(at.take<float>(R * 2 * d_pad)),
+        scores(at.take<float>(n_scores)) {}
+  float** rows;         // [R] of q or z
+  int64_t *lo, *hi;     // [R] first and last visible key
+  const void** blocks;  // [n_blocks] of K or V
+  float* acc;           // [R, 2, d_pad]
+  float* scores;        // [R, ld]
+};
+
 class Attention final : public Phase {
  public:
   Attention(const Config& c, int layer, const Names& n) : c_(c), layer_(layer), n_(n) {}
@@ -86,30 +102,6 @@ class Attention final : public Phase {
     }
   }
 
-  // Scratch of a worker: row pointers, bounds, block pointers, accumulators, scores.
-  struct Scratch {
-    float** rows;         // [R] query or z pointers
-    int64_t *lo, *hi;     // [R]
-    const void** blocks;  // [n_blocks]
-    float* acc;           // [R * 2 * d_pad]
-    float* scores;        // [R, ld]
-  };
-  Scratch carve(uint8_t* at, int64_t R, int64_t n_blocks, int64_t d_pad) const {
-    const auto take = [&](int64_t bytes) {
-      uint8_t* p = at;
-      at += (bytes + 63) / 64 * 64;
-      return p;
-    };
-    Scratch s;
-    s.rows = reinterpret_cast<float**>(take(R * 8));
-    s.lo = reinterpret_cast<int64_t*>(take(R * 8));
-    s.hi = reinterpret_cast<int64_t*>(take(R * 8));
-    s.blocks = reinterpret_cast<const void**>(take(n_blocks * 8));
-    s.acc = reinterpret_cast<float*>(take(R * 2 * d_pad * 4));
-    s.scores = reinterpret_cast<float*>(at);
-    return s;
-  }
-
   void one(Run& run, Worker& w, const SequencePart& part, int64_t kv, int64_t q0, int64_t n, Until from,
            Until until) const {
     const kernels::Table& k = *run.kernels;
@@ -121,7 +113,8 @@ class Attention final : public Phase {
     const int64_t first = lowest / kLanes * kLanes, last = highest / kLanes * kLanes + kLanes,
                   ld = last - first;
     const int64_t n_blocks = highest / kKvBlock + 1;
-    Scratch s = carve(run.scratch[w.id].data(), R, n_blocks, shape.d_pad());
+    Carver scratch(run.scratch[w.id].data());
+    Scratch s(scratch, R, n_blocks, shape.d_pad(), R * ld);
     for (int64_t r = 0; r < R; ++r) {  // row r: query r / G, head r % G of the group
       const int64_t at = position + r / G;
       s.hi[r] = at;
@@ -187,10 +180,12 @@ class Attention final : public Phase {
 }  // namespace
 
 int64_t attention_scratch(const Config& c, int64_t n_keys) {
-  const int64_t G = c.n_heads / c.n_kv_heads, d_pad = (c.d_head + 15) / 16 * 16, R = kQueryBlock * G;
-  const int64_t keys = (n_keys + kLanes - 1) / kLanes * kLanes + kLanes;
-  return R * (24 + 2 * d_pad * 4) + (n_keys / kKvBlock + 2) * 8 + 6 * 64 +
-         std::max(kScoreBytes, G * keys * 4);
+  const int64_t G = c.n_heads / c.n_kv_heads, keys = (n_keys + kLanes - 1) / kLanes * kLanes;
+  const KvShape shape{c.n_layers, c.n_kv_heads, c.d_head};
+  Carver count;  // the largest block of queries, and the most scores that query_block() lets through
+  Scratch(count, kQueryBlock * G, n_keys / kKvBlock + 1, shape.d_pad(),
+          std::max<int64_t>(kScoreBytes / sizeof(float), G * keys));
+  return count.bytes();
 }
 
 ValueId attention(const Scope& s, ValueId rot_q) {

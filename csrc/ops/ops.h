@@ -51,7 +51,25 @@ ValueId linear_add(const Scope& s, const OutputNames& names, ValueId x, const Ou
 ValueId gated_mlp(const Scope& s, const Input& in, const Matrix& W_gate, const Matrix& W_in);  // [pos, d_mlp]
 ValueId head(const Scope& s, const Input& in, const Matrix& W_U);  // logits: [rows asked for, d_vocab]
 
-// ---- shared by the phases (ops/input.cpp)
+// ---- shared by the phases
+
+// Lays arrays side by side, each on a cache line of its own. Without a base it only counts their bytes.
+class Carver {
+ public:
+  explicit Carver(void* base = nullptr) : base_(static_cast<uint8_t*>(base)) {}
+  template <class T>
+  T* take(int64_t n) {
+    T* p = base_ ? reinterpret_cast<T*>(base_ + bytes_) : nullptr;
+    bytes_ += (n * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
+    return p;
+  }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  uint8_t* base_;
+  int64_t bytes_ = 0;
+};
+
 constexpr int64_t kFewRows = 16;  // up to so many rows every worker does the prologue for itself
 
 // Rows ready for a linear layer.
@@ -65,8 +83,10 @@ void reads(Plan& p, const Input& in);  // the next phase reads it
 bool needs_int8(const Run& run, const Matrix& m);
 // All workers call it. With many rows it ends in a barrier.
 Prepared prepare(Run& run, Worker& w, const Input& in, const float* x, int64_t rows, bool want_int8);
-int64_t prepare_scratch(int64_t max_cols);  // bytes of a worker's scratch that prepare() uses
+// Bytes of a worker's scratch that prepare() and attention() use; of the int8 rows that all workers share.
+int64_t prepare_scratch(int64_t max_cols);
 int64_t attention_scratch(const Config& c, int64_t n_keys);
+int64_t shared_int8_bytes(int64_t rows, int64_t max_cols);
 // Tiles [first, last) of out = W x. out: [rows, ld].
 void run_linear(const Run& run, const Matrix& m, const Prepared& in, int64_t rows, int64_t first_tile,
                 int64_t last_tile, float* out, int64_t ld);
