@@ -12,14 +12,14 @@ namespace {
 using kernels::kKvBlock;
 using kernels::kLanes;
 
-constexpr int64_t kQueryBlock = 8;
+constexpr int64_t kQueryBlock = 8;  // queries of a task, at most
 constexpr int64_t kProductsPerPart = 500'000'000;
 constexpr int64_t kScoreBytes = int64_t{1} << 20;  // scores of a task stay in L2
 
 struct Names {
   ValueId q, scores, pattern, z;
 };
-enum class Until { scores, pattern, values };
+enum class Until { scores, pattern, values };  // passes; a stage runs one or more
 
 // A worker's scratch for R rows, one per query and head.
 struct Scratch {

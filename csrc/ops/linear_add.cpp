@@ -8,7 +8,9 @@ namespace {
 class LinearAdd final : public Phase {
  public:
   struct Names {
-    ValueId raw, out, sum, residual, scale;
+    ValueId raw;    // before the norm; `out` itself without one
+    ValueId scale;  // of the norm
+    ValueId out, residual, sum;
   };
   LinearAdd(const Input& in, const OutputWeights& w, float eps, const Names& n)
       : in_(in), W_(*w.W), bias_(w.bias), norm_(w.post), eps_(eps), n_(n) {}

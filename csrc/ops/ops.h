@@ -1,5 +1,5 @@
 // The coarse operations that recipes are written in. Each call names its values and adds one phase to the
-// plan.
+// plan, but for rms_norm: a norm is done by the phase that reads it.
 #pragma once
 #include <string>
 #include <vector>
@@ -40,12 +40,11 @@ struct OutputNames {
 ValueId embed(const Scope& s, const Matrix& W_E);  // [pos, d_model]
 // A second name for a value: the same buffer unless one of the two is hooked.
 ValueId alias(const Scope& s, const std::string& name, ValueId of, const std::string& equation);
-Input plain(const Plan& p, ValueId x);
 Input rms_norm(const Scope& s, const std::string& name, ValueId x, const std::vector<float>& weight);
 // Writes k and v to the KV cache; the result is rot_q [pos, n_heads, d_head].
 ValueId qkv_rope(const Scope& s, const Input& in, const AttentionWeights& w);
 ValueId attention(const Scope& s, ValueId rot_q);  // z: [pos, n_heads, d_head]
-// residual + [post norm] (x W + bias): [pos, d_model]
+// residual + post norm(W x + bias): [pos, d_model]
 ValueId linear_add(const Scope& s, const OutputNames& names, ValueId x, const OutputWeights& w,
                    ValueId residual);
 ValueId gated_mlp(const Scope& s, const Input& in, const Matrix& W_gate, const Matrix& W_in);  // [pos, d_mlp]
@@ -53,7 +52,7 @@ ValueId head(const Scope& s, const Input& in, const Matrix& W_U);  // logits: [r
 
 // ---- shared by the phases
 
-// Lays arrays side by side, each on a cache line of its own. Without a base it only counts their bytes.
+// Lays arrays one after the other, in steps of 64 bytes. Without a base it only counts the bytes.
 class Carver {
  public:
   explicit Carver(void* base = nullptr) : base_(static_cast<uint8_t*>(base)) {}
@@ -79,6 +78,7 @@ struct Prepared {
   kernels::Int8Rows int8{};
 };
 
+Input plain(const Plan& p, ValueId x);
 void reads(Plan& p, const Input& in);  // the next phase reads it
 bool needs_int8(const Run& run, const Matrix& m);
 // All workers call it. With many rows it ends in a barrier.

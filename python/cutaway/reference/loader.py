@@ -1,4 +1,4 @@
-"""From a GGUF file of the llama or gemma3 family to a Config and weights in TransformerLens's names and shapes."""
+"""From a GGUF file of a family here to a Config and weights in TransformerLens's names and shapes."""
 
 import os
 from typing import Any
