@@ -24,7 +24,7 @@ from cutaway.reference.exact_math import log  # np.log's last bit is not the sam
 
 @dataclass(frozen=True)
 class Case:
-    """`printed` is what stands in the book: numbers and words separated by commas, each perhaps with a word of its own.
+    """`printed` is what a book prints, or what follows by hand: numbers and words separated by commas.
 
     A number holds if the computed one, rounded to as many digits, is that number. "above x", "below x", "1 - x" and
     "x %" mean what they say. `instead` is what the call gives where the book's is not right; then `why` is why.
@@ -72,7 +72,7 @@ def holds(printed: str, computed: Any) -> bool:
 def holds_one(printed: str, value: Any) -> bool:
     if isinstance(value, (str, bool, np.bool_)):
         return str(value) == printed
-    match = re.fullmatch(r"(above |below |1 - )?(-?[0-9][0-9,.e-]*)( %)?", printed.replace("−", "-"))
+    match = re.fullmatch(r"(above |below |1 - )?(-?[0-9][0-9.e-]*)( %)?", printed)
     if match is None:
         return False
     before, digits, percent = match.groups()
@@ -86,10 +86,18 @@ def holds_one(printed: str, value: Any) -> bool:
     return exact.is_finite() and exact.quantize(expected) == expected
 
 
-def shown(computed: Any) -> str:
-    """A computed value as the page shows it."""
-    cells = [f"{v:.6g}" if isinstance(v, (float, np.floating)) else str(v) for v in values(computed)]
+def shown(computed: Any, like: str = "") -> str:
+    """A computed value as the page shows it: six digits, in the manner of `like`, what the book prints."""
+    cells = [shown_one(value, like) for value in values(computed)]
     return cells[0] if len(cells) == 1 else f"[{', '.join(cells)}]"
+
+
+def shown_one(value: Any, like: str = "") -> str:
+    if not isinstance(value, (float, np.floating)):
+        return str(value)
+    if like.startswith("1 - "):
+        return f"1 - {1 - value:.6g}"
+    return f"{100 * value:.6g} %" if "%" in like else f"{value:.6g}"
 
 
 TEMPERATURES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0, 100.0)
@@ -120,8 +128,7 @@ TOPICS = (
             softmax_case("[0.193, 0.807]", 0.7),
             softmax_case("[0.378, 0.622]", 2),
             Case("above 0.9999", "ca.Sampler([ca.Temperature(0.1)]).probs([1.0, 2.0])[1]"),
-            Case("1 - 2.1e-9", "ca.Sampler([ca.Temperature(0.05)]).probs([1.0, 2.0])[1]", "Six digits show 1."),
-            Case("2.1e-9", "ca.Sampler([ca.Temperature(0.05)]).probs([1.0, 2.0])[0]", "So here is the rest."),
+            Case("1 - 2.1e-9", "ca.Sampler([ca.Temperature(0.05)]).probs([1.0, 2.0])[1]"),
             Case(
                 "1 - 2.1e-9",
                 "np.float32(ca.Sampler([ca.Temperature(0.05)]).probs([1.0, 2.0])[1])",
@@ -140,7 +147,7 @@ TOPICS = (
         "Probability against temperature",
         "The same two logits: a cold sampler takes the larger one, a hot one tosses a coin. The gap of 1 between the "
         "logits is 1/T after the division, so P(2) = 1 / (1 + exp(-1/T)): from 1 down to 1/2, never below.\n\n"
-        "![P(2) falls from 1 towards 0.5 as the temperature rises from 0 to 3, P(1) rises from 0](textbook.svg)",
+        "![As the temperature rises from 0 to 3, P(2) falls from 1 and P(1) rises from 0](textbook.svg)",
         (
             Case("0.731", "1 / (1 + np.exp(-1 / 1.0))", "T = 1, by the formula."),
             Case("above 0.5", "ca.Sampler([ca.Temperature(1000)]).probs([1.0, 2.0])[1]"),
@@ -167,25 +174,24 @@ TOPICS = (
             Case("-1.609, -2.303, -1.204", "np.log(p)"),
             Case("-1.705", "np.log(p).mean()", "Per token, so that texts of different lengths compare."),
             Case("5.50", "np.exp(-np.log(p).mean())", "Its perplexity: as uncertain as between 5.5 equal choices."),
-            Case(
-                "-1.609, -2.303, -1.204",
-                "[ca.Sampler([ca.Temperature(0.7)], seed=1).explain(log(np.array([q, 1 - q]))).source.logits[0] for q in p]",
-                "The logits of a distribution may be its logarithms; that is how this page makes them.",
-            ),
         ),
         setup="p = np.array([0.2, 0.1, 0.3])",
     ),
     Topic(
         "Why logarithms",
-        "The product of 1,000 probabilities against the sum of their logarithms. The smallest float32 above 0 is 2^-149 "
+        "The product of 1,000 probabilities, of 0.5 or 0.1 each, against the sum of their logarithms. The smallest float32 above 0 is 2^-149 "
         "= 1.4e-45, the smallest float64 2^-1074 = 4.9e-324.",
         (
             Case("0", "np.prod(half.astype(np.float32))", "2^-1000 in float32."),
-            Case("150", "int(np.argmin(np.cumprod(half.astype(np.float32)))) + 1", "Tosses until it is 0."),
+            Case("150", "int(np.argmin(np.cumprod(half.astype(np.float32)))) + 1", "Factors until it is 0."),
             Case("9.33e-302", "np.prod(half)", "float64 still holds it,"),
             Case("0", "np.prod(tenth)", "but not 10^-1000."),
             Case("-693.147", "np.log(half).sum()"),
-            Case("-693.1", "np.log(half.astype(np.float32)).sum(dtype=np.float32)", "In float32 too: it loses digits, not the number."),
+            Case(
+                "-693.15",
+                "round(float(np.log(half.astype(np.float32)).sum()), 2)",
+                "In float32 too: a sum loses digits, not the number.",
+            ),
             Case("-2302.585", "np.log(tenth).sum()"),
         ),
         setup="half, tenth = np.full(1000, 0.5), np.full(1000, 0.1)",
@@ -198,14 +204,14 @@ TOPICS = (
             Case("{yes, maybe}", "kept(0.9)"),
             Case("{yes, maybe, no}", "kept(0.99)"),
             Case("[0.652, 0.348, 0, 0]", "ca.Sampler([ca.TopP(0.9)]).probs(logits)", "Shared out again: 60/92, 32/92."),
-            Case("{yes}", "kept(0.6 - 1e-9)"),
+            Case("{yes}", "kept(0.5)"),
             Case("0.08", "ca.Sampler([ca.TopP(0.9)], seed=7).explain(logits).stages[0].mass_removed"),
             Case(
-                "[0.6, 0.3]",
-                "[q for q in (0.6, 0.3, 0.1) if q in np.round(twin.probs(log(np.array([0.6, 0.3, 0.1])), [('top_p', 0.9)]), 6)]",
-                "With 0.6 + 0.3 = 0.9 exactly at p = 0.9, pencil and paper keep two. In binary their sum is "
-                "0.8999999999999999, below p, so the third comes in and nothing is removed.",
-                instead="[0.6, 0.3, 0.1]",
+                "{yes, maybe}",
+                "kept(0.9, log(np.array([0.6, 0.3, 0.1])))",
+                "Now 60, 30 and 10 %. On paper 0.6 + 0.3 reaches 0.9; in binary the sum is a hair below it, so `no` comes in "
+                "too and nothing is removed. A p that a sum meets exactly is decided by the 17th digit.",
+                instead="{yes, maybe, no}",
             ),
         ),
         setup="""\
@@ -213,18 +219,18 @@ words = ["yes", "maybe", "no", "never"]
 logits = log(np.array([0.60, 0.32, 0.075, 0.005]))
 
 
-def kept(p):
+def kept(p, logits=logits):
     return [words[i] for i in np.flatnonzero(ca.Sampler([ca.TopP(p)]).probs(logits))]""",
     ),
     Topic(
         "Drawn as often as they say",
         "green 50 %, red 30 %, blue 20 %, drawn 10,000 times: the seed fixes the draws, the step counts them. Chance keeps "
-        "the counts off 5,000, 3,000 and 2,000; chi-square tells how far off chance alone goes. It exceeds the critical "
-        "value once in a thousand times. A wrong distribution must exceed it, or the test shows nothing.",
+        "the counts off 5,000, 3,000 and 2,000; chi-square tells how far off chance alone goes: above the critical value "
+        "once in a thousand times. A wrong distribution must exceed it, or the test shows nothing.",
         (
-            Case("13.816", "chi_square.critical(df=2)", "Three colours, two of them free; tables print this."),
             Case("[50 %, 30 %, 20 %]", "probs"),
-            Case("[50 %, 30 %, 20 %]", "drawn / 10_000", "To the nearest per cent."),
+            Case("[50 %, 30 %, 20 %]", "drawn / 10_000"),
+            Case("13.816", "chi_square.critical(df=2)", "Three colours, two of them free; tables print this."),
             Case("below 13.816", "chi_square.statistic(drawn, 10_000 * probs)"),
             Case(
                 "above 13.816",
@@ -234,14 +240,31 @@ def kept(p):
             Case(
                 "above 13.816",
                 "chi_square.statistic(drawn, 10_000 * ca.Sampler([ca.Temperature(0.9)]).probs(logits))",
-                "Against a forgotten temperature: rejected.",
+                "Against one with another temperature: rejected.",
             ),
+            Case(
+                "below 13.816",
+                "chi_square.statistic(draw_colours(seed=7), 10_000 * probs)",
+                "Once in a thousand is not never, and seed 7 is one of them. Whether there are too many such seeds, the "
+                "next case asks of a hundred.",
+                instead="14.67",
+            ),
+            Case("below 27.877", "chi_square.statistic(by_tenths, np.full(10, 10.0))", "df 9: see below."),
         ),
         setup="""\
 logits = log(np.array([0.5, 0.3, 0.2]))
-sampler = ca.Sampler(seed=7)
-probs = sampler.probs(logits)
-drawn = np.bincount([sampler.sample(logits, step=i) for i in range(10_000)], minlength=3)""",
+probs = ca.Sampler().probs(logits)
+
+
+def draw_colours(seed, n=10_000):
+    sampler = ca.Sampler(seed=seed)
+    return np.bincount([sampler.sample(logits, step=i) for i in range(n)], minlength=3)
+
+
+drawn = draw_colours(seed=0)
+# Honest draws make every tail probability equally likely: 100 seeds, ten in each tenth of [0, 1].
+tails = [chi_square.tail(chi_square.statistic(draw_colours(seed, 1000), 1000 * probs), df=2) for seed in range(100)]
+by_tenths = np.histogram(tails, 10, (0, 1))[0]""",
         columns=("colour", "probability", "drawn of 10,000"),
         rows='list(zip(["green", "red", "blue"], probs, drawn.tolist()))',
     ),
@@ -251,7 +274,12 @@ drawn = np.bincount([sampler.sample(logits, step=i) for i in range(10_000)], min
         (
             Case("87.5 %", "1 - ca.Sampler().probs([0.0, 0.0])[0] ** 3", "Exact: halves are binary fractions."),
             Case("0.875", "repr(float(1 - ca.Sampler().probs([0.0, 0.0])[0] ** 3))"),
-            Case("0.87", "success.mean()", "By drawing: chance moves the third digit."),
+            Case(
+                "87.5 %",
+                "success.mean()",
+                "By drawing: chance, 0.5 points of standard deviation, sqrt(0.875 * 0.125 / 4000).",
+                instead="87.0 %",
+            ),
             Case("10.828", "chi_square.critical(df=1)"),
             Case("below 10.828", "chi_square.statistic(counts, 4000 * np.array([0.125, 0.875]))"),
             Case("above 10.828", "chi_square.statistic(counts, 4000 * np.array([0.15, 0.85]))", "85 % is rejected."),
@@ -314,7 +342,7 @@ def wrong_top_p(logits, p):
     probs = np.exp(logits) / np.exp(logits).sum()
     order = np.argsort(-probs, kind="stable")
     kept = order[: 1 + (np.cumsum(probs[order]) < p).sum()]
-    chances = np.exp(kept) / np.exp(kept).sum()  # wrong: these are ids
+    chances = np.exp(kept - kept.max()) / np.exp(kept - kept.max()).sum()  # wrong: these are ids
     return kept.tolist(), chances
 
 
@@ -337,11 +365,21 @@ drawn_wrong = np.bincount([twin.draw(wrong, twin.uniform(5, i)) for i in range(5
             Case("63.2 %", "1 - (1 - p) ** 10_000", "Ten thousand draws do not make it certain: 1 - 1/e."),
             Case("6932", "int(np.ceil(np.log(0.5) / np.log(1 - p)))", "Draws until it is as likely as not."),
             Case("0.0001", "ca.Sampler([ca.Temperature(1)]).probs(sure)[2]"),
-            Case("10", "float((drawn == 2).sum() / 10)", "Drawn 100,000 times, per 10,000 draws times ten: see below."),
+            Case(
+                "10",
+                "int((drawn == 2).sum())",
+                "Of 100,000 draws; 10 is the mean, and chance gives 10 plus or minus 3.2, the square root.",
+                instead="12",
+            ),
+            Case("below 10.828", "chi_square.statistic(np.bincount(drawn == 2), 100_000 * np.array([1 - p, p]))"),
             Case("0", "ca.Sampler([ca.TopP(0.99)]).probs(sure)[2]", "Top-p cuts it: 0.9 + 0.0999 reach 0.99."),
             Case("0", "ca.Sampler([ca.MinP(0.05)]).probs(sure)[2]", "Min-p cuts it: 0.0001 is below 0.05 * 0.9."),
             Case("0.0001", "ca.Sampler([ca.TopP(0.99999)]).probs(sure)[2]", "This p is too wide to cut it."),
-            Case("10000", "int((ca.Sampler([ca.MinP(0.05)]).probs(flat) > 0).sum())", "Of 10,000 equal ones min-p cuts none."),
+            Case(
+                "10000",
+                "int((ca.Sampler([ca.MinP(0.05)]).probs(flat) > 0).sum())",
+                "Of 10,000 equal ones min-p cuts none.",
+            ),
             Case(
                 "9000",
                 "int((ca.Sampler([ca.TopP(0.9)]).probs(flat) > 0).sum())",
@@ -378,7 +416,7 @@ drawn = np.array([sampler.sample(sure, step=i) for i in range(100_000)])""",
 explanation = ca.Sampler([ca.TopK(2)], seed=7).explain([0.0, 0.0, 0.0, 0.0])
 stage, draw = explanation.stages[0], explanation.draw
 greedy = ca.Sampler([ca.Temperature(0)], seed=7).explain([0.0, 2.0, 1.0]).draw
-colours = ca.Sampler(seed=7)
+colours = ca.Sampler(seed=3)
 draws = [colours.explain(log(np.array([0.5, 0.3, 0.2])), step=i).draw for i in range(6)]""",
         columns=("step", "u", "from", "to", "colour"),
         rows='[(i, d.u, d.low, d.high, ["green", "red", "blue"][d.token]) for i, d in enumerate(draws)]',

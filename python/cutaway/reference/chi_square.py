@@ -1,6 +1,6 @@
-"""Pearson's chi-square (1900): were tokens drawn as often as a distribution says, or is the difference more than chance?
+"""Pearson's chi-square (1900): were tokens drawn as often as a distribution says, or is the difference beyond chance?
 
-    statistic(counts, draws * probs) < critical(df)    # df = number of candidates - 1
+Beyond chance: statistic(counts, draws * probs) > critical(df), with df = number of candidates - 1.
 """
 
 import math
