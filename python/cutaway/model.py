@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
@@ -184,12 +184,14 @@ class Model:
     def _score(self, ids: np.ndarray) -> np.ndarray:
         if len(ids) < 2:
             raise ArgumentError(f"score needs at least 2 tokens, got {len(ids)}: the first one is only given.")
-        session, out = self.session(), np.empty(len(ids) - 1)
+        return np.asarray([_core.log_prob(row, int(ids[t + 1])) for t, row in self._rows(ids)])
+
+    def _rows(self, ids: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """(t, logits [d_vocab] behind ids[: t + 1]) for every position but the last."""
+        session = self.session()
         for start in range(0, len(ids) - 1, 256):  # the logits of a long text at once would be large
             stop = min(start + 256, len(ids) - 1)
-            rows = session.append(ids[start:stop], logits="all")
-            out[start:stop] = [_core.log_prob(row, int(id)) for row, id in zip(rows, ids[start + 1 :], strict=False)]
-        return out
+            yield from enumerate(session.append(ids[start:stop], logits="all"), start)
 
     def generate(self, prompt: Any, *, stream: bool = False, **settings: Any) -> Any:
         """Continues a text or ids. Keywords, defaults and results: `cutaway.generate.generate`."""
