@@ -29,6 +29,9 @@ std::shared_ptr<Buffer> Model::unembed(const float* resid, int64_t n, const std:
   run.kernels = kernels_;
   run.config = &config_;
   run.int8 = compute_ == "int8";
+  const size_t int8_bytes = shared_int8_bytes(rows, plan_.max_cols);
+  if (!state->int8 || state->int8->bytes() < int8_bytes) state->int8 = pool_.take(int8_bytes);
+  run.int8_rows = state->int8->data();
   run.parts.clear();
   run.tapped.assign(plan_.values().size(), 0);
   run.scratch.resize(std::max<size_t>(run.scratch.size(), n_threads));
