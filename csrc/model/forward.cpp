@@ -85,18 +85,19 @@ uint64_t Model::estimate(const Request& request) const {
   return bytes;
 }
 
+void Model::check_memory(uint64_t need, const char* remedy) {
+  if (need <= kSmall) return;
+  if (need > available_bytes()) pool_.trim();  // buffers of earlier calls that wait for the next one
+  if (const uint64_t have = available_bytes(); need > have)
+    throw MemoryLimitError(
+        text("this call needs about {} MiB and {} MiB are free; {}", need >> 20, have >> 20, remedy));
+}
+
 Output Model::forward(const Request& request) {
   check_request(request);
   const int n_threads = usable_threads(threads);
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
-  if (const uint64_t need = estimate(request); need > kSmall) {
-    if (need > available_bytes()) pool_.trim();  // buffers of earlier calls that wait for the next one
-    if (const uint64_t have = available_bytes(); need > have)
-      throw MemoryLimitError(
-          text("this call needs about {} MiB and {} MiB are free; trace fewer names, "
-               "ask for the last row's logits, or shorten the prompt",
-               need >> 20, have >> 20));
-  }
+  check_memory(estimate(request), "trace fewer names, ask for the last row's logits, or shorten the prompt");
 
   struct Restore {  // a failed or cancelled call leaves every cache as it was
     const Request& request;

@@ -223,6 +223,28 @@ class Model:
         """
         return self._core.attention_result(layer, np.ascontiguousarray(z, np.float32))
 
+    def unembed(self, resid: Any) -> np.ndarray:
+        """The final norm and W_U on rows of a residual stream, in the model's compute mode, soft-cap included.
+
+        resid: real numbers [n, d_model] -> float32 [n, d_vocab]; one row [d_model] -> [d_vocab]. Row by row the bits of
+        the head: `model.unembed(trace["blocks.<last>.resid_post"])` equals the call's logits. Hooks do not see it.
+        Raises MemoryLimitError before anything runs.
+        """
+        d_model = self.config.d_model
+        try:
+            array = np.asarray(resid)
+        except ValueError:  # a ragged list
+            array = np.asarray(None)
+        if array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or array.shape[-1] != d_model:
+            got = f"{array.dtype} {list(array.shape)}" if array.ndim else f"a {type(resid).__name__}"
+            raise ArgumentError(
+                f"unembed got {got}, expected rows of a residual stream: real numbers [n, {d_model}] or [{d_model}], "
+                f"such as trace['blocks.0.resid_post']."
+            )
+        rows = np.ascontiguousarray(array.reshape(-1, d_model), np.float32)
+        logits: np.ndarray = self._core.unembed(rows)
+        return logits if array.ndim == 2 else logits[0]
+
     # ---- the one way into the engine
 
     def _prompts(self, x: Any) -> tuple[list[np.ndarray], bool]:
