@@ -71,15 +71,17 @@ def compare(args: Namespace) -> int:
     return 130 if result.interrupted else 0
 
 
-def _models(given: list[str]) -> list[str] | dict[str, str]:
-    """LABEL=MODEL where any is written so and is no path that exists."""
-    if not any("=" in one and not Path(one).exists() for one in given):
-        return given
-    pairs = [one.partition("=") if "=" in one else (Path(one).name.removesuffix(".gguf"), "=", one) for one in given]
-    labels = [label for label, _, _ in pairs]
-    if len(set(labels)) < len(labels):
-        raise ArgumentError(f"Two models have one label: {', '.join(labels)}. Write LABEL=MODEL.")
-    return {label: model for label, _, model in pairs}
+def _models(given: list[str]) -> dict[str, str]:
+    """Label -> model. LABEL=MODEL gives the label, unless there is a file of that name."""
+    models: dict[str, str] = {}
+    for one in given:
+        label, found, model = one.partition("=")
+        if not found or Path(one).exists():
+            label, model = Path(one).name.removesuffix(".gguf"), one
+        if label in models:
+            raise ArgumentError(f"Two models are called {label!r}. Write LABEL=MODEL to tell them apart.")
+        models[label] = model
+    return models
 
 
 def _prompts(args: Namespace) -> list[str]:

@@ -7,6 +7,8 @@ import cutaway as ca
 import numpy as np
 import pytest
 from browser import probe
+from compare_models import answer, made, table_of_tokens
+from cutaway.views.divergence import divergence
 from cutaway.views.page import View, share
 from cutaway.views.sampling import next_token
 
@@ -14,6 +16,8 @@ ROW = np.log(np.asarray([0.1, 0.2, 0.05, 0.4, 0.25]))
 
 # name -> a small one of every kind of view
 VIEWS = {
+    "side_by_side": lambda: made([answer("base"), answer("tuned"), answer("base", 1), answer("tuned", 1)]).view(),
+    "divergence": lambda: divergence(table_of_tokens()),
     "next_token": lambda: next_token(ROW, ca.Sampler([ca.Temperature(0.7), ca.TopK(3)], seed=1)),
 }
 

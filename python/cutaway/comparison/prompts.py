@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..spans import Span, content_spans
 
 PLACEHOLDER = "{prompt}"
-# Stands for the prompt while a template is rendered to see where the prompt goes: private-use characters, which
-# neither a template nor a text has, and which no template trims.
-_MARK = "\U000f0cab\U000f0cac"
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A prompt as a model reads it. `text[begin:end]` is the user's prompt, the rest is template."""
+    """A prompt as a model reads it. `text[begin:end]` is the user's prompt, the rest is template.
+
+    The prompt is empty where a chat template shows it in a shape of its own, or not at all.
+    """
 
     text: str
     begin: int
@@ -69,18 +70,12 @@ class Template:
         if self.kind == "text":
             before, _, after = str(self.source).partition(PLACEHOLDER)
             return Rendered(before + prompt + after, len(before), len(before) + len(prompt))
-        text = self._chat(prompt, tokenizer)
-        before, found, after = self._chat(_MARK, tokenizer).partition(_MARK)
-        begin, end = len(before), len(text) - len(after)
-        if found and text.startswith(before) and text.endswith(after) and text[begin:end].strip() == prompt.strip():
-            return Rendered(text, begin, end)  # most templates show the prompt as it is, or stripped
-        if prompt.strip() and text.count(prompt.strip()) == 1:
-            begin = text.index(prompt.strip())
-            return Rendered(text, begin, begin + len(prompt.strip()))
-        return Rendered(text, 0, 0)  # the template shows the prompt in a shape of its own, or not at all
+        text, spans = content_spans(lambda messages: self._chat(messages, tokenizer), [_message(prompt)])
+        longest = max(spans, key=lambda span: span.end - span.begin, default=Span(0, 0, 0))
+        return Rendered(text, longest.begin, longest.end)
 
-    def _chat(self, prompt: str, tokenizer: Any) -> str:
-        messages = [{"role": "user", "content": prompt}]
+    def _chat(self, messages: list[dict[str, Any]], tokenizer: Any) -> str:
+        prompt = messages[0]["content"]  # also by this name, for a template that asks for nothing else
         return str(tokenizer.apply_chat_template(messages, template=self.source, prompt=prompt))
 
     def encode(self, text: str, tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -90,6 +85,10 @@ class Template:
         if self.kind == "text" and tokenizer.bos_id is not None and text.startswith(tokenizer.piece(tokenizer.bos_id)):
             flags["add_special_tokens"] = False
         return tokenizer.encode(text, **flags), tokenizer.offsets(text.encode("utf-8"), **flags)
+
+
+def _message(prompt: str) -> dict[str, Any]:
+    return {"role": "user", "content": prompt}
 
 
 def content(spans: np.ndarray, begin: int, end: int) -> np.ndarray:
@@ -119,3 +118,18 @@ def choose(templates: Mapping[str, str | None] | None, labels: Sequence[str]) ->
         except ArgumentError as error:
             raise ArgumentError(f"templates[{label!r}]: {str(error).rstrip('.')}.") from None
     return chosen
+
+
+def texts_of(prompts: Any) -> Sequence[str]:
+    """Prompts as users give them: one text, or several. ArgumentError for none, and for what is no text."""
+    listed = [prompts] if isinstance(prompts, str) else prompts
+    if hasattr(listed, "tolist"):  # a NumPy array, or a column of a DataFrame
+        listed = listed.tolist()
+    if not isinstance(listed, (list, tuple)):
+        raise ArgumentError(f"prompts is a list of texts, got {type(prompts).__name__}.")
+    if not listed:
+        raise ArgumentError("prompts is empty. Give at least one text.")
+    for i, prompt in enumerate(listed):
+        if not isinstance(prompt, str):
+            raise ArgumentError(f"prompts[{i}] is {prompt!r}, expected a text.")
+    return listed

@@ -12,7 +12,8 @@ from ..errors import ArgumentError
 from ..settings import Settings, parse_settings
 from .answers import Answer, answers
 from .log import Log, digest_of
-from .sides import Side, make_sides, sequence_of_text
+from .prompts import texts_of
+from .sides import Side, make_sides
 from .table import Comparison
 
 _DEFAULTS = {"max_new_tokens": 50, "temperature": 0.7}
@@ -65,7 +66,7 @@ def compare(
     plan = parse_settings({**given, "ledger": False}, n_ctx=2**31, stop_ids=(), d_vocab=1)
     for j in (0, plan.n - 1):
         plan.sampler_for(int(seed), j)  # seed + j may be too large
-    texts = list(sequence_of_text(prompts))
+    texts = list(texts_of(prompts))
     sides = make_sides(models, templates, load or {})
     log = None if resume is None else Log(resume, _fingerprint(sides, texts, plan, templates))
     rows: dict[tuple[str, int, int], Answer] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,18 +103,3 @@ def _hash(path: Path) -> list[str]:
 
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path] if path.is_file() else []
     return [sha256_of(file) for file in files]
-
-
-def sequence_of_text(prompts: Any) -> Sequence[str]:
-    """Prompts as users give them: one text, or several. ArgumentError for none, and for what is no text."""
-    listed = [prompts] if isinstance(prompts, str) else prompts
-    if hasattr(listed, "tolist"):  # a NumPy array, or a column of a DataFrame
-        listed = listed.tolist()
-    if not isinstance(listed, (list, tuple)):
-        raise ArgumentError(f"prompts is a list of texts, got {type(prompts).__name__}.")
-    if not listed:
-        raise ArgumentError("prompts is empty. Give at least one text.")
-    for i, prompt in enumerate(listed):
-        if not isinstance(prompt, str):
-            raise ArgumentError(f"prompts[{i}] is {prompt!r}, expected a text.")
-    return listed

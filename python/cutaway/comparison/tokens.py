@@ -37,7 +37,7 @@ class TokenRow:
     prompt: int
     """Index of the prompt."""
     answer_of: str
-    """The model whose answer follows the prompt; "text" for a given one."""
+    """Whose answer it is part of; "text" for a given one; empty for the prompt."""
     sample: int
     part: str
     """"prompt" | "answer"."""
@@ -94,7 +94,7 @@ class TokenTable(Table[TokenRow]):
         )
 
     def _repr_html_(self) -> str:
-        from ..views.side_by_side import divergence
+        from ..views.divergence import divergence
 
         return divergence(self)._repr_html_()
 
@@ -124,20 +124,18 @@ def compare_tokens(
     """What `Comparison.tokens` does."""
     from .run import progress_bar
 
-    rows, skipped = list[TokenRow](), list[str]()
+    rows, skipped, prompts = list[TokenRow](), list[str](), comparison.prompts
     with a.model() as model_a, b.model() as model_b:
         check_vocabularies(a, model_a.tokenizer, b, model_b.tokenizer)
         followed = list(continuations(comparison, [a.label, b.label], text, model_a.tokenizer))
         with progress_bar(len(followed), 0, progress, "text") as bar:
             for prompt, answer_of, sample, ids in followed:
                 try:
-                    ids_a, ids_b, pairs = align(
-                        comparison.prompts[prompt], ids, (a, model_a), (b, model_b), comparison.align
-                    )
+                    ids_a, ids_b, pairs = align(prompts[prompt], ids, (a, model_a), (b, model_b))
                     scored = list(_scored(model_a, model_b, ids_a, ids_b, pairs, lens))
                     rows += [TokenRow(prompt, answer_of, sample, **values) for values in scored]
                 except Error as error:
-                    skipped.append(f"prompt {prompt}, answer of {answer_of}: {error}")
+                    skipped.append(f"prompt {prompt}, {answer_of or 'the prompt itself'}: {error}")
                 bar.update(1)
     return TokenTable(rows, a.label, b.label, skipped)
 
@@ -160,15 +158,18 @@ def check_vocabularies(a: Side, tokenizer_a: Any, b: Side, tokenizer_b: Any) -> 
 def continuations(
     comparison: Comparison, labels: Sequence[str], text: str | Sequence[str] | None, tokenizer: Any
 ) -> Iterator[tuple[int, str, int, list[int]]]:
-    """(prompt, whose answer, sample, ids) of every text that follows a prompt."""
-    if text is not None:
-        for index, one in given_texts(comparison, text).items():
-            yield index, "text", 0, tokenizer.encode(one).tolist()
-        return
-    stops = set(tokenizer.stop_ids)
-    for row in sorted(comparison, key=lambda row: row.prompt_index):
-        if row.model in labels and row.error is None:
-            yield row.prompt_index, row.model, row.sample, [id for id in row.ids if id not in stops]
+    """(prompt, whose answer, sample, ids) of everything that is compared: each prompt, then what follows it."""
+    given, stops = None if text is None else given_texts(comparison, text), set(tokenizer.stop_ids)
+    for index in comparison.prompts:
+        if comparison.align == "content":
+            yield index, "", 0, []
+        if given is not None:
+            yield index, "text", 0, tokenizer.encode(given[index]).tolist()
+            continue
+        for row in comparison:
+            said = [id for id in row.ids if id not in stops]
+            if row.prompt_index == index and row.model in labels and said:
+                yield index, row.model, row.sample, said
 
 
 def given_texts(comparison: Comparison, text: str | Sequence[str]) -> dict[int, str]:
@@ -181,9 +182,9 @@ def given_texts(comparison: Comparison, text: str | Sequence[str]) -> dict[int, 
 
 
 def align(
-    prompt: str, answer: Sequence[int], a: tuple[Side, Any], b: tuple[Side, Any], mode: str
+    prompt: str, answer: Sequence[int], a: tuple[Side, Any], b: tuple[Side, Any]
 ) -> tuple[np.ndarray, np.ndarray, list[Aligned]]:
-    """The ids that each model reads, and the content tokens that both have. mode: "content" | "answer"."""
+    """The ids that each model reads, and the tokens to compare: those of the answer, of the prompt if it is empty."""
     read, where = [], []
     for side, model in (a, b):
         template = side.template(model.tokenizer)
@@ -200,12 +201,11 @@ def align(
         )
         if len(read[-1]) > model.n_ctx:
             raise ArgumentError(f"{side.label} reads {len(read[-1])} tokens, and its context holds {model.n_ctx}.")
-    pairs = []
-    if mode == "content":
-        shared = [key for key in where[0] if key in where[1]]
-        pairs = [Aligned("prompt", i, where[0][k], where[1][k], k[2]) for i, k in enumerate(shared)]
-    first_a, first_b = (len(ids) - len(answer) for ids in read)
-    pairs += [Aligned("answer", i, first_a + i, first_b + i, int(id)) for i, id in enumerate(answer)]
+    shared = [key for key in where[0] if key in where[1]]
+    pairs = [Aligned("prompt", i, where[0][k], where[1][k], k[2]) for i, k in enumerate(shared)]
+    if len(answer):
+        first_a, first_b = (len(ids) - len(answer) for ids in read)
+        pairs = [Aligned("answer", i, first_a + i, first_b + i, int(id)) for i, id in enumerate(answer)]
     return read[0], read[1], [pair for pair in pairs if pair.at_a > 0 and pair.at_b > 0]
 
 

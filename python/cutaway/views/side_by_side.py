@@ -1,4 +1,4 @@
-"""A comparison as a picture: a column per model, a row per prompt; and two models' disagreement on a text."""
+"""A comparison as a picture: a column per model, a row per prompt."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .page import View, escape, share, visible
-from .table import html_table
+from .chips import STYLE, Chip, scale, shorten
+from .page import View, escape, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ..comparison.answers import Answer
     from ..comparison.table import Comparison
-    from ..comparison.tokens import TokenRow, TokenTable
 
-_STYLE = """
-.ca .cmp{border-top:1px solid var(--line);margin-top:.6em}.ca .cmp h5{margin:.5em 0 .2em;font-size:1em}
+COMPARED = (
+    STYLE
+    + """
+.ca .cmp{border-top:1px solid var(--line);padding-top:.3em}.ca .cmp h5{margin:.3em 0;font-size:1em}
 .ca .cols{display:grid;gap:0 1.2em;align-items:start}
 .ca .cols>div{min-width:0}.ca .cols>div+div{border-left:1px solid var(--line);padding-left:1.2em}
 .ca .cols h5{color:var(--dim);border-bottom:1px solid var(--line)}
-.ca .said{font:13px/1.7 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:.2em 0}
-.ca .said .tok{display:inline;white-space:inherit;border:0}
-.ca .read{color:var(--dim)}.ca .read b{color:var(--fg);font-weight:400}
-.ca .facts{color:var(--dim);font-size:13px;margin:.2em 0 .8em}.ca .wrong{color:var(--mark)}
-.ca .cmp.tips{padding-bottom:3em}.ca .cmp.tips::after,.ca .cmp.tips .tip{height:2.2em;left:0;right:0;bottom:.3em}
-.ca .scale{display:inline-block;width:8em;height:.8em;vertical-align:baseline;border:1px solid var(--line);
-background:linear-gradient(90deg in oklab,var(--lo),var(--hi))}
-.ca .facts span{white-space:nowrap}
+.ca .said{line-height:1.75;overflow-wrap:anywhere;margin:.3em 0}
+.ca .read{font:13px/1.5 ui-monospace,monospace;white-space:pre-wrap;color:var(--dim)}
+.ca .read b{color:var(--fg);font-weight:400}
+.ca .facts{color:var(--dim);font-size:13px;margin:.2em 0 .8em}.ca .facts span{white-space:nowrap}
+.ca .wrong{color:var(--mark)}
 """
-_TOKENS = 700  # coloured tokens with a hover in one view: about 150 KB
+)
+HINT = "Point at a token, or press Tab: "
+_SHARES = ("0", "0.25", "0.5", "0.75", "1")
+TOKENS = 600  # coloured tokens with a hover in one view: about 150 KB
 _TEXT = 2000  # characters of a prompt or a plain answer that a cell shows
 
 
@@ -43,12 +44,12 @@ def side_by_side(comparison: Comparison, prompts: int) -> View:
         if row.prompt_index in by_prompt:
             by_prompt[row.prompt_index].append(row)
     coloured = _budget(by_prompt.values())
-    body = [f"<h4>{escape(_title(comparison))}</h4>", _legend("token's probability before any stage", "0", "1")]
+    body = [f"<h4>{escape(_title(comparison))}</h4>", scale("probability before any stage", _SHARES)]
     body += [_prompt_row(comparison, by_prompt[index], coloured) for index in shown]
     rest = len(comparison.prompts) - len(shown)
     if rest:
         body.append(f"<p class=dim>… {rest:,} more prompts; .to_pandas() has all rows, .of([...]) shows others</p>")
-    return View(_title(comparison), "".join(body), lambda: _terminal(comparison, by_prompt, rest), style=_STYLE)
+    return View(_title(comparison), "".join(body), lambda: _terminal(comparison, by_prompt, rest), style=COMPARED)
 
 
 def _title(comparison: Comparison) -> str:
@@ -64,16 +65,12 @@ def _count(n: int, what: str) -> str:
 
 def _budget(groups: Iterable[Sequence[Answer]]) -> set[tuple[str, int, int]]:
     """The answers whose tokens are coloured: from the first on, as many as fit."""
-    coloured, left = set(), _TOKENS
+    coloured, left = set(), TOKENS
     for row in itertools.chain.from_iterable(groups):
         left -= row.tokens
         if left >= 0:
             coloured.add((row.model, *row.key))
     return coloured
-
-
-def _legend(what: str, low: str, high: str) -> str:
-    return f"<p class=dim><small>{escape(what)}: {low} <span class=scale></span> {high}</small></p>"
 
 
 def _prompt_row(comparison: Comparison, rows: Sequence[Answer], coloured: set[tuple[str, int, int]]) -> str:
@@ -82,9 +79,9 @@ def _prompt_row(comparison: Comparison, rows: Sequence[Answer], coloured: set[tu
         for label in comparison.labels
     )
     across = f"grid-template-columns:repeat({len(comparison.labels)},minmax(16em,1fr))"
-    hint = "a token's probability shows here: point at it, or Tab to it"
+    hint = escape(f"{HINT}its probability and the entropy there.")
     return (
-        f'<section class="cmp tips" data-hint="{hint}"><h5>{escape(_cut(rows[0].prompt))}</h5>'
+        f'<section class="cmp tips chips" style=--n:1 data-hint="{hint}"><h5>{escape(_cut(rows[0].prompt))}</h5>'
         f'<div class=wide><div class=cols style="{across}">{columns}</div></div></section>'
     )
 
@@ -112,14 +109,13 @@ def _answer(row: Answer, coloured: bool) -> str:
 
 def _token(row: Answer, i: int) -> str:
     p, piece = math.exp(row.logprobs[i]), row.pieces[i]
-    tip = f"{escape(visible(piece))} &nbsp; id {row.ids[i]}, probability {p:.3g}, entropy {row.entropies[i]:.2f} nats"
-    return _heat(piece, p, tip)
+    said = f"probability {p:.3g}, log P {row.logprobs[i]:.3f}, entropy {row.entropies[i]:.2f} nats"
+    return Chip(piece, tip(piece, f"id {row.ids[i]}", said), p).html()
 
 
-def _heat(piece: str, value: float, tip: str) -> str:
-    """A token on its colour. The text keeps its own line breaks; each is marked."""
-    text = "".join("⏎\n" if c == "\n" else c if c.isprintable() or c == "\t" else visible(c) for c in _sound(piece))
-    return f'<span class="tok heat" tabindex=0 style="{share(value)}">{escape(text)}<span class=tip>{tip}</span></span>'
+def tip(piece: str, *said: str) -> str:
+    """One line about a token."""
+    return f"<div><bdi><b>'{escape(shorten(visible(piece), 40))}'</b></bdi> {escape(', '.join(said))}</div>"
 
 
 def _facts(row: Answer) -> str:
@@ -141,8 +137,8 @@ def _cut(text: str) -> str:
 
 
 def _sound(text: str) -> str:
-    """Text that can be written as UTF-8, which a prompt with half a surrogate pair cannot."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Text with its line breaks and tabs; what else does not print, half a surrogate pair too, is escaped."""
+    return "".join(c if c in "\n\t" else visible(c) for c in text)
 
 
 def _terminal(comparison: Comparison, by_prompt: dict[int, list[Answer]], rest: int) -> RenderableType:
@@ -181,47 +177,3 @@ def _terminal(comparison: Comparison, by_prompt: dict[int, list[Answer]], rest: 
     if rest:
         parts.append(Text(f"… {rest:,} more prompts", style="dim"))
     return Group(*parts)
-
-
-def divergence(table: TokenTable) -> View:
-    """Each text with its tokens coloured by KL, then the table."""
-    texts = itertools.groupby(table, key=lambda row: (row.prompt, row.answer_of, row.sample))
-    finite = [row.kl for row in table if math.isfinite(row.kl)]
-    most = max(finite, default=0.0) or 1.0
-    strips, left = [], _TOKENS
-    for (prompt, answer_of, sample), group in texts:
-        rows = list(group)
-        left -= len(rows)
-        if left < 0:
-            strips.append("<p class=dim>… more texts in the table</p>")
-            break
-        hint = "what both models expected shows here: point at a token, or Tab to it"
-        label = f"prompt {prompt}, then " + (f"the answer of {answer_of}" if answer_of != "text" else "the given text")
-        strips.append(
-            f'<section class="cmp tips" data-hint="{hint}"><h5>{escape(label)}, sample {sample}</h5>'
-            f"<div class=said>{_parts(table, rows, most)}</div></section>"
-        )
-    shown = [table.cells(row) for row in table[:100]]
-    more = f"<p class=dim>… {len(table) - 100:,} more rows</p>" if len(table) > 100 else ""
-    skipped = "".join(f"<p class=wrong>left out: {escape(one)}</p>" for one in table.skipped)
-    body = (
-        f"<h4>{escape(table.title)}</h4><p>{escape(table.note)}</p>"
-        f"{_legend('KL(a || b) in nats', '0', f'{most:.2f}')}{''.join(strips)}{skipped}"
-        f"<details><summary>the table</summary><div class=wide>{html_table(table.columns, shown)}</div>{more}</details>"
-    )
-    return View(table.title, body, lambda: repr(table), style=_STYLE)
-
-
-def _parts(table: TokenTable, rows: Sequence[TokenRow], most: float) -> str:
-    out = []
-    for part, group in itertools.groupby(rows, key=lambda row: row.part):
-        out.append(f"<small>{part}</small> ")
-        for row in group:
-            layer = "" if row.first_layer is None else f", apart from layer {row.first_layer}"
-            tip = (
-                f"{escape(visible(row.token))} &nbsp; KL {row.kl:.3f}, a expected {escape(repr(visible(row.top1_a)))}, "
-                f"b {escape(repr(visible(row.top1_b)))}, entropy {row.entropy_a:.2f} → {row.entropy_b:.2f}{layer}"
-            )
-            out.append(_heat(row.token, min(row.kl / most, 1.0), tip))
-        out.append("\n")
-    return "".join(out).rstrip("\n")
