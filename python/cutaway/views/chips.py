@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,12 @@ STYLE = """
 .ca .chips{--high:calc(var(--n)*19px + 12px);padding-bottom:calc(var(--high) + 10px);margin:.4em 0}
 .ca .chips::after,.ca .chips .tip{left:0;right:0;bottom:0;height:var(--high)}
 .ca .chips .tip{line-height:19px}.ca .chips .tip>div{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.ca .chips .tip>div:only-child{grid-column:1/-1}
 .ca .chips [tabindex]:hover>.tip,.ca .chips [tabindex]:focus>.tip{display:grid;gap:0 1em;
 grid-template-columns:minmax(16em,2fr) minmax(0,3fr);align-content:start}
 .ca .scale{display:flex;flex-wrap:wrap;align-items:center;gap:0 .8em}
-.ca .scale span{display:inline-flex}.ca .scale i{font-style:normal;padding:0 .5em;border:1px solid var(--line);border-left:0}
-.ca .scale i:first-child{border-left:1px solid var(--line)}
+.ca .scale span{display:inline-flex}
+.ca .scale i{font-style:normal;padding:0 .5em;border:1px solid var(--line)}.ca .scale i+i{border-left:0}
 """
 _LONGEST = 40  # characters of a token in its chip
 _BREAKS = 2  # line breaks that a token makes; its signs say how many it holds
@@ -38,21 +39,21 @@ _BREAKS = 2  # line breaks that a token makes; its signs say how many it holds
 class Chip:
     """One token. text: as it reads, line breaks included. tip: HTML. share: its colour, in [0, 1]; None has none.
 
-    kind: CSS classes: dim, special, id. parts: in place of text, pieces of it with a CSS class each.
+    kind: CSS classes: dim, special, id. parts: the pieces of the text, each with a share of its own or None.
     """
 
     text: str
     tip: str
     share: float | None = None
     kind: str = ""
-    parts: tuple[tuple[str, str], ...] = ()
+    parts: tuple[tuple[str, float | None], ...] = ()
 
     def html(self) -> str:
-        inner = "".join(f"<span class={kind}>{_inline(text)}</span>" for text, kind in self.parts)
+        inner = "".join(map(_part, self.parts)) or _inline(shorten(self.text, _LONGEST))
         classes = " ".join(["tok", *(["heat"] if self.share is not None else []), *self.kind.split()])
         style = "" if self.share is None else f" style={share(self.share)}"
-        chip = f'<span class="{classes}" tabindex=0{style}>{inner or _inline(shorten(self.text, _LONGEST))}'
-        return f"{chip}<span class=tip>{self.tip}</span></span>" + "<br>" * min(self.text.count("\n"), _BREAKS)
+        chip = f'<span class="{classes}" tabindex=0{style}>{inner}<span class=tip>{self.tip}</span></span>'
+        return chip + "<br>" * min(self.text.count("\n"), _BREAKS)
 
 
 class TokenNames:
@@ -88,28 +89,28 @@ class TokenNames:
         return Chip(text or f"id {id}", tip, share, f"{kind} special" if self.is_special(id) else kind)
 
 
-def flow(chips: Iterable[Chip], hint: str, lines: int, before: str = "") -> str:
-    """The chips as HTML with the panel of their tips below.
+def flow(chips: Iterable[str], hint: str, lines: int, before: str = "") -> str:
+    """Chips, as HTML, with the panel of their tips below.
 
     hint: what the panel says until a token is chosen. lines: the panel's height. before: HTML in front of the chips.
     """
-    text = "".join(chip.html() for chip in chips)
     panel = f'class="tips chips" style=--n:{lines} data-hint="{escape(hint)}"'
-    return f"<div {panel}><div class=text>{before}{text}</div></div>"
+    return f"<div {panel}><div class=text>{before}{''.join(chips)}</div></div>"
 
 
-def flow_text(chips: Iterable[Chip]) -> Text:
-    """The chips for the terminal."""
+def flow_text(chips: Iterable[Chip], labels: Mapping[int, Sequence[str]] | None = None) -> Text:
+    """The chips for the terminal. labels: by a chip's number, what stands before it."""
     from rich.text import Text
 
     from ..terminal import heat
 
     out = Text()
-    for chip in chips:
-        style = "dim" if chip.share is None else heat(chip.share)
-        if "special" in chip.kind:
-            style += " italic"
-        out.append(marked(shorten(chip.text, _LONGEST)), style)
+    for i, chip in enumerate(chips):
+        for label in (labels or {}).get(i, ()):
+            out.append(f"[{marked(label)}]", "bold")
+        for text, v in chip.parts or ((chip.text, chip.share),):
+            style = "dim" if v is None else heat(v)
+            out.append(marked(shorten(text, _LONGEST)), f"{style} italic" if "special" in chip.kind else style)
         out.append(" " if "id" in chip.kind else "\n" * min(chip.text.count("\n"), _BREAKS))
     return out
 
@@ -140,6 +141,12 @@ def shorten(text: str, most: int) -> str:
 def marked(text: str) -> str:
     """A token as one line: a line break shows as ⏎, what else does not print is escaped."""
     return "⏎".join(visible(part) for part in text.split("\n"))
+
+
+def _part(part: tuple[str, float | None]) -> str:
+    text, v = part
+    inner = _inline(shorten(text, _LONGEST))
+    return inner if v is None else f'<span class="part heat" style={share(v)}>{inner}</span>'
 
 
 def _inline(text: str) -> str:

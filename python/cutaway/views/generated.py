@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -56,10 +56,8 @@ def tokens(out: Generation, color: str = "probability", start: int = 0, count: i
     hidden = n_prompt - _PROMPT if shown.start == 0 else 0
     before = f"<small>… {hidden:,} tokens of the prompt …</small><br>" if hidden > 0 else ""
     rows = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in out.facts())
-    body = (
-        f"{legend}{flow(chips, _HINT, max(5, top), before)}<p class=dim>{said}; the prompt is grey</p>"
-        f"<table class=facts>{rows}</table>"
-    )
+    text = flow([chip.html() for chip in chips], _HINT, max(5, top), before)
+    body = f"{legend}{text}<p class=dim>{said}; the prompt is grey</p><table class=facts>{rows}</table>"
     style = STYLE + BARS + _FACTS
     return View("Generated tokens", body, lambda: _terminal(out, names, chips, shown, said, found), style=style)
 

@@ -69,10 +69,11 @@ def loss(model: Model, x: Any, start: int = 0, count: int = SHOWN, top: int = 5)
     chips = [_chip(names, scored, at, most) for at in shown]
     legend = scale("loss (nats)", [f"{most * i / 4:.3g}" for i in range(5)])
     note = f"{said}; the first token is only given" if shown.start == 0 else said
+    shown_text = flow([chip.html() for chip in chips], _HINT, max(5, top))
     body = (
         "<p class=formula>loss<sub>t</sub> = −log P(x<sub>t</sub> | x<sub>&lt;t</sub>), "
         "mean = Σ<sub>t</sub> loss<sub>t</sub> / n, perplexity = exp(mean)</p>"
-        f"<p><b>{'</b>, <b>'.join(scored.facts())}</b></p>{legend}{flow(chips, _HINT, max(5, top))}<p class=dim>{note}</p>"
+        f"<p><b>{'</b>, <b>'.join(scored.facts())}</b></p>{legend}{shown_text}<p class=dim>{note}</p>"
     )
     style = STYLE + BARS + _FORMULA
     return View("Loss per token", body, lambda: _terminal(names, scored, chips, shown, note), style=style)
