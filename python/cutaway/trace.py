@@ -32,6 +32,12 @@ class Trace(Mapping[str, np.ndarray]):
         """The model's tokenizer; None where it has none."""
         return self._model._tokenizer
 
+    @property
+    def n_layers(self) -> int:
+        """The model's, traced or not."""
+        n: int = self._model.config.n_layers
+        return n
+
     def names(self) -> list[str]:
         """The names in this trace, in the order of computation."""
         return [a.name for a in self._chosen]

@@ -8,6 +8,7 @@ from ..errors import ArgumentError
 from ..lens import Lens
 from .chips import STYLE as CHIPS
 from .chips import TokenNames, marked, scale, shorten, window
+from .labels import label
 from .page import View, escape, percent, share
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ def _short(names: TokenNames, id: int) -> str:
     if id < 0:
         return ""
     text = names.text(id)
-    if not text:
-        return f"id {id}"
-    return shorten(marked(text) if text.strip(" ") else "␣" * len(text), _LONGEST)
+    return f"id {id}" if not text else shorten(label(text), _LONGEST)
 
 
 def _quoted(names: TokenNames, id: int) -> str:
