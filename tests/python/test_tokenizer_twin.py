@@ -147,7 +147,9 @@ def test_pretokenizers_equal_their_published_patterns(text):
 @given(text=texts)
 @settings(max_examples=150, deadline=None)
 def test_engine_equals_sentencepiece(tmp_path_factory, vocabulary, text):
-    sentencepiece = pytest.importorskip("sentencepiece", reason="needs sentencepiece, the library that is compared with")
+    sentencepiece = pytest.importorskip(
+        "sentencepiece", reason="needs sentencepiece, the library that is compared with"
+    )
     theirs = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_model(vocabulary))
     path = tmp_path_factory.getbasetemp() / f"{id(vocabulary)}.gguf"
     tok = Tokenizer.from_file(path if path.exists() else write(path, vocabulary))
