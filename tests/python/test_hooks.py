@@ -6,7 +6,7 @@ import threading
 import cutaway as ca
 import numpy as np
 import pytest
-from cutaway.reference import gemma3, llama, loader
+from cutaway.reference import decoder, loader
 from cutaway.reference.embed import unembed
 from cutaway.reference.rope import rotate
 from cutaway.reference.sublayers import norm, rotary
@@ -106,7 +106,7 @@ def twin_of_each(layer, names, position, config, weights, plain):
     x = np.tile(plain[start], (len(names), 1))
     x = taps("embed", x) if layer == 0 else x
     for i in range(layer, config.n_layers):
-        x = {"llama": llama, "gemma3": gemma3}[config.arch].block(x, weights, i, config, taps)
+        x = decoder.block(x, weights, i, config, taps)
     if layer < config.n_layers:  # nobody looks at the rows before the position
         x = x.reshape(len(names), n_pos, -1)[:, position:].reshape(-1, config.d_model)
     x = norm(x, weights, "ln_final", config, taps)
