@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from browser import probe
 from cutaway.generate import generate
-from cutaway.views import View, chat, loss, next_token, pieces, tokens
+from cutaway.views import View, attention, chat, lens, loss, next_token, pieces, tokens
 from cutaway.views.page import share
 from fake_model import FakeModel
 from make_models import make_model
@@ -36,6 +36,8 @@ VIEWS = {
     "tokens by entropy": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3), color="entropy"),
     "loss": lambda: loss(model(), "the other\nwater"),
     "chat": lambda: chat(model(), SAID, template=CHATML),
+    "attention": lambda: attention(model().run_with_cache("the other\nwater", "*.pattern")[1], layer=1, head=2),
+    "lens": lambda: lens(model().lens("the other\nwater")),
     "pieces": lambda: pieces(model(), "the other\nwater 12"),
 }
 
