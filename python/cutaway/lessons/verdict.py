@@ -48,6 +48,18 @@ def number(answer: Any, what: str) -> float | Verdict:
     return float(answer)
 
 
+def whole_numbers(answer: Any, what: str) -> list[int] | Verdict:
+    """The answer as a list of whole numbers, or the verdict that it is none."""
+    if (verdict := unanswered(answer)) is not None:
+        return verdict
+    if not isinstance(answer, (list, tuple, range, np.ndarray)):
+        return wrong(f"{what} are a list of whole numbers; this is {type(answer).__name__}.")
+    listed = answer.tolist() if isinstance(answer, np.ndarray) else list(answer)
+    if any(isinstance(one, bool) or not isinstance(one, (int, np.integer)) for one in listed):
+        return wrong(f"{what} are whole numbers in one row; this is {answer!r}.")
+    return [int(one) for one in listed]
+
+
 def judge_number(
     answer: Any, what: str, truth: float, mistakes: Sequence[tuple[float, str]], praise: str, tolerance: float = 1e-6
 ) -> Verdict:
