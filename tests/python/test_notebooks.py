@@ -27,6 +27,7 @@ def test_runs(path, model_path, monkeypatch, tmp_path):
     assert not [
         out for out in outputs if out.output_type == "stream" and out.name == "stderr" and "Warning" in out.text
     ]
+    assert not [out for out in outputs if out.output_type == "display_data" and "text/html" in out.data]  # shown twice
     verdicts = [
         out.data["text/plain"] for out in outputs if "No answer yet" in out.get("data", {}).get("text/plain", "")
     ]

@@ -54,6 +54,15 @@ def test_stands_alone(name):
 
 
 @pytest.mark.parametrize("name", VIEWS)
+def test_text_stays_a_string_in_a_notebook(name, monkeypatch, capsys):
+    outside = repr(VIEWS[name]())
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    inside = repr(VIEWS[name]())
+    assert inside == outside != ""
+    assert capsys.readouterr().out == ""  # rich shows what it prints there, as a second output of the cell
+
+
+@pytest.mark.parametrize("name", VIEWS)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_shows_before_a_script_and_reads_in_both_schemes(name, dark, tmp_path):
     seen = probe(
