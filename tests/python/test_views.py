@@ -36,6 +36,7 @@ VIEWS = {
     "side_by_side": lambda: made([answer("base"), answer("tuned"), answer("base", 1), answer("tuned", 1)]).view(),
     "divergence": lambda: divergence(table_of_tokens()),
     "next_token": lambda: next_token(ROW, ca.Sampler([ca.Temperature(0.7), ca.TopK(3)], seed=1)),
+    "next_token without a draw": lambda: next_token(ROW),
     "tokens": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3)),
     "tokens by entropy": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3), color="entropy"),
     "loss": lambda: loss(model(), "the other\nwater"),

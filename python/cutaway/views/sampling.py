@@ -31,12 +31,17 @@ def next_token(
 ) -> View:
     """Bars of the `top` most probable next tokens, before and after each stage of a sampler, and the draw.
 
-    logits: one row [d_vocab]. sampler: None shows the model's own distribution (and draws from it with seed 0).
+    logits: one row [d_vocab]. sampler: None shows the model's own distribution, and draws nothing.
     """
     from ..sampler import Sampler
 
-    chosen = Sampler(seed=0) if sampler is None else sampler
-    return explanation(chosen.explain(logits, ids=ids, step=step, tokenizer=tokenizer), top)
+    if sampler is not None:
+        return explanation(sampler.explain(logits, ids=ids, step=step, tokenizer=tokenizer), top)
+    e = Sampler(seed=0).explain(logits, tokenizer=tokenizer)
+    names, columns = _columns(e)
+    rows = np.argsort(-columns[0], kind="stable")[:top].tolist()  # ties: the lower id
+    body = f"<h4>Next token</h4>{_bars(e, names, columns, rows, drawn=None)}"
+    return View("Next token", body, lambda: _table(e, names, columns, rows, drawn=None), style=_STYLE)
 
 
 def explanation(e: Explanation, top: int = 10) -> View:
@@ -44,7 +49,7 @@ def explanation(e: Explanation, top: int = 10) -> View:
     names, columns = _columns(e)
     rows = shown_tokens(columns[0], e.token, top)
     name = "" if e.text is None else f" {escape(repr(e.text))}"
-    body = [f"<h4>Step {e.step}: token {e.token}{name}</h4>", _bars(e, names, columns, rows)]
+    body = [f"<h4>Step {e.step}: token {e.token}{name}</h4>", _bars(e, names, columns, rows, e.token)]
     if e.stages:
         body.append(html_table(STAGE_COLUMNS, e.stage_cells()))
     body += [_strip(e, columns[-1]), *(f"<p>{escape(line)}</p>" for line in e.draw_lines())]
@@ -73,7 +78,7 @@ def _name(e: Explanation, id: int) -> str:
     return f"id {id}" if text is None else f"'{visible(text)}'"
 
 
-def _bars(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int]) -> str:
+def _bars(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int], drawn: int | None) -> str:
     longest = max(float(column[rows].max()) for column in columns)
     head = "".join(f"<th>{escape(name)}</th>" for name in ["token", *names])
     body = []
@@ -86,7 +91,7 @@ def _bars(e: Explanation, names: list[str], columns: list[np.ndarray], rows: lis
             else:
                 width = f"<span class=bar style='width:{100 * p / longest:.2f}%'></span>"
                 cells.append(f"<td><span class=cell>{width}</span> {percent(p)}</td>")
-        mark = " class=drawn" if id == e.token else ""
+        mark = " class=drawn" if id == drawn else ""
         body.append(f"<tr{mark}><td><code>{escape(_name(e, id))}</code></td>{''.join(cells)}</tr>")
     table = f"<table class=stages><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     return f"<div class=wide>{table}</div>"
@@ -123,6 +128,15 @@ def _part(begin: float, end: float, kind: str, label: str) -> str:
 
 def _terminal(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int]) -> RenderableType:
     from rich.console import Group
+    from rich.text import Text
+
+    table = _table(e, names, columns, rows, e.token)
+    return Group(table, *(Text(line) for line in e.draw_lines()))
+
+
+def _table(
+    e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int], drawn: int | None
+) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -138,5 +152,5 @@ def _terminal(e: Explanation, names: list[str], columns: list[np.ndarray], rows:
             p = float(column[id])
             shown = bar(p / longest, width).ljust(width)
             cells.append(Text(f"{shown} {percent(p)}", "cyan") if p else Text("removed", "dim"))
-        table.add_row(Text(_name(e, id), style="bold" if id == e.token else ""), *cells)
-    return Group(table, *(Text(line) for line in e.draw_lines()))
+        table.add_row(Text(_name(e, id), style="bold" if id == drawn else ""), *cells)
+    return table
