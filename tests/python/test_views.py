@@ -104,3 +104,19 @@ def test_lightness_of_the_scale_is_monotone(dark, tmp_path):
 def test_saves_a_page(tmp_path):
     path = VIEWS["next_token"]().save(tmp_path / "x.html")
     assert path == Path(tmp_path / "x.html") and path.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_keeps_its_tables_in_jupyterlab(tmp_path):
+    """JupyterLab's own rules for the outputs of cells: numbers to the right, code on grey, stripes."""
+    lab = (
+        "<style>.jp-RenderedHTMLCommon:not(.jp-RenderedMarkdown) td,.jp-RenderedHTMLCommon:not(.jp-RenderedMarkdown) th"
+        "{text-align:right;padding:.5em}.jp-RenderedHTMLCommon tbody tr:nth-child(odd){background:red}"
+        ".jp-RenderedHTMLCommon :not(pre)>code{background:grey;padding:1px 5px}</style>"
+    )
+    seen = probe(
+        f"<!doctype html>{lab}<div class=jp-RenderedHTMLCommon>{VIEWS['next_token']()._repr_html_()}</div>",
+        """const of=(what,key)=>[...new Set([...document.querySelectorAll('.ca '+what)].map(e=>getComputedStyle(e)[key]))];
+        return {align:of('.stages td','textAlign'),row:of('tbody tr','backgroundColor'),code:of('code','paddingLeft')}""",
+        tmp_path,
+    )
+    assert seen == {"align": ["left"], "row": ["rgba(0, 0, 0, 0)"], "code": ["0px"]}

@@ -36,7 +36,7 @@ def wrong(says: str) -> Verdict:
 
 def unanswered(answer: Any) -> Verdict | None:
     """The verdict on `...`, which stands where an answer is to be written; None for anything else."""
-    return Verdict(None, "replace the ... in the cell above and run both cells again.") if answer is ... else None
+    return Verdict(None, "replace the ... and run the cell again.") if answer is ... else None
 
 
 def number(answer: Any, what: str) -> float | Verdict:

@@ -28,7 +28,7 @@ position:relative;box-sizing:border-box;max-width:72em;padding:.6em .8em;backgro
 font:14px/1.55 system-ui,sans-serif}
 [data-jp-theme-light=true] .ca,.vscode-light .ca,html[theme=light] .ca{color-scheme:light}
 [data-jp-theme-light=false] .ca,.vscode-dark .ca,html[theme=dark] .ca{color-scheme:dark}
-.ca h4{margin:0 0 .4em;font-size:1em}.ca p{margin:.4em 0}.ca small,.ca .dim{color:var(--dim)}
+.ca h4{margin:0 0 .4em;font-size:1em;font-weight:600}.ca p{margin:.4em 0}.ca small,.ca .dim{color:var(--dim)}
 .ca table{border-collapse:collapse;table-layout:auto;margin:.4em 0;color:inherit;font-size:inherit}
 .ca tbody tr:nth-child(n){background:none}
 .ca th,.ca td{padding:.1em .7em .1em 0;text-align:left;border:0;background:none;white-space:nowrap;vertical-align:top}
