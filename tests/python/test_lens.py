@@ -97,9 +97,12 @@ def test_a_batch_and_a_hook(small_model):
     model = small_model("llama").model
     a, b = model.lens([IDS, IDS[:5]])
     assert np.array_equal(a.top_probs, model.lens(IDS).top_probs) and b.ids.shape == (3, 5)
-    with model.hooks({"blocks.0.resid_post": lambda x, name: np.full_like(x, np.nan)}):
-        with pytest.raises(ca.ArgumentError, match=r"logits after blocks.1.resid_post at position 0 are not finite"):
-            model.lens(IDS)
+    broken = model.hooks({"blocks.0.resid_post": lambda x, name: np.full_like(x, np.nan)})
+    with (
+        broken,
+        pytest.raises(ca.ArgumentError, match=r"logits after blocks.1.resid_post at position 0 are not finite"),
+    ):
+        model.lens(IDS)
 
 
 def test_frame(small_model):
