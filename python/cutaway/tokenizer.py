@@ -14,6 +14,7 @@ import numpy as np
 
 from . import _core
 from .errors import ArgumentError
+from .numbers import whole
 
 if TYPE_CHECKING:
     from .views.tokens import Explanation
@@ -55,6 +56,10 @@ class Tokenizer:
         ArgumentError for a lone surrogate, with its position. A vocabulary that lacks some bytes leaves them out, as
         the model's own tokenizer does, and a DroppedBytesWarning says so; `tok.missing_bytes` lists them.
         """
+        if isinstance(text, (list, tuple, int, np.ndarray, np.integer)):
+            raise ArgumentError(
+                f"encode takes text, got {type(text).__name__}; decode() turns ids into text, encode_batch() takes a list"
+            )
         ids, dropped = self._core.encode(text, add_special_tokens, parse_special)
         self._warn_dropped(dropped)
         return ids
@@ -122,15 +127,15 @@ class Tokenizer:
 
     def token_bytes(self, id: int) -> bytes:
         """The bytes that an id stands for."""
-        return self._core.token_bytes(id)
+        return self._core.token_bytes(whole("id", id))
 
     def piece(self, id: int) -> str:
         """The token as the file spells it, such as 'Ġthe' or '▁the'."""
-        return self._core.piece(id)
+        return self._core.piece(whole("id", id))
 
     def token_type(self, id: int) -> str:
         """normal | unknown | control | user_defined | unused | byte"""
-        return self._core.token_type(id)
+        return self._core.token_type(whole("id", id))
 
     def to_id(self, piece: str) -> int:
         """The id of a piece as the file spells it (see `piece`); ArgumentError if there is none."""
@@ -251,9 +256,13 @@ class Tokenizer:
     # ---- checks
 
     def _checked(self, ids: Ids) -> np.ndarray:
+        if isinstance(ids, (str, bytes)):
+            raise ArgumentError(f"ids are expected, got the text {ids[:40]!r}; encode() turns text into ids")
         array = np.asarray(ids)
         if array.ndim == 1 and array.size == 0:
             return array.astype(np.int32)
+        if array.ndim == 0 and array.dtype.kind in "iu":
+            raise ArgumentError(f"ids are the single number {ids}, expected integers of shape [n]; one id is written [{ids}]")
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise ArgumentError(
                 f"ids have shape {list(array.shape)} and dtype {array.dtype}, expected integers of shape [n]"

@@ -41,7 +41,7 @@ def next_token(
 
 def explanation(e: Explanation, top: int = 10) -> View:
     """The ledger of one step as a view."""
-    names, columns = _columns(e)
+    names, columns = distributions(e)
     rows = shown_tokens(columns[0], e.token, top)
     name = "" if e.text is None else f" {escape(repr(e.text))}"
     body = [f"<h4>Step {e.step}: token {e.token}{name}</h4>", _bars(e, names, columns, rows)]
@@ -58,7 +58,7 @@ def shown_tokens(probs: np.ndarray, drawn: int, top: int) -> list[int]:
     return best if drawn in best else [*best, drawn]
 
 
-def _columns(e: Explanation) -> tuple[list[str], list[np.ndarray]]:
+def distributions(e: Explanation) -> tuple[list[str], list[np.ndarray]]:
     """The distribution before any stage and after each: names, and float64 [d_vocab] each."""
     from ..sampler import Sampler
 
