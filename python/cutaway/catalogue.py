@@ -119,7 +119,9 @@ def _near_path(path: Path) -> str:
     near = near or difflib.get_close_matches(path.name.lower(), [entry.name for entry in ENTRIES], n=1, cutoff=0.7)
     if near:
         return f" Did you mean {' or '.join(map(repr, near))}?"
-    return "" if path.parent.is_dir() else f" {path.parent} does not exist either; the working directory is {os.getcwd()}."
+    return (
+        "" if path.parent.is_dir() else f" {path.parent} does not exist either; the working directory is {os.getcwd()}."
+    )
 
 
 def _at_hand(entry: Entry) -> Path | None:

@@ -4,6 +4,7 @@ Exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what w
 """
 
 import argparse
+import difflib
 import io
 import os
 import sys
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a traceback
-    args = parser().parse_args(argv)
+    args = _parsed(sys.argv[1:] if argv is None else argv)
     try:
         status = int(args.run(args))
         sys.stdout.flush()  # a full disk is noticed here, not after the exit status is given
@@ -45,6 +46,18 @@ def _drop_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    top = parser()
+    args, unknown = top.parse_known_args(argv)
+    if unknown:
+        name = next(word for word in argv if word in _COMMANDS)
+        sub = next(a.choices[name] for a in top._actions if isinstance(a, argparse._SubParsersAction))
+        near = difflib.get_close_matches(unknown[0].split("=")[0], sub._option_string_actions, n=1)
+        hint = f", perhaps {near[0]} was meant" if near else ""
+        sub.error(f"{name} has no argument {unknown[0]}{hint}")
+    return args
 
 
 class _Parser(argparse.ArgumentParser):

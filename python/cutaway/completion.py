@@ -128,7 +128,7 @@ def _zsh(
 
 
 def _escaped(text: str) -> str:
-    return "".join(f"\\{c}" if c in "[]:\\\"$`" else c for c in text)
+    return "".join(f"\\{c}" if c in '[]:\\"$`' else c for c in text)
 
 
 def _quoted(text: Any) -> str:

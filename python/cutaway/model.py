@@ -48,7 +48,9 @@ def load(
 
     for name, value in (("compute", compute), ("isa", isa)):
         if value is not None and not isinstance(value, str):
-            raise ArgumentError(f"{name} must be a str such as {'int8' if name == 'compute' else 'avx2'!r}, got {value!r}.")
+            raise ArgumentError(
+                f"{name} must be a str such as {'int8' if name == 'compute' else 'avx2'!r}, got {value!r}."
+            )
     return Model(
         _core.Model(
             os.fspath(resolve(name_or_path)),
@@ -188,8 +190,8 @@ class Model:
     def _score(self, ids: np.ndarray) -> np.ndarray:
         if len(ids) - 1 > self.n_ctx:  # known before hours of work
             raise ArgumentError(
-                f"The text has {len(ids)} tokens, and the context holds {self.n_ctx}. Score it in pieces, or load the model "
-                "with a larger n_ctx if its file allows that."
+                f"The text has {len(ids)} tokens, and the context holds {self.n_ctx}. Score it in pieces, or load the "
+                "model with a larger n_ctx if its file allows that."
             )
         if len(ids) < 2:
             raise ArgumentError(f"score needs at least 2 tokens, got {len(ids)}: the first one is only given.")

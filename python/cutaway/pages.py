@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .errors import Error
 from .views.page import STYLE, escape
 
 
@@ -24,7 +25,10 @@ def page(title: str, parts: Iterable[tuple[str, Any]]) -> str:
 
 
 def save_page(path: str | os.PathLike[str], title: str, parts: Iterable[tuple[str, Any]]) -> Path:
-    """Writes `page` to `path` (UTF-8) and returns it, absolute."""
+    """Writes `page` to `path` (UTF-8) and returns it, absolute. ca.Error where it cannot be written."""
     target = Path(path).absolute()
-    target.write_text(page(title, parts), "utf-8")
+    try:
+        target.write_text(page(title, parts), "utf-8")
+    except OSError as err:
+        raise Error(f"{target} cannot be written: {err.strerror or err}.") from None
     return target

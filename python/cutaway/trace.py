@@ -1,4 +1,4 @@
-"""What `run_with_cache` returns beside the logits: arrays by name, views of the engine's own memory or float16 copies."""
+"""What `run_with_cache` returns beside the logits: arrays by name, views of the engine's memory or copies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from .errors import ArgumentError
 from .names import Activation, Names, canonical
-
 
 DTYPES = ("float32", "float16")
 
@@ -26,7 +25,7 @@ def checked_dtype(dtype: Any) -> str:
 class Trace(Mapping[str, np.ndarray]):
     """A read-only mapping of activation names to arrays.
 
-    float32: each array is a view of the buffer that the engine wrote: no copy, read-only, alive as long as a view lives.
+    float32: each array is a view of the buffer that the engine wrote, no copy, read-only, alive as long as a view.
     float16: each is a converted copy, half the bytes: bit for bit `float32_array.astype(np.float16)`.
     `attn.result` is computed from `attn.z` when it is asked for.
     """
@@ -145,8 +144,8 @@ def to_float16(name: str, array: np.ndarray) -> np.ndarray:
     over = np.isinf(half) & np.isfinite(array)
     if over.any():
         raise ArgumentError(
-            f"{name} does not fit into float16: its largest magnitude is {np.abs(array[over]).max():.7g}, and float16 ends "
-            f"at 65504. Trace it with dtype='float32', or leave it out of names=."
+            f"{name} does not fit into float16: its largest magnitude is {np.abs(array[over]).max():.7g}, and float16 "
+            f"ends at 65504. Trace it with dtype='float32', or leave it out of names=."
         )
     half.flags.writeable = False
     return half
