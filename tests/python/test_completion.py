@@ -23,13 +23,14 @@ _cutaway
 TYPED = r"""
 zmodload zsh/zpty
 zpty -b shell zsh -f -i
-zpty -w shell "autoload -U compinit; compinit -u -D; source $1; PS1='> '; show() { print -r -- LI''NE:\$BUFFER: }; zle -N show; bindkey '^X' show; print rea''dy"
-while zpty -r shell line; do [[ $line == *ready* ]] && break; done
+zpty -w shell "autoload -U compinit; compinit -u -D; source $1; show() { print -r -- \"\$BUFFER\" > line }; zle -N show"
+zpty -w shell "bindkey '^X' show; print rea''dy"
+while zpty -r shell seen; do [[ $seen == *ready* ]] && break; done
 shift
-for word in "$@"; do zpty -w -n shell "$word"$'\t'; sleep 0.5; done
+for word in "$@"; do zpty -w -n shell "$word"$'\t'; done
 zpty -w -n shell $'\x18'
-while zpty -r shell line; do [[ $line == *LINE:* ]] && break; done
-print -r -- "${${line#*LINE:}%:*}"
+for i in {1..200}; do [[ -s line ]] && break; sleep 0.05; done
+cat line
 zpty -d shell
 """
 
@@ -90,6 +91,7 @@ def test_zsh_completes(tmp_path):
         done = subprocess.run(
             [ZSH, "-f", "-c", TYPED, "zsh", str(path), *words], capture_output=True, text=True, cwd=tmp_path, timeout=60
         )
+        (tmp_path / "line").unlink(missing_ok=True)
         assert done.stderr == ""
         return done.stdout.strip()
 
