@@ -37,11 +37,14 @@ _ZSH = """\
 #compdef cutaway
 # cutaway completion zsh: keep it as _cutaway in a folder of $fpath, or source it after compinit
 _cutaway() {{
-  local context state state_descr line
-  typeset -A opt_args
-  _arguments -C {top} '1:command:(({commands}))' '*::argument:->rest' && return
-  [[ $state == rest ]] || return
-  case $line[1] in
+  if (( CURRENT == 2 )); then
+    local -a commands=({commands})
+    if [[ $PREFIX == -* ]]; then _arguments {top}; else _describe command commands; fi
+    return
+  fi
+  shift words
+  (( CURRENT-- ))
+  case $words[1] in
 {cases}
   esac
 }}
@@ -112,7 +115,8 @@ def _zsh(
 
     def argument(action: argparse.Action) -> list[str]:
         if not action.option_strings:
-            return [_quoted(("*" if action.nargs == "*" else ":") + value(action))]
+            # Of free text: an action that does nothing. A message would hide the options.
+            return [_quoted(("*" if action.nargs == "*" else ":") + (value(action) if _words(action) else ":text:{:}"))]
         said = _escaped((action.help or "").replace("%(default)s", str(action.default)))
         again = "*" if isinstance(action, argparse._AppendAction) else ""
         after = "" if action.nargs == 0 else value(action)
@@ -122,7 +126,7 @@ def _zsh(
         return " ".join(text for action in sub._actions for text in argument(action))
 
     top = " ".join(text for a in parser._actions if a.option_strings for text in argument(a))
-    named = " ".join(f'{name}\\:"{_escaped(summaries.get(name, ""))}"' for name in commands).replace("'", "'\\''")
+    named = " ".join(_quoted(f"{name}:{_escaped(summaries.get(name, ''))}") for name in commands)
     cases = "\n".join(f"    {name}) _arguments {arguments(sub)} ;;" for name, sub in commands.items())
     return _ZSH.format(top=top, commands=named, cases=cases)
 

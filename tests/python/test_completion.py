@@ -98,6 +98,8 @@ def test_zsh_completes(tmp_path):
     assert typed("cutaway gene", "a --comp", "fl", "--mod", "gem") == (
         "cutaway generate a --compute float32 --model gemma3-270m"
     )
+    assert typed("cutaway info --ten", "gemma") == "cutaway info --tensors gemma3-270m"
+    assert typed("cutaway --ver") == "cutaway --version"
     assert typed("cutaway chat --templ", "x.") == "cutaway chat --template x.jinja"
 
 
