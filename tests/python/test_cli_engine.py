@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import cutaway as ca
 import cutaway.generate as generate
 import pytest
 from browser import probe
+from conftest import ROOT
 from cutaway import cli, verify
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals, descriptors and /dev/full")
@@ -141,6 +143,48 @@ def test_files_that_are_no_template(name, path, capsys, tmp_path):
     status, out, err = run(capsys, "chat", "x", "-m", path, "--template", str(tmp_path / name))
     said = {"binary": "it is not text in UTF-8, at byte 0", "missing": "No such file", "folder": "Is a directory"}[name]
     assert (status, out) == (1, "") and said in err and err.count("\n") == 1
+
+
+# ---- JSON
+
+
+def keys_of(value):
+    """Every key of nested JSON whose keys are fixed: those of `bytes` and `tensors` are names of the file."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    if not isinstance(value, dict):
+        return set()
+    inner = [keys_of(v) for k, v in value.items() if k not in ("bytes", "tensors")]
+    return set(value).union(*inner)
+
+
+def test_json_keys_are_the_documented_ones(path, capsys, monkeypatch, tmp_path):
+    page = (ROOT / "docs/cli.md").read_text("utf-8").split("## JSON")[1]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.M))
+    documented = {name: set(re.findall(r"`(\w+)`", text)) - {"generate"} for name, text in rows.items()}
+    generation = documented["generate"]
+    check = verify.Check("tiny", "int8", "scalar", (1,), "a", "a")
+    monkeypatch.setattr(verify, "locate", lambda name: (name, name))
+    monkeypatch.setattr(verify, "checks", lambda *_: iter([check]))
+    (tmp_path / "t").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    calls = {
+        "generate": ("the hat", "-m", path, "-n", "2"),
+        "chat": ("the hat", "-m", path, "-n", "2", "--template", str(tmp_path / "t")),
+        "explain": ("the hat", "-m", path, "-n", "2"),
+        "tokenize": ("the hat", "-m", path),
+        "info": (path,),
+        "models": (),
+        "verify": ("tiny",),
+    }
+    for name, argv in calls.items():
+        status, out, _ = run(capsys, name, *argv, "--json")
+        extra = {"chat": generation, "explain": generation}.get(name, set())
+        found = keys_of(json.loads(out)) - ({"t"} if name != "info" else set())  # a stage's own setting
+        missing = {"tensors", "type", "shape"} if name == "info" else set()
+        assert status == 0 and found == (documented[name] | extra) - missing, name
+    assert set(rows) == set(calls)
+    tensors = json.loads(run(capsys, "info", path, "--tensors", "--json")[1])["tensors"]
+    assert set(tensors["token_embd.weight"]) == {"type", "shape", "bytes"}
 
 
 # ---- around the process
