@@ -44,6 +44,11 @@ LogitRows logit_rows(const std::string& name) {
   return LogitRows::all;
 }
 
+void check_signals() {
+  py::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::shared_ptr<Session>>& sessions,
                   const std::vector<Ids>& ids, const std::string& logits, const std::vector<int>& taps,
                   const std::map<int, py::object>& hooks,
@@ -68,10 +73,7 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   request.logits = logit_rows(logits);
   request.taps.assign(taps.begin(), taps.end());
   for (const auto& h : hooks) request.edits.insert(h.first);
-  request.check = [] {
-    py::gil_scoped_acquire gil;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  };
+  request.check = check_signals;
   request.on_edit = [&](const Edit& edit) {
     py::gil_scoped_acquire gil;
     py::array a = view(edit.buffer, edit.data, edit.shape, true);
@@ -263,6 +265,21 @@ void bind_model(py::module_& m) {
             return view(buffer, buffer->floats(), shape);
           },
           "layer"_a, "z"_a)
+      .def(
+          "unembed",
+          [](Model& m, py::array_t<float, py::array::c_style> resid) {
+            const Config& c = m.config();
+            if (resid.ndim() != 2 || resid.shape(1) != c.d_model)
+              throw ArgumentError(text("resid must be [n, {}]", c.d_model));
+            const int64_t n = resid.shape(0);
+            std::shared_ptr<Buffer> logits;
+            {
+              py::gil_scoped_release release;
+              logits = m.unembed(resid.data(), n, check_signals);
+            }
+            return view(logits, logits->floats(), {n, c.d_vocab});
+          },
+          "resid"_a)
       .def_property_readonly("tokenizer", &Model::tokenizer, "None when the file has none that can be used.")
       .def_property_readonly("why_no_tokenizer", &Model::why_no_tokenizer)
       .def_property_readonly("path", &Model::path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -93,6 +92,8 @@ class Generation:
     """
     settings: dict[str, Any]
     """What was in force: max_new_tokens, stop, stop_ids, n_ctx, ledger, sampler."""
+    tokenizer: Any = field(default=None, compare=False)
+    """What the text was decoded with; None where there is none."""
 
     @cached_property
     def ids(self) -> np.ndarray:
@@ -116,7 +117,8 @@ class Generation:
         """The sampler ledger of the whole text. ArgumentError where it was not kept (`settings["ledger"]`)."""
         return Ledger([step.explain() for step in self.steps])
 
-    def _facts(self) -> list[tuple[str, str]]:
+    def facts(self) -> list[tuple[str, str]]:
+        """What stands below the text: names and values."""
         t = self.timings
         return [
             ("tokens", f"{len(self.prompt_ids)} prompt, {len(self.steps)} new, finish_reason {self.finish_reason!r}"),
@@ -128,15 +130,9 @@ class Generation:
 
     def __repr__(self) -> str:
         shown = repr(self.ids.tolist()) if self.text is None else self.text
-        return "\n".join([shown, *(f"[{name}: {value}]" for name, value in self._facts())])
+        return "\n".join([shown, *(f"[{name}: {value}]" for name, value in self.facts())])
 
     def _repr_html_(self) -> str:
-        shown = repr(self.ids.tolist()) if self.text is None else self.text
-        rows = "".join(
-            f'<tr><th style="text-align:left">{name}</th><td style="text-align:left">{html.escape(value)}</td></tr>'
-            for name, value in self._facts()
-        )
-        return (
-            f'<div><pre style="white-space:pre-wrap">{html.escape(shown)}</pre>'
-            f'<table style="font-size:smaller">{rows}</table></div>'
-        )
+        from .views.generated import tokens
+
+        return tokens(self)._repr_html_()

@@ -68,11 +68,16 @@ class Source:
 
     def text_of(self, id: int) -> str | None:
         """A token as readable text; None where there is no tokenizer."""
-        if self.tokenizer is None:
-            return None
-        if hasattr(self.tokenizer, "tokens"):
-            return str(self.tokenizer.tokens([id])[0])
-        return str(self.tokenizer.decode([id]))
+        return token_text(self.tokenizer, id)
+
+
+def token_text(tokenizer: Any, id: int) -> str | None:
+    """A token as readable text; None where there is no tokenizer."""
+    if tokenizer is None:
+        return None
+    if hasattr(tokenizer, "tokens"):
+        return str(tokenizer.tokens([id])[0])
+    return str(tokenizer.decode([id]))
 
 
 @dataclass(frozen=True, repr=False)

@@ -188,4 +188,5 @@ class Row:
                 "tokens_per_second": self.decode_tokens / seconds if seconds else 0.0,
             },
             settings={**self.settings.shown(), "sampler": self.sampler},
+            tokenizer=self.tokenizer,
         )

@@ -207,7 +207,12 @@ def test_representations():
         "<&>\n[tokens: 1 prompt, 4 new, finish_reason 'stop']\n[sampler: Sampler([Temperature(0)]"
     )
     page = out._repr_html_()
-    assert "&lt;&amp;&gt;" in page and out.fingerprint in page and "http" not in page and "<script" not in page
+    assert (
+        all(f">{sign}<" in page for sign in ("&lt;", "&amp;", "&gt;"))
+        and out.fingerprint in page
+        and "http" not in page
+        and "<script" not in page
+    )
 
 
 # ---- streaming

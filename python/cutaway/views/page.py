@@ -112,5 +112,12 @@ def share(value: float) -> str:
     return f"--v:{min(max(float(value), 0.0), 1.0):.3g}"
 
 
+def percent(p: float) -> str:
+    """A probability for people: one decimal, or one digit where that would be nothing."""
+    if p >= 0.001 or p == 0:
+        return f"{100 * p:.1f} %"
+    return f"{100 * p:.1g} %" if p >= 1e-6 else "< 0.0001 %"
+
+
 def _packed(css: str) -> str:
     return css.replace("\n", "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ledger import STAGE_COLUMNS, Explanation
-from .page import View, escape, visible
+from .page import View, escape, percent, visible
 from .table import html_table
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _bars(e: Explanation, names: list[str], columns: list[np.ndarray], rows: lis
                 cells.append("<td class=gone>removed</td>")
             else:
                 width = f"<span class=bar style='width:{100 * p / longest:.2f}%'></span>"
-                cells.append(f"<td><span class=cell>{width}</span> {_percent(p)}</td>")
+                cells.append(f"<td><span class=cell>{width}</span> {percent(p)}</td>")
         mark = " class=drawn" if id == e.token else ""
         body.append(f"<tr{mark}><td><code>{escape(_name(e, id))}</code></td>{''.join(cells)}</tr>")
     table = f"<table class=stages><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
@@ -121,10 +121,6 @@ def _part(begin: float, end: float, kind: str, label: str) -> str:
     return rect + (f"<text x={x + width / 2:.2f} y=58 text-anchor=middle>{escape(label)}</text>" if label else "")
 
 
-def _percent(p: float) -> str:
-    return f"{100 * p:.1f} %" if p >= 0.001 else f"{100 * p:.1g} %"
-
-
 def _terminal(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int]) -> RenderableType:
     from rich.console import Console, ConsoleOptions, Group, RenderResult
     from rich.table import Table
@@ -148,7 +144,7 @@ def _terminal(e: Explanation, names: list[str], columns: list[np.ndarray], rows:
                 cells = []
                 for column in columns:
                     p = float(column[id])
-                    shown = f"{_percent(p):>7} {bar(p / longest, width)}".rstrip() if p else "removed"
+                    shown = f"{percent(p):>7} {bar(p / longest, width)}".rstrip() if p else "removed"
                     cells.append(Text(shown, "cyan" if p else "dim"))
                 table.add_row(Text(_name(e, id), style="bold" if id == e.token else ""), *cells)
             yield table
