@@ -106,7 +106,13 @@ def cli_page() -> str:
             spelled += f" {value}" if action.option_strings and value else ""
             meaning = (action.help or "").replace("%(default)s", str(action.default)).replace("|", "\\|")
             lines.append(f"| `{spelled}` | {meaning} |")
-    lines += ["", "## JSON", "", "What `--json` prints. Keys are added, never renamed or removed, within a version 0.x.", ""]
+    lines += [
+        "",
+        "## JSON",
+        "",
+        "What `--json` prints. Keys are added, never renamed or removed, within a version 0.x.",
+        "",
+    ]
     lines += ["| command | keys |", "|---|---|"]
     lines += [f"| `{name}` | {keys} |" for name, keys in JSON_KEYS.items()]
     return "\n".join(lines) + "\n"
