@@ -43,7 +43,13 @@ class Trace(Mapping[str, np.ndarray]):
         self._sources = {name: arrays[name] for name in derived}  # float32: a derived value is rounded once, at its end
         self._arrays = arrays
         if dtype == "float16":
-            self._arrays = {a.name: to_float16(a.name, arrays[a.name]) for a in chosen if a.kind != "derived"}
+            copies: dict[int, np.ndarray] = {}  # names that share a buffer share its copy
+            self._arrays = {}
+            for name in (a.name for a in chosen if a.kind != "derived"):
+                array = arrays[name]
+                if array.ctypes.data not in copies:
+                    copies[array.ctypes.data] = to_float16(name, array)
+                self._arrays[name] = copies[array.ctypes.data].reshape(array.shape)
 
     def names(self) -> list[str]:
         """The names in this trace, in the order of computation."""

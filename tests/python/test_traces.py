@@ -169,7 +169,10 @@ def test_float16_is_a_rounded_copy_of_float32(family, dtype, small_model):
     assert facts["bytes"] * 2 == whole.info()["blocks.0.resid_post"]["bytes"]
     assert not whole.info()["blocks.0.resid_post"]["copy"] and whole.info()["blocks.0.attn.result"]["copy"]
     assert "float16 copies" in repr(half) and "copies" not in repr(whole)
-    assert 0.5 <= half.nbytes / whole.nbytes < 0.6  # z stays in float32, for result
+    z = sum(whole[name].nbytes for name in whole if name.endswith("attn.z"))
+    assert half.nbytes == whole.nbytes // 2 + z  # z stays in float32 too, for result
+    last = "blocks.0.resid_post", "blocks.1.resid_pre"
+    assert len({half.info()[name]["address"] for name in last}) == len({whole.info()[name]["address"] for name in last})
 
 
 def test_float16_takes_positions_batches_and_derived_names(small_model):
