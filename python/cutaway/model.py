@@ -256,6 +256,19 @@ class Model:
         logits: np.ndarray = self._core.unembed(rows)
         return logits if array.ndim == 2 else logits[0]
 
+    def lens(self, x: Any, positions: Any = None, top: int = 5, target: Any = "final") -> Any:
+        """The logit lens: the `top` next tokens that the residual stream gives after each layer. A batch gives a list.
+
+        x: text or ids. positions: which of them (default all), negative from the end. target: the token whose
+        probability and rank are followed through the layers: "final" (the model's own answer), "next" (what follows in
+        the text), an id, or one per position. Returns a `cutaway.lens.Lens`; its last layer is the model's prediction.
+        """
+        from .lens import logit_lens
+
+        prompts, is_batch = self._prompts(x)
+        out = [logit_lens(self, ids, positions, top, target) for ids in prompts]
+        return out if is_batch else out[0]
+
     # ---- the one way into the engine
 
     def _prompts(self, x: Any) -> tuple[list[np.ndarray], bool]:
@@ -309,7 +322,10 @@ class Model:
             arrays[prompt][by_id[id]] = array
         # Asked for the last row only, or for none, a call has no logits to put into the trace but these.
         shown = [[a for a in chosen if a.kind == "derived" or a.name in found] for found in arrays]
-        return rows, [Trace(self, s, found, batch_axis, dtype) for s, found in zip(shown, arrays, strict=True)]
+        traces = [Trace(self, s, found, batch_axis, dtype) for s, found in zip(shown, arrays, strict=True)]
+        for i, (trace, new) in enumerate(zip(traces, ids, strict=True)):
+            trace.ids, trace.positions = new, np.asarray(kept[i] if kept else range(len(new)), np.int64)
+        return rows, traces
 
     def _source(self, a: Activation) -> Activation:
         """What must be traced so that `a` can be shown: itself, or z for a derived result."""

@@ -50,6 +50,22 @@ class Trace(Mapping[str, np.ndarray]):
                 if array.ctypes.data not in copies:
                     copies[array.ctypes.data] = to_float16(name, array)
                 self._arrays[name] = copies[array.ctypes.data].reshape(array.shape)
+        self.ids: np.ndarray | None = None
+        """int32 [key_pos]: every token that the traced rows could see, those of earlier calls included; None where a
+        session does not know its past."""
+        self.positions: np.ndarray = np.empty(0, np.int64)
+        """[query_pos]: the position in the text of each row."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer; None where it has none."""
+        return self._model._tokenizer
+
+    @property
+    def n_layers(self) -> int:
+        """The model's, traced or not."""
+        n: int = self._model.config.n_layers
+        return n
 
     def names(self) -> list[str]:
         """The names in this trace, in the order of computation."""

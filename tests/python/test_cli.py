@@ -353,7 +353,7 @@ def test_attention_picture():
     assert lines[1] == f"{'The':>14}  0 ██"
     assert lines[2].startswith(" long long lo…  1 ") and lines[2].endswith("░░██")
     assert lines[3] == " " * 12 + "\\n  2   " + "  ██"
-    with pytest.raises(cutaway.ArgumentError, match=r"\[3, 3\], expected .* = \[2, 2\]"):
+    with pytest.raises(cutaway.ArgumentError, match=r"\[3, 3\], expected .* key_pos = 2"):
         terminal.attention(pattern, ["a", "b"])
 
 
