@@ -72,6 +72,9 @@ JSON_KEYS = {
     "info": "`path`, `format`, `arch`, `compute`, `isa`, `threads`, `n_ctx`, `kv_dtype`, `rope_scaling`, `bytes`; with "
     "`--tensors` also `tensors`: per name `type`, `shape`, `bytes`",
     "models": "a list, each: `name`, `size` in bytes, `licence`, `source`, `cached`, `path` (null where it is not here)",
+    "compare": "`rows`, each: `model`, `prompt`, `sample`, `seed`, `text`, `finish_reason`, `tokens`, `mean_logprob`, "
+    "`entropy`, `top1_rate`, `repeats`, `echoes_prompt`, `seconds`, `error` (null where there is none); with `--bits` also "
+    "`bits_per_byte`, a list",
     "verify": "a list, each: `model`, `compute`, `isa`, `prompt_ids`, `expected`, `got`, `same`",
 }
 

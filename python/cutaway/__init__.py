@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from . import views
     from .catalogue import models
     from .chat import ChatTemplate
+    from .comparison.run import compare
+    from .comparison.table import Comparison
     from .inspect import inspect_file
     from .model import Model, Session, isas, load, step
     from .sampler import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 # instant and loads nothing that a notebook may not need.
 _LAZY = {
     "ChatTemplate": "chat",
+    "Comparison": "comparison.table",
     "FrequencyPenalty": "sampler",
     "MinP": "sampler",
     "Model": "model",
@@ -38,6 +41,7 @@ _LAZY = {
     "Tokenizer": "tokenizer",
     "TopK": "sampler",
     "TopP": "sampler",
+    "compare": "comparison.run",
     "inspect_file": "inspect",
     "isas": "model",
     "load": "model",
@@ -49,6 +53,7 @@ _SUBMODULES = ("views",)  # public as they are
 __all__ = [
     "ArgumentError",
     "ChatTemplate",
+    "Comparison",
     "Error",
     "FormatError",
     "FrequencyPenalty",
@@ -63,6 +68,7 @@ __all__ = [
     "Tokenizer",
     "TopK",
     "TopP",
+    "compare",
     "inspect_file",
     "isas",
     "load",

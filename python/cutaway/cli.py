@@ -1,4 +1,4 @@
-"""The command line: cutaway generate | chat | explain | tokenize | info | models | verify | completion.
+"""The command line: cutaway generate | chat | explain | tokenize | info | models | compare | verify | completion.
 
 Exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what was there stays).
 """
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import __version__, command_explain, commands
+from . import __version__, command_compare, command_explain, commands
 from .catalogue import DEFAULT
 from .completion import SHELLS
 from .errors import Error
@@ -184,6 +184,12 @@ _COMMANDS: dict[str, _Command] = {
         (_model_first, _engine, _as_json),
     ),
     "models": (commands.models, "List the models that have a name.", "cutaway models", (_as_json,)),
+    "compare": (
+        command_compare.compare,
+        "Show what several models say to the same prompts, side by side.",
+        f'cutaway compare gemma3-270m {DEFAULT} -p "What is the capital of France?"',
+        (command_compare.arguments, _engine, _as_json),
+    ),
     "verify": (
         commands.verify,
         "Recompute stored fingerprints: the same bits on this machine?",

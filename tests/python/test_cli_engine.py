@@ -174,13 +174,14 @@ def test_json_keys_are_the_documented_ones(path, capsys, monkeypatch, tmp_path):
         "tokenize": ("the hat", "-m", path),
         "info": (path,),
         "models": (),
+        "compare": (f"a={path}", f"b={path}", "-p", "the hat", "-n", "2", "--template", "a=", "--template", "b="),
         "verify": ("tiny",),
     }
     for name, argv in calls.items():
         status, out, _ = run(capsys, name, *argv, "--json")
         extra = {"chat": generation, "explain": generation}.get(name, set())
         found = keys_of(json.loads(out)) - ({"t"} if name != "info" else set())  # a stage's own setting
-        missing = {"tensors", "type", "shape"} if name == "info" else set()
+        missing = {"info": {"tensors", "type", "shape"}, "compare": {"bits_per_byte"}}.get(name, set())
         assert status == 0 and found == (documented[name] | extra) - missing, name
     assert set(rows) == set(calls)
     tensors = json.loads(run(capsys, "info", path, "--tensors", "--json")[1])["tensors"]

@@ -9,8 +9,10 @@ import cutaway as ca
 import numpy as np
 import pytest
 from browser import probe
+from compare_models import answer, made, table_of_tokens
 from cutaway.generate import generate
 from cutaway.views import View, attention, chat, lens, loss, next_token, pieces, tokens
+from cutaway.views.divergence import divergence
 from cutaway.views.page import share
 from fake_model import FakeModel
 from make_models import make_model
@@ -31,6 +33,8 @@ def model() -> ca.Model:
 
 # name -> a small one of every kind of view
 VIEWS = {
+    "side_by_side": lambda: made([answer("base"), answer("tuned"), answer("base", 1), answer("tuned", 1)]).view(),
+    "divergence": lambda: divergence(table_of_tokens()),
     "next_token": lambda: next_token(ROW, ca.Sampler([ca.Temperature(0.7), ca.TopK(3)], seed=1)),
     "tokens": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3)),
     "tokens by entropy": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3), color="entropy"),
