@@ -35,12 +35,20 @@ def least_certain(ledger):
     return max(ledger, key=lambda step: step.stages[0].entropy_before)
 
 
+def attention_of(model):
+    """The patterns of every layer on the prompt."""
+    return ca.views.attention(model.run_with_cache(PROMPT, names=["blocks.*.attn.pattern"])[1], layer=8)
+
+
 # heading -> what stands under it, from (the model, a sampled Generation)
 VIEWS = {
+    "What came out: point at a token to see what else could have come": lambda model, out: ca.views.tokens(out),
     "One step of the sampler: what every stage left, and where the draw fell": lambda model, out: explanation(
         least_certain(out.ledger())
     ),
     "The whole text, a line for each step": lambda model, out: out.ledger(),
+    "Attention: choose a layer and a head": lambda model, out: attention_of(model),
+    "The logit lens: what the model would say after each layer": lambda model, out: model.lens(PROMPT),
 }
 
 
