@@ -83,7 +83,11 @@ def __getattr__(name: str) -> object:
     if name in _SUBMODULES:
         return import_module(f".{name}", __name__)
     if name not in _LAZY:
-        raise AttributeError(f"module 'cutaway' has no attribute {name!r}")
+        import difflib
+
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near and not name.startswith("_") else ""
+        raise AttributeError(f"module 'cutaway' has no attribute {name!r}{hint}")
     value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -77,8 +77,9 @@ def test_generate_json(loaded, capsys):
     status, out, err = run(capsys, "generate", "x", "--json")
     assert (status, err) == (0, "")
     assert json.loads(out) == {
-        "text": "Paris é…\n", "ids": [100, 101, 102, 103], "prompt_ids": [1, 2], "logprobs": [-0.5] * 4, "seed": 99,
-        "finish_reason": "length", "fingerprint": "f" * 32, "timings": {"tokens_per_second": 12.34},
+        "text": "Paris é…\n", "ids": [100, 101, 102, 103], "prompt_ids": [1, 2], "logprobs": [-0.5] * 4,
+        "sampled_logprobs": [-0.25] * 4, "seed": 99, "finish_reason": "length", "fingerprint": "f" * 32,
+        "timings": {"tokens_per_second": 12.34}, "settings": {"stop": [], "sampler": [{"stage": "temperature", "t": 0.5}]},
     }  # fmt: skip
 
 

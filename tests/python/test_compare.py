@@ -178,9 +178,7 @@ def test_bos_is_added_once(models):
         assert ids.tolist().count(tokenizer.bos_id) == 1 and len(spans) == len(ids)
 
 
-@pytest.mark.parametrize(
-    "prompt", ["user", "assistant", "<|im_start|>user\n", "  the  ", "\n", "{prompt}", "{{ x }}", "é𝄞"]
-)
+@pytest.mark.parametrize("prompt", ["user", "assistant", "<|im_start|>user\n", "  the  ", "{prompt}", "{{ x }}", "é𝄞"])
 def test_the_prompt_is_found_in_a_chat_template(models, prompt):
     rendered = Template.of(CHATML).render(prompt, models["base"].tokenizer)
     assert rendered.text[rendered.begin : rendered.end] == prompt.strip()
@@ -193,6 +191,8 @@ def test_the_prompt_is_found_in_a_chat_template(models, prompt):
 def test_a_template_that_hides_the_prompt_has_no_content(models):
     rendered = Template.of("{{ messages[0]['content'] | length }} letters").render("the", models["base"].tokenizer)
     assert rendered.text == "3 letters" and rendered.begin == rendered.end
+    rendered = Template.of(CHATML).render("\n", models["base"].tokenizer)  # trimmed away
+    assert rendered.text.startswith("<|im_start|>user\n<|im_end|>") and rendered.begin == rendered.end
 
 
 def test_tokens_that_straddle_a_border_are_no_content(models):

@@ -99,7 +99,7 @@ def test_command_json_is_the_table(files, tmp_path, capsys):
 
 def test_command_json_has_no_nan(files, capsys):
     assert command(files["base"], "-p", "the " * 300, "--json") == 0
-    (row,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    (row,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["rows"]
     assert row["mean_logprob"] is None and "context holds" in row["error"]
 
 

@@ -174,7 +174,7 @@ def test_selecting_a_head_a_layer_and_a_token(small_model, tmp_path):
         expected = trace[f"blocks.{i}.attn.pattern"][h, q]
         np.testing.assert_allclose(np.square(state["shares"]), expected, atol=QUANTUM + 1e-3)
         assert state["mask"] > 100
-    assert token["now"].startswith("layer 1, head 3: ") and token["now"].endswith("attends to")
+    assert token["now"].startswith("layer 1, head 3, query '")
     weights = trace["blocks.1.attn.pattern"][3, 4]
     shown = [float(w) for w in re.findall(r"' ([\d.]+) %", tip)]
     np.testing.assert_allclose(shown, 100 * np.sort(weights)[::-1][: len(shown)], atol=1.0)
@@ -191,7 +191,7 @@ def test_the_map_shows_the_pattern(tmp_path):
         return document.querySelector('.now').textContent""",
         tmp_path,
     )
-    assert now == "layer 0, head 0: 't2' → 't1' 33 %"
+    assert now == "layer 0, head 0, query 't2' → key 't1' 33 %"
 
 
 def test_hostile_token_text(tmp_path):

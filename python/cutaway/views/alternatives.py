@@ -42,7 +42,7 @@ def alternatives(logits: np.ndarray, id: int, top: int) -> Alternatives:
     weights = np.exp(shifted)
     total = float(weights.sum())
     shifted[weights == 0] = 0.0  # 0 log 0 = 0
-    entropy = float(np.log(total) - (weights @ shifted) / total)
+    entropy = float(np.log(total) - (weights * shifted).sum() / total)
     best: list[int] = []
     if top:
         candidates = np.flatnonzero(logits >= np.partition(logits, n - top)[n - top])

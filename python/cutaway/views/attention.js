@@ -40,8 +40,8 @@ document.querySelectorAll('.attn:not([data-on])').forEach(root => {
     });
     $('.big .line').style.setProperty('--i', i);
     tokens[own].querySelector('.tip p').textContent = said(i);
-    $('.now').textContent = `layer ${layer}, head ${head}: '${name(own)}' `
-      + (key === undefined ? 'attends to' : `→ '${name(key)}' ${percent(shares[key])}`);
+    $('.now').textContent = `layer ${layer}, head ${head}, query '${name(own)}'`
+      + (key === undefined ? '' : ` → key '${name(key)}' ${percent(shares[key])}`);
   };
   const show = () => {
     draw(map, head, Infinity);

@@ -50,6 +50,7 @@ white-space:pre;padding-top:.4em}
 .ca .attn .corner{grid-area:1/1;align-self:end;text-align:right;padding:0 1em .5em 0;color:var(--dim)}
 .ca .attn .flow{line-height:1.8;--n:5}.ca .attn .flow .tok{padding:1px 3px;cursor:default;border-color:var(--line)}
 .ca .attn .flow .query{border-color:var(--mark);box-shadow:0 0 0 1px var(--mark);font-weight:700}
+.ca .attn .flow [tabindex]:hover>.tip,.ca .attn .flow [tabindex]:focus>.tip{grid-template-columns:1fr}
 .ca .attn .tip p{margin:0}.ca .attn .now{min-height:1.5em}
 """
 _WINDOW = 48  # tokens at once by default: labels can still be read
@@ -280,8 +281,8 @@ def _body(shown: _Window, layer: int, head: int) -> str:
             query = " query" if row_of[k] == last else ""
             where = shown.keys.start + k - shown.earlier
             chips.append(
-                f'<span class="tok heat{query}" tabindex=0 style={share(lit)}>{text}<span class=tip><b>{text}</b> '
-                f"(position {where}) attends to<p>{escape(tip)}</p></span></span>"
+                f'<span class="tok heat{query}" tabindex=0 style={share(lit)}>{text}<span class=tip><div><b>{text}</b> '
+                f"(position {where}) attends to</div><p>{escape(tip)}</p></span></span>"
             )
         else:
             chips.append(f'<span class="tok heat" style={share(lit)}>{text}</span>')

@@ -22,7 +22,7 @@ _STYLE = """
 .ca .lens th i{color:var(--dim);font-style:normal}
 .ca .lens td{min-width:6.5em}.ca .lens td s{float:right;text-decoration:none;padding-left:.6em}
 .ca .lens .hit{font-weight:700;box-shadow:inset 0 -2px var(--mark)}
-.ca .lens.tips{padding-bottom:6em}.ca .lens.tips::after,.ca .lens .tip{left:0;right:0;bottom:0;height:5.4em}
+.ca .lens.tips{padding-bottom:82px}.ca .lens.tips::after,.ca .lens .tip{left:0;right:0;bottom:0;height:74px}
 .ca .lens .tip b{color:var(--mark)}
 """
 # Arrow keys walk from cell to cell; Tab reaches each of them as well.

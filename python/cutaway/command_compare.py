@@ -58,8 +58,8 @@ def compare(args: Namespace) -> int:
     if args.html:
         print(f"[wrote {result.save(args.html)}]", file=sys.stderr)
     if args.json:
-        rows = _without_nan(result.records())
-        _print_json(rows if bits is None else {"rows": rows, "bits_per_byte": _without_nan(bits.records())})
+        more = {} if bits is None else {"bits_per_byte": _without_nan(bits.records())}
+        _print_json({"rows": _without_nan(result.records()), **more})
     elif not args.html or bits is not None:
         from rich.text import Text
 
