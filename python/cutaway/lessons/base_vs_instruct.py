@@ -13,7 +13,7 @@ from ..comparison.prompts import Template, content
 from .verdict import Verdict, judge_number, right, unanswered, whole_numbers, wrong
 
 # Lists of ids for `repeats`, the plain case first.
-_LISTS = (
+_LISTS: tuple[list[int], ...] = (
     [1, 2, 3, 4, 5, 6],
     [1, 2, 3, 4, 1, 2, 3, 4, 9],
     [7] * 9,
