@@ -67,15 +67,15 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   }
   request.logits = logit_rows(logits);
   request.taps.assign(taps.begin(), taps.end());
-  for (const auto& h : hooks) request.edits.insert(h.first);
+  for (const auto& h : hooks) request.hooks.insert(h.first);
   request.check = [] {
     py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   };
-  request.on_edit = [&](const Edit& edit) {
+  request.on_hook = [&](const Hooked& shown) {
     py::gil_scoped_acquire gil;
-    py::array a = view(edit.buffer, edit.data, edit.shape, true);
-    hooks.at(edit.value)(a, edit.sequence);  // edits in place
+    py::array a = view(shown.buffer, shown.data, shown.shape, true);
+    hooks.at(shown.value)(a, shown.sequence);  // edits in place
     freeze(a);
     return a.ref_count() > 1;  // kept, itself or as the base of a view, which stays writable
   };
@@ -138,7 +138,7 @@ py::list values_of(const Model& m) {
                                                       : "derived";
     py::list dims;
     for (const auto& d : v.dims) dims.append(py::make_tuple(d.first, d.second));
-    out.append(py::make_tuple(static_cast<int>(i), v.name, kind, dims, v.equation, v.editable));
+    out.append(py::make_tuple(static_cast<int>(i), v.name, kind, dims, v.equation, v.replaceable));
   }
   return out;
 }

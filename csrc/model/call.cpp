@@ -23,12 +23,12 @@ int64_t logit_rows(const Request& request, const Sequence& s) {
 std::vector<ValueId> own_buffers(const Plan& plan, const Request& request) {
   std::vector<ValueId> out;
   const auto add = [&](ValueId id) {
-    if (!request.edits.count(id)) id = plan.root(id);
+    if (!request.hooks.count(id)) id = plan.root(id);
     if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
   };
   for (ValueId id : request.taps)
     if (plan.values()[id].kind != ValueKind::logits) add(id);
-  for (ValueId id : request.edits)
+  for (ValueId id : request.hooks)
     if (plan.values()[id].kind != ValueKind::logits) add(id);
   return out;
 }
@@ -83,7 +83,7 @@ void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) 
     if (values[i].kind == ValueKind::pattern)
       for (const auto& buffer : maps_[i]) run.pattern[i].push_back(buffer->floats());
     if (values[i].kind != ValueKind::rows) continue;
-    if (!request_.edits.count(id)) id = plan_.root(id);
+    if (!request_.hooks.count(id)) id = plan_.root(id);
     run.tapped[i] = rows_[id] != nullptr;
     run.value[i] = rows_[id] ? rows_[id]->floats() + first_row * values[i].width
                              : arena.floats() + plan_.offset(id) * arena_rows;
@@ -92,31 +92,31 @@ void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) 
 
 void Call::hooks(Run& run, const Stage& stage) {
   for (ValueId id : stage.writes) {
-    if (!request_.edits.count(id)) continue;
+    if (!request_.hooks.count(id)) continue;
     const Value& v = plan_.values()[id];
     for (size_t i = 0; i < request_.sequences.size(); ++i) {
       const Sequence& s = request_.sequences[i];
       const int64_t n = static_cast<int64_t>(s.ids.size());
-      Edit edit{id, static_cast<int>(i), nullptr, nullptr, {}};
+      Hooked shown{id, static_cast<int>(i), nullptr, nullptr, {}};
       if (v.kind == ValueKind::pattern) {
-        edit.buffer = maps_[id][i];
-        edit.data = run.pattern[id][i];
-        edit.shape = {v.dims[0].second, n, s.cache->length() + n};
+        shown.buffer = maps_[id][i];
+        shown.data = run.pattern[id][i];
+        shown.shape = {v.dims[0].second, n, s.cache->length() + n};
       } else if (v.kind == ValueKind::logits) {
         if (!out_.logit_rows[i]) continue;
-        edit.buffer = out_.logits_buffer;
-        edit.data = out_.logits[i];
-        edit.shape = {out_.logit_rows[i], v.width};
+        shown.buffer = out_.logits_buffer;
+        shown.data = out_.logits[i];
+        shown.shape = {out_.logit_rows[i], v.width};
       } else {
-        edit.buffer = rows_[id];
-        edit.data = rows_[id]->floats() + first_[i] * v.width;
-        edit.shape = shape_of(v, n);
+        shown.buffer = rows_[id];
+        shown.data = rows_[id]->floats() + first_[i] * v.width;
+        shown.shape = shape_of(v, n);
       }
-      if (request_.on_edit(edit)) {
+      if (request_.on_hook(shown)) {
         replace_buffer(run, id, i);
-        if (v.kind == ValueKind::pattern) edit.data = run.pattern[id][i];
+        if (v.kind == ValueKind::pattern) shown.data = run.pattern[id][i];
       }
-      if (v.kind == ValueKind::pattern) check_map(v, edit, s.cache->length());
+      if (v.kind == ValueKind::pattern) check_map(v, shown, s.cache->length());
     }
   }
 }
@@ -147,7 +147,7 @@ void Call::replace_buffer(Run& run, ValueId id, size_t sequence) {
 Output Call::finish() {
   for (ValueId id : request_.taps) {
     const Value& v = plan_.values()[id];
-    const ValueId at = request_.edits.count(id) ? id : plan_.root(id);
+    const ValueId at = request_.hooks.count(id) ? id : plan_.root(id);
     for (size_t i = 0; i < request_.sequences.size(); ++i) {
       const Sequence& s = request_.sequences[i];
       const int64_t n = static_cast<int64_t>(s.ids.size());
@@ -190,7 +190,7 @@ void Call::pick(Traced& t, const std::vector<int64_t>& positions, size_t axis) c
   t.shape[axis] = n;
 }
 
-void Call::check_map(const Value& v, const Edit& e, int64_t past) const {
+void Call::check_map(const Value& v, const Hooked& e, int64_t past) const {
   const bool scores = v.name.size() > 6 && v.name.compare(v.name.size() - 6, 6, "scores") == 0;
   const float masked = scores ? -std::numeric_limits<float>::infinity() : 0.0f;
   const int64_t window = model_.config().layers[v.layer].window, keys = e.shape[2];

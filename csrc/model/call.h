@@ -39,7 +39,7 @@ class Call {
   // Keeps the chosen rows of `axis` in a buffer of their own.
   void pick(Traced& t, const std::vector<int64_t>& positions, size_t axis) const;
   // A hook must leave masked keys masked: 0 in a pattern, -inf in scores.
-  void check_map(const Value& v, const Edit& e, int64_t past) const;
+  void check_map(const Value& v, const Hooked& e, int64_t past) const;
 
   Model& model_;
   const Plan& plan_;

@@ -9,8 +9,8 @@ namespace cutaway {
 
 class Executor {
  public:
-  Executor(const std::vector<Stage>& stages, Run& run, int threads, const Edits& edits)
-      : stages_(stages), run_(run), threads_(threads), edits_(edits) {}
+  Executor(const std::vector<Stage>& stages, Run& run, int threads, const Hooks& hooks)
+      : stages_(stages), run_(run), threads_(threads), hooks_(hooks) {}
 
   // between(stage) runs on the calling thread whenever a region has ended; `stage` is the one whose hooked
   // values are complete, or null.
@@ -48,7 +48,7 @@ class Executor {
       ++w.step;
       if (w.id == 0) {
         stage_ = stage, part_ = part, step_ = w.step;
-        if (done && !edits_.empty() && seen(s)) hooked_ = &s;
+        if (done && !hooks_.empty() && seen(s)) hooked_ = &s;
         leave = hooked_ || stage == stages_.size() || Clock::now() - started_ > kSignalPeriod;
       }
       w.sync();
@@ -58,14 +58,14 @@ class Executor {
 
   bool seen(const Stage& s) const {
     for (ValueId id : s.writes)
-      if (edits_.count(id)) return true;
+      if (hooks_.count(id)) return true;
     return false;
   }
 
   const std::vector<Stage>& stages_;
   Run& run_;
   int threads_;
-  const Edits& edits_;
+  const Hooks& hooks_;
   size_t stage_ = 0;
   int part_ = 0, step_ = 0;
   bool leave_[2] = {false, false};

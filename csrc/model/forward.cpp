@@ -40,14 +40,14 @@ void Model::check_request(const Request& request) const {
       if (request.sequences[j].cache == s.cache)
         throw ArgumentError(text("prompts {} and {} use the same session", j, i));
   }
-  for (ValueId id : request.edits)
-    if (!plan_.values()[id].editable)
+  for (ValueId id : request.hooks)
+    if (!plan_.values()[id].replaceable)
       throw ArgumentError(text("{} can be read but not replaced", plan_.values()[id].name));
 }
 
 // Rows of a chunk: so many that a stage stays well below the period at which signals are looked for.
 int64_t Model::chunk_for(const Request& request, int64_t rows) const {
-  if (!request.edits.empty()) return rows;  // a hook sees all positions of the call at once
+  if (!request.hooks.empty()) return rows;  // a hook sees all positions of the call at once
   if (chunk > 0) return std::min(chunk, rows);
   const bool scalar = kernels_ == &kernels_for("scalar"), int8 = compute_ == "int8";
   const double per_ms =
@@ -134,9 +134,9 @@ Output Model::forward(const Request& request) {
   if (static_cast<int64_t>(run.cos_sin.size()) < angles) run.cos_sin.resize(angles);
 
   std::vector<Stage> hooked;
-  if (!request.edits.empty())
-    for (const auto& phase : plan_.phases()) phase->schedule(request.edits, hooked);
-  const std::vector<Stage>& stages = request.edits.empty() ? stages_ : hooked;
+  if (!request.hooks.empty())
+    for (const auto& phase : plan_.phases()) phase->schedule(request.hooks, hooked);
+  const std::vector<Stage>& stages = request.hooks.empty() ? stages_ : hooked;
   int64_t done_logits = 0;
   for (int64_t begin = 0; begin < total; begin += rows) {
     const int64_t end = std::min(total, begin + rows);
@@ -145,7 +145,7 @@ Output Model::forward(const Request& request) {
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
     run.tasks[0] = run.tasks[1] = 0;
-    Executor(stages, run, n_threads, request.edits).go([&](const Stage* stage) {
+    Executor(stages, run, n_threads, request.hooks).go([&](const Stage* stage) {
       if (request.check) request.check();
       if (stage) call.hooks(run, *stage);
     });

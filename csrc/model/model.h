@@ -43,7 +43,7 @@ struct Traced {
   std::vector<int64_t> shape;
 };
 
-struct Edit {
+struct Hooked {
   ValueId value;
   int sequence;
   std::shared_ptr<Buffer> buffer;  // of its own
@@ -55,9 +55,9 @@ struct Request {
   std::vector<Sequence> sequences;
   LogitRows logits = LogitRows::all;
   std::vector<ValueId> taps;
-  Edits edits;
+  Hooks hooks;
   // Runs on the calling thread, between regions. True: somebody still holds the array, and may write to it.
-  std::function<bool(const Edit&)> on_edit;
+  std::function<bool(const Hooked&)> on_hook;
   std::function<void()> check;  // may throw: cancels the call and restores every cache
 };
 
@@ -75,7 +75,7 @@ class Model {
   ~Model();
 
   // Runs the new ids of every sequence. Each row's bits depend on its own sequence alone. Throws
-  // ArgumentError, MemoryLimitError (before anything runs), or what on_edit and check throw; then no cache
+  // ArgumentError, MemoryLimitError (before anything runs), or what on_hook and check throw; then no cache
   // has changed.
   Output forward(const Request& request);
   // Bytes a request would need beyond the weights.

@@ -35,13 +35,13 @@ struct Value {
   std::vector<std::pair<std::string, int64_t>> dims;  // after pos: {"n_heads", 9}, {"d_head", 64}
   int64_t width = 0;                                  // their product
   std::string equation;
-  bool editable = false;       // a hook may replace it
+  bool replaceable = false;       // a hook may replace it
   ValueId same_as = kNoValue;  // shares the buffer of an earlier value unless hooked
   int layer = -1;
   int first_phase = -1, last_phase = -1;  // where the buffer is in use
 };
 
-using Edits = std::set<ValueId>;  // the values that hooks will see and may change
+using Hooks = std::set<ValueId>;  // the values that hooks will see and may change
 
 struct Run;
 
@@ -58,7 +58,7 @@ class Phase {
  public:
   virtual ~Phase() = default;
   // Stages for the given hooks: a value that lives inside a stage ends one when it is hooked.
-  virtual void schedule(const Edits& edits, std::vector<Stage>& out) const = 0;
+  virtual void schedule(const Hooks& hooks, std::vector<Stage>& out) const = 0;
 };
 
 class Plan {

@@ -25,8 +25,8 @@ class Attention final : public Phase {
  public:
   Attention(const Config& c, int layer, const Names& n) : c_(c), layer_(layer), n_(n) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
-    const bool cut_scores = edits.count(n_.scores), cut_pattern = edits.count(n_.pattern);
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
+    const bool cut_scores = hooks.count(n_.scores), cut_pattern = hooks.count(n_.pattern);
     Until from = Until::scores;
     if (cut_scores) push(stages, from, Until::scores, {n_.scores}), from = Until::pattern;
     if (cut_pattern) push(stages, from, Until::pattern, {n_.pattern}), from = Until::values;
@@ -197,13 +197,13 @@ ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv) {
   const std::string at = "blocks." + std::to_string(layer) + ".attn.";
   const auto declare = [&](const char* name, ValueKind kind,
                            std::vector<std::pair<std::string, int64_t>> dims, const std::string& equation,
-                           bool editable) {
+                           bool replaceable) {
     Value v;
     v.name = at + name;
     v.kind = kind;
     v.dims = std::move(dims);
     v.equation = equation;
-    v.editable = editable;
+    v.replaceable = replaceable;
     v.layer = layer;
     return p.name(v);
   };

@@ -27,7 +27,7 @@ void fill_angles(Run& run, int64_t first, int64_t last) {
 class Embed final : public Phase {
  public:
   Embed(ValueId out, const Matrix& W_E, float scale) : out_(out), W_E_(W_E), scale_(scale) {}
-  void schedule(const Edits&, std::vector<Stage>& stages) const override {
+  void schedule(const Hooks&, std::vector<Stage>& stages) const override {
     Stage stage;
     stage.writes = {out_};
     stage.run = [this](Run& run, Worker& w) {
@@ -53,8 +53,8 @@ class Embed final : public Phase {
 class Alias final : public Phase {
  public:
   Alias(ValueId id, ValueId of, int64_t width) : id_(id), of_(of), width_(width) {}
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
-    if (!edits.count(id_)) return;
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
+    if (!hooks.count(id_)) return;
     Stage stage;
     stage.writes = {id_};
     stage.run = [this](Run& run, Worker& w) {
@@ -76,7 +76,7 @@ ValueId embed(Plan& p, const Config& c, const Matrix& W_E) {
   v.name = "embed";
   v.dims = {{"d_model", c.d_model}};
   v.equation = c.embed_scale == 1.0f ? "W_E[ids]" : "W_E[ids] * embed_scale";
-  v.editable = true;
+  v.replaceable = true;
   const ValueId id = p.name(v);
   p.max_cols = std::max(p.max_cols, W_E.cols);
   p.phase<Embed>(id, W_E, c.embed_scale);
@@ -88,7 +88,7 @@ ValueId alias(Plan& p, int layer, const std::string& name, ValueId of, const std
   v.name = name;
   v.dims = p.values()[of].dims;
   v.equation = equation;
-  v.editable = true;
+  v.replaceable = true;
   v.same_as = of;
   v.layer = layer;
   const ValueId id = p.name(v);

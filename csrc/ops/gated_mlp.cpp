@@ -13,10 +13,10 @@ class GatedMlp final : public Phase {
   GatedMlp(const Input& in, const Matrix& gate, const Matrix& up, Activation activation, const Names& n)
       : in_(in), gate_(gate), up_(up), activation_(activation), n_(n) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
     Input in = in_;
-    if (in.norm && edits.count(in.normalized)) in = norm_stage(in, stages);
-    const bool cut = edits.count(n_.pre) || edits.count(n_.pre_linear);
+    if (in.norm && hooks.count(in.normalized)) in = norm_stage(in, stages);
+    const bool cut = hooks.count(n_.pre) || hooks.count(n_.pre_linear);
     Stage linear;
     linear.run = [this, in, cut](Run& run, Worker& w) { project(run, w, in, !cut); };
     if (in.norm) linear.writes = {in.scale, in.normalized};
@@ -67,7 +67,7 @@ ValueId gated_mlp(Plan& p, const Config& c, int layer, const Input& in, const Ma
     v.name = at + name;
     v.dims = {{"d_mlp", c.d_mlp}};
     v.equation = equation;
-    v.editable = true;
+    v.replaceable = true;
     v.layer = layer;
     return p.name(v);
   };

@@ -13,8 +13,8 @@ class Head final : public Phase {
   Head(const Input& in, const Matrix& W_U, float cap, ValueId gathered, ValueId logits)
       : in_(in), W_U_(W_U), cap_(cap), gathered_(gathered), logits_(logits) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
-    const bool cut = edits.count(in_.normalized);
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
+    const bool cut = hooks.count(in_.normalized);
     if (cut) norm_stage(in_, stages);
     Stage gather;
     gather.run = [this, cut](Run& run, Worker& w) { this->gather(run, w, cut); };
@@ -83,7 +83,7 @@ ValueId head(Plan& p, const Config& c, const Input& in, const Matrix& W_U) {
   logits.kind = ValueKind::logits;
   logits.dims = {{"d_vocab", c.d_vocab}};
   logits.equation = c.final_soft_cap ? "soft_cap(ln_final.normalized @ W_U)" : "ln_final.normalized @ W_U";
-  logits.editable = true;
+  logits.replaceable = true;
   const ValueId from = p.name(gathered), id = p.name(logits);
   p.reads(in.x);
   p.reads(in.normalized);

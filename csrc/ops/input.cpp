@@ -25,7 +25,7 @@ Input rms_norm(Plan& p, int layer, const std::string& name, ValueId x, const std
   normalized.name = name + ".normalized";
   normalized.dims = p.values()[x].dims;
   normalized.equation = of + " / " + name + ".scale * " + name + ".w";
-  normalized.editable = true;
+  normalized.replaceable = true;
   p.reads(x);
   Input in = plain(p, x);
   in.norm = &weight;

@@ -14,8 +14,8 @@ class LinearAdd final : public Phase {
             float eps, const Names& n)
       : in_(in), W_(W), bias_(bias), norm_(norm), eps_(eps), n_(n) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
-    const bool cut = edits.count(n_.out);
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
+    const bool cut = hooks.count(n_.out);
     Stage linear;
     linear.run = [this, cut](Run& run, Worker& w) { project(run, w, !norm_ && !cut); };
     if (!norm_) linear.writes = cut ? std::vector<ValueId>{n_.out} : std::vector<ValueId>{n_.out, n_.sum};
@@ -82,13 +82,13 @@ ValueId linear_add(Plan& p, const Config& c, int layer, const std::string& out, 
   const std::string letter = out == "attn_out" ? "O" : "out",
                     source = out == "attn_out" ? "attn.z" : "mlp.post";
   const auto declare = [&](const std::string& name, int64_t width, const std::string& equation,
-                           bool editable) {
+                           bool replaceable) {
     Value v;
     v.name = name;
     v.dims = width == 1 ? std::vector<std::pair<std::string, int64_t>>{{"1", 1}}
                         : std::vector<std::pair<std::string, int64_t>>{{"d_model", width}};
     v.equation = equation;
-    v.editable = editable;
+    v.replaceable = replaceable;
     v.layer = layer;
     return p.name(v);
   };

@@ -13,17 +13,17 @@ class QkvRope final : public Phase {
   QkvRope(const Config& c, int layer, const Input& in, const AttentionWeights& w, const Names& n)
       : c_(c), layer_(layer), in_(in), w_(w), n_(n) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
     Input in = in_;
-    if (in.norm && edits.count(in.normalized)) in = norm_stage(in, stages);
+    if (in.norm && hooks.count(in.normalized)) in = norm_stage(in, stages);
     Stage linear;
     linear.run = [this, in](Run& run, Worker& w) { project(run, w, in); };
     if (in.norm) linear.writes = {in.scale, in.normalized};
     stages.push_back(std::move(linear));
 
     // norm | rotate | store: one stage, cut where a hook looks in.
-    const bool cut_qkv = edits.count(n_.q) || edits.count(n_.k) || edits.count(n_.v);
-    const bool cut_rot = edits.count(n_.rot_q) || edits.count(n_.rot_k);
+    const bool cut_qkv = hooks.count(n_.q) || hooks.count(n_.k) || hooks.count(n_.v);
+    const bool cut_rot = hooks.count(n_.rot_q) || hooks.count(n_.rot_k);
     const auto push = [&](bool norm, bool rotate, bool keep, std::vector<ValueId> writes) {
       Stage s;
       s.writes = std::move(writes);
@@ -128,7 +128,7 @@ Qkv qkv_rope(Plan& p, const Config& c, int layer, const Input& in, const Attenti
     v.name = at + name;
     v.dims = {{dim, heads}, {"d_head", c.d_head}};
     v.equation = equation;
-    v.editable = true;
+    v.replaceable = true;
     v.layer = layer;
     return p.name(v);
   };

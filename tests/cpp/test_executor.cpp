@@ -77,9 +77,9 @@ TEST(Executor, LeavesTheRegionAfterAHookedValue) {
     Log log(threads);
     const std::vector<Stage> stages = stages_of(log);
     RunState run;
-    const Edits edits = {1, 4, 5};
+    const Hooks hooks = {1, 4, 5};
     std::vector<size_t> hooked_stages, done;
-    Executor(stages, run, threads, edits).go([&](const Stage* hooked) {
+    Executor(stages, run, threads, hooks).go([&](const Stage* hooked) {
       if (!hooked) return;
       hooked_stages.push_back(static_cast<size_t>(hooked - stages.data()));
       done.push_back(log.seen[0].size());
@@ -113,8 +113,8 @@ TEST(Executor, WhatIsThrownBetweenRegionsGetsThrough) {
   Log log(2);
   const std::vector<Stage> stages = stages_of(log);
   RunState run;
-  const Edits edits = {1};
-  EXPECT_THROW(Executor(stages, run, 2, edits).go([](const Stage* s) {
+  const Hooks hooks = {1};
+  EXPECT_THROW(Executor(stages, run, 2, hooks).go([](const Stage* s) {
     if (s) throw std::runtime_error("stop");
   }),
                std::runtime_error);

@@ -178,7 +178,7 @@ TEST_P(ModelTest, SameBitsWithEveryHookAndEveryTrace) {
     Request r;
     r.sequences = {{&hooked, x, {}}};
     int seen = 0;
-    r.on_edit = [&](const Edit&) {
+    r.on_hook = [&](const Hooked&) {
       ++seen;
       return false;
     };
@@ -186,12 +186,12 @@ TEST_P(ModelTest, SameBitsWithEveryHookAndEveryTrace) {
     t.sequences = {{&traced, x, {}}};
     const auto& values = m->plan().values();
     for (size_t i = 0; i < values.size(); ++i) {
-      if (values[i].editable) r.edits.insert(static_cast<ValueId>(i));
+      if (values[i].replaceable) r.hooks.insert(static_cast<ValueId>(i));
       if (values[i].kind != ValueKind::derived && !values[i].name.empty())
         t.taps.push_back(static_cast<ValueId>(i));
     }
     Output out = m->forward(r);
-    EXPECT_EQ(seen, static_cast<int>(r.edits.size()));
+    EXPECT_EQ(seen, static_cast<int>(r.hooks.size()));
     EXPECT_TRUE(SameBits(out.logits[0], want.data(), want.size())) << isa << ", hooked";
     out = m->forward(t);
     EXPECT_EQ(out.traced.size(), t.taps.size());
