@@ -1,6 +1,5 @@
 // One call of the model: checks, memory, chunks, hooks. The arithmetic is in the stages.
 #include <algorithm>
-#include <cmath>
 
 #include "core/cpu.h"
 #include "core/error.h"
@@ -45,19 +44,10 @@ void Model::check_request(const Request& request) const {
       throw ArgumentError(text("{} can be read but not replaced", plan_.values()[id].name));
 }
 
-// Rows of a chunk: so many that a stage stays well below the period at which signals are looked for.
+// Rows of a chunk.
 int64_t Model::chunk_for(const Request& request, int64_t rows) const {
   if (!request.hooks.empty()) return rows;  // a hook sees all positions of the call at once
-  if (chunk > 0) return std::min(chunk, rows);
-  const bool scalar = kernels_ == &kernels_for("scalar"), int8 = compute_ == "int8";
-  const double per_ms =
-      (scalar ? (int8 ? 5e5 : 2e5) : (int8 ? 2e7 : 8e6)) * threads;  // multiply-adds, conservative
-  double largest = 1;
-  for (const Matrix& m : weights_.matrices)
-    if (m.rows != config_.d_vocab)
-      largest = std::max(largest, static_cast<double>(m.rows) * static_cast<double>(m.cols));
-  const int64_t fit = static_cast<int64_t>(20.0 * per_ms / largest);
-  return std::min(rows, std::clamp<int64_t>(fit, 16, kChunk));
+  return std::min(rows, chunk > 0 ? chunk : kChunk);
 }
 
 uint64_t Model::estimate(const Request& request) const {
@@ -145,7 +135,7 @@ Output Model::forward(const Request& request) {
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
     run.tasks[0] = run.tasks[1] = 0;
-    Executor(stages, run, n_threads, request.hooks).go([&](const Stage* stage) {
+    Executor(stages, run, n_threads, request.hooks, request.pacing).go([&](const Stage* stage) {
       if (request.check) request.check();
       if (stage) call.hooks(run, *stage);
     });

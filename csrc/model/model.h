@@ -59,6 +59,7 @@ struct Request {
   // Runs on the calling thread, between regions. True: somebody still holds the array, and may write to it.
   std::function<bool(const Hooked&)> on_hook;
   std::function<void()> check;  // may throw: cancels the call and restores every cache
+  Pacing pacing;                // how often it is called; never changes a bit
 };
 
 struct Output {

@@ -14,6 +14,7 @@
 #include "kernels.h"
 #include "model/config.h"
 #include "model/kv_cache.h"
+#include "model/parts.h"
 #include "model/weights.h"
 
 namespace cutaway {
@@ -50,8 +51,7 @@ struct Run;
 struct Stage {
   std::function<void(Run&, Worker&)> run;
   std::vector<ValueId> writes;
-  std::function<int(const Run&)>
-      repeat;  // parts that follow each other (worker.part); null: 1. Lets signals in.
+  std::function<Work(const Run&)> work;  // for cutting it into parts (worker.rows, .tiles); null: one part
 };
 
 class Phase {

@@ -30,8 +30,13 @@ class Embed final : public Phase {
   void schedule(const Hooks&, std::vector<Stage>& stages) const override {
     Stage stage;
     stage.writes = {out_};
+    stage.work = [this](const Run& run) {  // a row is decoded with the 15 beside it; an angle costs a hundred
+      int64_t angles = 0;
+      for (const Rope& rope : run.config->ropes) angles += static_cast<int64_t>(rope.inv_freq.size());
+      return row_work(run, run.rows, W_E_.cols * kernels::kLanes + angles * 100);
+    };
     stage.run = [this](Run& run, Worker& w) {
-      const int64_t first = w.first(run.rows), last = w.last(run.rows);
+      const auto [first, last] = w.share(w.rows);
       fill_angles(run, first, last);
       float* scratch = reinterpret_cast<float*>(run.scratch[w.id].data());
       for (int64_t r = first; r < last; ++r) {
@@ -57,8 +62,9 @@ class Alias final : public Phase {
     if (!hooks.count(id_)) return;
     Stage stage;
     stage.writes = {id_};
+    stage.work = [this](const Run& run) { return row_work(run, run.rows, width_); };
     stage.run = [this](Run& run, Worker& w) {
-      const int64_t first = w.first(run.rows), last = w.last(run.rows);
+      const auto [first, last] = w.share(w.rows);
       for (int64_t i = first * width_; i < last * width_; ++i) run.value[id_][i] = run.value[of_][i];
     };
     stages.push_back(std::move(stage));

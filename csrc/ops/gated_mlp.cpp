@@ -18,6 +18,9 @@ class GatedMlp final : public Phase {
     if (in.norm && hooks.count(in.normalized)) in = norm_stage(in, stages);
     const bool cut = hooks.count(n_.pre) || hooks.count(n_.pre_linear);
     Stage linear;
+    linear.work = [this](const Run& run) {
+      return linear_work(run, run.rows, {&gate_, &up_}, gate_.n_tiles());
+    };
     linear.run = [this, in, cut](Run& run, Worker& w) { project(run, w, in, !cut); };
     if (in.norm) linear.writes = {in.scale, in.normalized};
     linear.writes.insert(linear.writes.end(), {n_.pre, n_.pre_linear});
@@ -26,9 +29,10 @@ class GatedMlp final : public Phase {
     if (cut) {
       Stage act;
       act.writes = {n_.post};
+      act.work = [this](const Run& run) { return row_work(run, run.rows, gate_.rows); };
       act.run = [this](Run& run, Worker& w) {
-        const int64_t n = run.rows * gate_.rows, first = w.first(n), last = w.last(n);
-        activate(run, first, last - first);
+        const auto [first, last] = w.share(w.rows);
+        activate(run, first * gate_.rows, (last - first) * gate_.rows);
       };
       stages.push_back(std::move(act));
     }
@@ -36,14 +40,13 @@ class GatedMlp final : public Phase {
 
  private:
   void project(Run& run, Worker& w, const Input& in, bool act) const {
-    const Prepared x =
-        prepare(run, w, in, run.value[in.x], run.rows, needs_int8(run, gate_) || needs_int8(run, up_));
-    const int64_t begin = w.first(gate_.n_tiles()), end = w.last(gate_.n_tiles()), d = gate_.rows;
-    run_linear(run, gate_, x, run.rows, begin, end, run.value[n_.pre], d);
-    run_linear(run, up_, x, run.rows, begin, end, run.value[n_.pre_linear], d);
-    if (!act) return;
-    const int64_t c = begin * kernels::kLanes, n = std::min(end * kernels::kLanes, d) - c;
-    for (int64_t r = 0; n > 0 && r < run.rows; ++r) activate(run, r * d + c, n);
+    const Prepared x = prepare(run, w, in, needs_int8(run, gate_) || needs_int8(run, up_));
+    const Range tiles = w.share(w.tiles), c = columns(tiles, gate_);
+    run_linear(run, gate_, x, w.rows, tiles, run.value[n_.pre]);
+    run_linear(run, up_, x, w.rows, tiles, run.value[n_.pre_linear]);
+    if (!act || c.begin >= c.end) return;
+    for (int64_t r = w.rows.begin; r < w.rows.end; ++r)
+      activate(run, r * gate_.rows + c.begin, c.end - c.begin);
   }
 
   void activate(Run& run, int64_t at, int64_t n) const {
