@@ -44,6 +44,11 @@ LogitRows logit_rows(const std::string& name) {
   return LogitRows::all;
 }
 
+void check_signals() {
+  py::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::shared_ptr<Session>>& sessions,
                   const std::vector<Ids>& ids, const std::string& logits, const std::vector<int>& taps,
                   const std::map<int, py::object>& hooks,
@@ -68,10 +73,7 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   request.logits = logit_rows(logits);
   request.taps.assign(taps.begin(), taps.end());
   for (const auto& h : hooks) request.hooks.insert(h.first);
-  request.check = [] {
-    py::gil_scoped_acquire gil;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  };
+  request.check = check_signals;
   request.on_hook = [&](const Hooked& shown) {
     py::gil_scoped_acquire gil;
     py::array a = view(shown.buffer, shown.data, shown.shape, true);
@@ -151,9 +153,10 @@ py::list tensors_of(const Model& m) {
 
 // Memory for something computed when it is asked for.
 std::shared_ptr<Buffer> new_floats(size_t n, const std::string& what) {
-  if (n * 4 > (size_t{64} << 20) && n * 4 > available_bytes())
-    throw MemoryLimitError(
-        text("{} as float32 needs {} MiB, {} MiB are free", what, n * 4 >> 20, available_bytes() >> 20));
+  if (n * 4 > (size_t{64} << 20))
+    if (const uint64_t have = room_for(n * 4); n * 4 > have)
+      throw MemoryLimitError(
+          text("{} as float32 needs {} MiB, {} MiB are free", what, n * 4 >> 20, have >> 20));
   return std::make_shared<Buffer>(n * 4);
 }
 
@@ -180,7 +183,9 @@ void bind_model(py::module_& m) {
   m.def("isas", &isas, "Instruction sets this machine offers, slowest first: list of str.");
   m.def("default_isa", &default_isa);
   m.def("default_threads", &default_threads);
-  m.def("available_bytes", &available_bytes, "Memory that can be had without swapping, in bytes.");
+  m.def(
+      "available_bytes", [] { return available_bytes(); },
+      "Memory that can be had without swapping, in bytes.");
   m.def("in_forked_child", &in_forked_child);
 
   py::class_<Session, std::shared_ptr<Session>>(m, "Session")
@@ -258,7 +263,7 @@ void bind_model(py::module_& m) {
                                      text("blocks.{}.attn.result", layer));
             {
               py::gil_scoped_release release;
-              m.attention_result(layer, z.data(), z.shape(0), buffer->floats());
+              m.attention_result(layer, z.data(), z.shape(0), buffer->floats(), check_signals);
             }
             return view(buffer, buffer->floats(), shape);
           },

@@ -26,8 +26,8 @@ struct Range {
 struct Worker {
   int id;
   int count;
-  Barrier* barrier;  // null when count == 1
-  int step = 0;      // stages this worker has run in this call; picks the task counter
+  Barrier* barrier;             // null when count == 1
+  int step = 0;                 // stages this worker has run in this call; picks the task counter
   Range rows = {}, tiles = {};  // of the part of the stage that is being run
   void sync() noexcept {
     if (barrier) barrier->wait(count);
@@ -35,9 +35,7 @@ struct Worker {
   // This worker's share [first, last) of n things, contiguous.
   int64_t first(int64_t n) const { return n * id / count; }
   int64_t last(int64_t n) const { return n * (id + 1) / count; }
-  Range share(Range s) const {
-    return {s.begin + first(s.end - s.begin), s.begin + last(s.end - s.begin)};
-  }
+  Range share(Range s) const { return {s.begin + first(s.end - s.begin), s.begin + last(s.end - s.begin)}; }
 };
 
 using RegionBody = void (*)(void* context, Worker& worker);

@@ -1,7 +1,6 @@
 // One call of the model: checks, memory, chunks, hooks. The arithmetic is in the stages.
 #include <algorithm>
 
-#include "core/cpu.h"
 #include "core/error.h"
 #include "model/call.h"
 #include "model/executor.h"
@@ -61,14 +60,16 @@ uint64_t Model::estimate(const Request& request) const {
     const Value& v = plan_.values()[id];
     if (v.kind == ValueKind::rows) bytes += static_cast<uint64_t>(total) * v.width * 4;
     if (v.kind == ValueKind::pattern)
-      for (const Sequence& s : request.sequences) bytes += static_cast<uint64_t>(map_floats(v, s)) * 4;
+      for (const Sequence& s : request.sequences)
+        bytes += static_cast<uint64_t>(map_floats(request, id, v, s)) * 4;
   }
-  for (ValueId id : request.taps) {  // chosen positions are copied out
+  for (ValueId id : request.taps) {  // chosen positions are copied out, derived values computed later
     const Value& v = plan_.values()[id];
     for (const Sequence& s : request.sequences) {
       const uint64_t kept = s.positions.size() * 4, n = s.ids.size();
       if (v.kind == ValueKind::rows) bytes += kept * v.width;
       if (v.kind == ValueKind::pattern) bytes += kept * v.dims[0].second * (s.cache->length() + n);
+      if (v.kind == ValueKind::derived) bytes += (kept ? kept : n * 4) * v.width;
     }
   }
   return bytes;
@@ -79,8 +80,7 @@ Output Model::forward(const Request& request) {
   const int n_threads = usable_threads(threads);
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
   if (const uint64_t need = estimate(request); need > kSmall) {
-    if (need > available_bytes()) pool_.trim();  // buffers of earlier calls that wait for the next one
-    if (const uint64_t have = available_bytes(); need > have)
+    if (const uint64_t have = room_for(need); need > have)
       throw MemoryLimitError(
           text("this call needs about {} MiB and {} MiB are free; trace fewer names, "
                "ask for the last row's logits, or shorten the prompt",

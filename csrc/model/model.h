@@ -54,7 +54,7 @@ struct Hooked {
 struct Request {
   std::vector<Sequence> sequences;
   LogitRows logits = LogitRows::all;
-  std::vector<ValueId> taps;
+  std::vector<ValueId> taps;  // of a derived value only the memory is held free: it is computed later
   Hooks hooks;
   // Runs on the calling thread, between regions. True: somebody still holds the array, and may write to it.
   std::function<bool(const Hooked&)> on_hook;
@@ -83,7 +83,9 @@ class Model {
   uint64_t estimate(const Request& request) const;
 
   // z: [rows, n_heads, d_head] -> out: [rows, n_heads, d_model], each head through its slice of W_O.
-  void attention_result(int layer, const float* z, int64_t rows, float* out) const;
+  // Calls check, which may throw, as often as forward does.
+  void attention_result(int layer, const float* z, int64_t rows, float* out,
+                        const std::function<void()>& check) const;
 
   const Config& config() const { return config_; }
   const Plan& plan() const { return plan_; }

@@ -1,6 +1,6 @@
 // Attention over the KV cache. A task is (sequence, KV head, block of rows); a row is a query and one of the
-// query heads that share the KV head, and so read the same keys. Scores, softmax and values are three passes; a hook on scores or pattern cuts
-// between them.
+// query heads that share the KV head, and so read the same keys. Scores, softmax and values are three passes;
+// a hook on scores or pattern cuts between them.
 #include <cstring>
 #include <limits>
 
@@ -13,8 +13,9 @@ using kernels::kKvBlock;
 using kernels::kLanes;
 
 constexpr int64_t kQueryBlock = 8;
-constexpr int64_t kScoreBytes = int64_t{1} << 20;  // scores of a task stay in L2
-constexpr double kTaskMs = 10;                     // of one thread: tasks are shared out evenly
+constexpr float kMasked = -std::numeric_limits<float>::infinity();  // a hidden key's score
+constexpr int64_t kScoreBytes = int64_t{1} << 20;                   // scores of a task stay in L2
+constexpr double kTaskMs = 10;  // of one thread: tasks are shared out evenly
 
 struct Names {
   ValueId q, scores, pattern, z;
@@ -136,46 +137,41 @@ class Attention final : public Phase {
     const auto row_in = [&](ValueId id, int64_t r) {  // [pos, n_heads, d_head]
       return run.row(id, part.first_row + (r0 + r) / G, c_.n_heads * d) + (kv * G + (r0 + r) % G) * d;
     };
-    const auto map_row = [&](float* map, int64_t r) {  // [n_heads, n_queries, n_keys]
-      return map +
-             ((kv * G + (r0 + r) % G) * part.n_queries + part.first_query + (r0 + r) / G) * part.n_keys;
+    const auto map_row = [&](const Map& map, int64_t r) {
+      return map.row(kv * G + (r0 + r) % G, part.first_query + (r0 + r) / G, part.n_keys);
     };
-    float* scores_map = map_of(run, n_.scores, part.index);
-    float* pattern_map = map_of(run, n_.pattern, part.index);
+    const auto keep = [&](ValueId id, float masked) {  // the rows of scores that are asked for
+      if (run.pattern[id].empty()) return;
+      for (int64_t r = 0; r < R; ++r)
+        if (float* out = map_row(run.pattern[id][part.index], r))
+          write_map(out, s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys, masked);
+    };
+    const auto take_back = [&](ValueId id) {  // what a hook left; a hooked map has every row
+      for (int64_t r = 0; r < R; ++r)
+        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(run.pattern[id][part.index], r) + s.lo[r],
+                    (s.hi[r] - s.lo[r] + 1) * 4);
+    };
 
     if (from == Until::scores) {
       for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->k(b, layer_, kv);
       for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.q, r);
       k.attention_scores(s.scores, ld, s.rows, R, s.blocks, d, first, last, c_.attn_scale, c_.attn_soft_cap,
                          shape.half);
-      if (scores_map)
-        for (int64_t r = 0; r < R; ++r)
-          write_map(map_row(scores_map, r), s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys,
-                    -std::numeric_limits<float>::infinity());
+      keep(n_.scores, kMasked);
       if (until == Until::scores) return;
     } else if (from == Until::pattern) {
-      for (int64_t r = 0; r < R; ++r)
-        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(scores_map, r) + s.lo[r],
-                    (s.hi[r] - s.lo[r] + 1) * 4);
+      take_back(n_.scores);
     }
     if (from != Until::values) {
       k.attention_softmax(s.scores, ld, &visible, first, last);
-      if (pattern_map)
-        for (int64_t r = 0; r < R; ++r)
-          write_map(map_row(pattern_map, r), s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys, 0.0f);
+      keep(n_.pattern, 0.0f);
       if (until == Until::pattern) return;
     } else {
-      for (int64_t r = 0; r < R; ++r)
-        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(pattern_map, r) + s.lo[r],
-                    (s.hi[r] - s.lo[r] + 1) * 4);
+      take_back(n_.pattern);
     }
     for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->v(b, layer_, kv);
     for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.z, r);
     k.attention_values(s.rows, s.scores, ld, &visible, first, s.blocks, d, shape.half, s.acc);
-  }
-
-  static float* map_of(const Run& run, ValueId id, int sequence) {
-    return run.pattern[id].empty() ? nullptr : run.pattern[id][sequence];
   }
 
   // One row of a map over all keys: x[key] where visible, `masked` elsewhere.
@@ -203,13 +199,14 @@ ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv) {
   const std::string at = "blocks." + std::to_string(layer) + ".attn.";
   const auto declare = [&](const char* name, ValueKind kind,
                            std::vector<std::pair<std::string, int64_t>> dims, const std::string& equation,
-                           bool replaceable) {
+                           bool replaceable, float masked = 0.0f) {
     Value v;
     v.name = at + name;
     v.kind = kind;
     v.dims = std::move(dims);
     v.equation = equation;
     v.replaceable = replaceable;
+    v.masked = masked;
     v.layer = layer;
     return p.name(v);
   };
@@ -220,7 +217,8 @@ ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv) {
   n.q = qkv.rot_q;
   n.scores = declare(
       "scores", ValueKind::pattern, {{"n_heads", c.n_heads}},
-      (c.attn_soft_cap ? "soft_cap(rot_q . rot_k * attn_scale)" : "rot_q . rot_k * attn_scale") + seen, true);
+      (c.attn_soft_cap ? "soft_cap(rot_q . rot_k * attn_scale)" : "rot_q . rot_k * attn_scale") + seen, true,
+      kMasked);
   n.pattern = declare("pattern", ValueKind::pattern, {{"n_heads", c.n_heads}}, "softmax(scores)", true);
   n.z = declare("z", ValueKind::rows, {{"n_heads", c.n_heads}, {"d_head", c.d_head}}, "pattern @ v", true);
   declare("result", ValueKind::derived, {{"n_heads", c.n_heads}, {"d_model", c.d_model}},

@@ -16,7 +16,9 @@ class Head final : public Phase {
     norm_stage(in_, stages);
     // Without a hook all rows are normed only if somebody looks.
     if (!hooked)
-      stages.back().work = [this](const Run& run) { return row_work(run, seen(run) ? run.rows : 0, in_.width); };
+      stages.back().work = [this](const Run& run) {
+        return row_work(run, seen(run) ? run.rows : 0, in_.width);
+      };
     Stage gather;
     gather.work = [this](const Run& run) { return row_work(run, n_logits(run), in_.width); };
     gather.run = [this, hooked](Run& run, Worker& w) { this->gather(run, w, hooked || seen(run)); };

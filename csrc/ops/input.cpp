@@ -70,7 +70,8 @@ Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
     if (in.norm) {
       // Worker 0 writes a tapped value in place; the others keep their own copy.
       if (w.id == 0 && run.tapped[in.normalized]) normed = run.row(in.normalized, w.rows.begin, cols);
-      k.rms_norm(normed, w.id == 0 ? scale_of(w.rows.begin) : nullptr, x, in.norm->data(), rows, cols, in.eps);
+      k.rms_norm(normed, w.id == 0 ? scale_of(w.rows.begin) : nullptr, x, in.norm->data(), rows, cols,
+                 in.eps);
       out.x = normed;
     }
     if (want_int8) {

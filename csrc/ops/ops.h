@@ -66,8 +66,8 @@ struct Prepared {
 };
 
 bool needs_int8(const Run& run, const Matrix& m);
-// Rows w.rows of the input. All workers call it. Up to kFewRows each does all of them for itself; else it ends
-// in a barrier.
+// Rows w.rows of the input. All workers call it. Up to kFewRows each does all of them for itself; else it
+// ends in a barrier.
 Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8);
 int64_t prepare_scratch(int64_t max_cols);  // bytes of a worker's scratch that prepare() uses
 // Rows `rows` and tiles `tiles` of out = W x. out: [run.rows, W.rows]; in: from row rows.begin on.

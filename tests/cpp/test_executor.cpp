@@ -23,7 +23,7 @@ struct Log {
 
 constexpr int kParts[] = {1, 3, 0, 1, 5, 2};
 constexpr int kTasks = 8;
-constexpr int kRows = 12;                 // of a part, whether 1, 2, 3 or 4 threads share them
+constexpr int kRows = 12;  // of a part, whether 1, 2, 3 or 4 threads share them
 
 // Rows of 1 ms, so many to a part that it has kRows, also where the threads outnumber the cores.
 Pacing pacing(int threads) {
