@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import cutaway as ca
@@ -181,12 +182,88 @@ def benchmarks_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def textbook():
+    """The cases of tests/python/textbook.py."""
+    sys.path.insert(0, str(DOCS.parent / "tests" / "python"))
+    import textbook
+
+    return textbook
+
+
+def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (columns, ("---",) * len(columns), *rows)]
+
+
+def textbook_page() -> str:
+    book = textbook()
+    lines = [
+        "# Numbers that books print",
+        "",
+        "What books on language models print, or pencil and paper give, and what cutaway computes: every call below was run",
+        "to write this page, and `tests/python/test_textbook.py` asserts every one, to exactly the digits printed. Where the",
+        "two differ, what cutaway computes is bold and the last column says why. The calls need:",
+        "",
+        "```python",
+        book.PRELUDE,
+        "```",
+    ]
+    for topic in book.TOPICS:
+        names = topic.names()
+        lines += ["", f"## {topic.title}"]
+        lines += [line for text in topic.text.split("\n\n") for line in ("", *textwrap.wrap(text, 120))]
+        lines += ["", "```python", topic.setup, "```"] if topic.setup else []
+        rows = []
+        for case in topic.cases:
+            value = book.shown(eval(case.call, names), case.instead or case.printed)
+            rows.append((case.printed, f"**{value}**" if case.instead else value, f"`{case.call}`", case.why))
+        lines += ["", *table(("printed, or by hand", "cutaway computes", "call", "why"), rows)]
+        if topic.rows:
+            rows = [tuple(book.shown_one(cell) for cell in row) for row in eval(topic.rows, names)]
+            lines += ["", "```python", topic.rows, "```", "", *table(topic.columns, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def textbook_curve() -> str:
+    """The picture of textbook.md: probability of each of the logits [1, 2] against temperature."""
+    width, height, left, top = 560, 240, 40, 16
+    temperatures = [i / 50 for i in range(1, 151)]
+    p2 = textbook().curve(temperatures)
+
+    def spot(t: float, p: float) -> str:
+        return f"{left + t / 3 * width:.1f},{top + (1 - p) * height:.1f}"
+
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 50} {top + height + 44}" role="img">',
+        "<title>Probability of the logits 1 and 2 against temperature</title>",
+        "<style>rect { fill: #fff } text { font: 13px sans-serif; fill: #1f2328 } path { fill: none; stroke: #d0d7de }",
+        ".p1, .p2 { stroke-width: 2.5; stroke: #0b5cad } .p1 { stroke: #a14a00; stroke-dasharray: 6 4 }",
+        "@media (prefers-color-scheme: dark) { rect { fill: #16181d } text { fill: #e6edf3 } path { stroke: #3d444d }",
+        ".p2 { stroke: #6cb6ff } .p1 { stroke: #ffb066 } }</style>",
+        '<rect width="100%" height="100%"/>',
+    ]
+    for p in (0, 0.25, 0.5, 0.75, 1):
+        lines.append(f'<path d="M{spot(0, p)} {spot(3, p)}"/>')
+        lines.append(f'<text x="{left - 8}" y="{top + (1 - p) * height + 4:.1f}" text-anchor="end">{p:g}</text>')
+    for t in (0, 0.5, 1, 1.5, 2, 2.5, 3):
+        lines.append(f'<path d="M{spot(t, 0)} {spot(t, 1)}"/>')
+        lines.append(f'<text x="{left + t / 3 * width:.1f}" y="{top + height + 18}" text-anchor="middle">{t:g}</text>')
+    for name, curve in (("p1", [1 - p for p in p2]), ("p2", p2)):
+        spots = " ".join(spot(t, p) for t, p in zip(temperatures, curve, strict=True))
+        lines.append(f'<path class="{name}" d="M{spots}"/>')
+        x, y = spot(3, curve[-1]).split(",")
+        lines.append(f'<text x="{float(x) + 8:.1f}" y="{float(y) + 4:.1f}">P({name[1]})</text>')
+    lines += [f'<text x="{left + width / 2}" y="{top + height + 38}" text-anchor="middle">temperature</text>', "</svg>"]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
     "models.md": models_page,
     "cli.md": cli_page,
     "names.md": names_page,
     "architectures.md": architectures_page,
     "benchmarks.md": benchmarks_page,
+    "textbook.md": textbook_page,
+    "textbook.svg": textbook_curve,
 }
 
 

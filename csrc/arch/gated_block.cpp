@@ -7,14 +7,14 @@ namespace cutaway {
 Block read_block(Loader& in, const Config& c, int layer, const BlockNames& n, RowOrder qk_order,
                  float norm_offset) {
   Block b{};
-  b.at = "blocks." + std::to_string(layer) + ".";
+  const std::string at = "blocks." + std::to_string(layer) + ".";
   const int64_t q_rows = c.n_heads * c.d_head, kv_rows = c.n_kv_heads * c.d_head;
   const auto matrix = [&](const char* name, const Spelling& tensor, int64_t rows, int64_t cols, Orientation o,
                           int64_t heads = 1, RowOrder order = nullptr) {
-    return &in.matrix(b.at + name, in.layer_name(tensor, layer), rows, cols, o, heads, order);
+    return &in.matrix(at + name, in.layer_name(tensor, layer), rows, cols, o, heads, order);
   };
   const auto norm = [&](const char* name, const Spelling& tensor, int64_t size) -> const std::vector<float>* {
-    return tensor.gguf ? &in.vector(b.at + name, in.layer_name(tensor, layer), size, norm_offset) : nullptr;
+    return tensor.gguf ? &in.vector(at + name, in.layer_name(tensor, layer), size, norm_offset) : nullptr;
   };
   const auto bias = [&](const char* name, const Spelling& tensor, int64_t size, int64_t heads,
                         RowOrder order = nullptr) -> const std::vector<float>* {
@@ -22,7 +22,7 @@ Block read_block(Loader& in, const Config& c, int layer, const BlockNames& n, Ro
     const bool promised = !in.gguf() && in.file().metadata.boolean("attention_bias").value_or(false);
     if (!promised && !in.has(in.layer_name(tensor, layer)))
       return nullptr;  // a promised one that is missing raises
-    return &in.vector(b.at + name, in.layer_name(tensor, layer), size, 0.0f, heads, order);
+    return &in.vector(at + name, in.layer_name(tensor, layer), size, 0.0f, heads, order);
   };
   b.ln1 = norm("ln1.w", n.ln1, c.d_model);
   b.attn.W_Q = matrix("attn.W_Q", n.W_Q, q_rows, c.d_model, Orientation::heads_in, c.n_heads, qk_order);
@@ -33,15 +33,24 @@ Block read_block(Loader& in, const Config& c, int layer, const BlockNames& n, Ro
   b.attn.b_V = bias("attn.b_V", n.b_V, kv_rows, c.n_kv_heads);
   b.attn.q_norm = norm("attn.q_norm.w", n.q_norm, c.d_head);
   b.attn.k_norm = norm("attn.k_norm.w", n.k_norm, c.d_head);
-  b.W_O = matrix("attn.W_O", n.W_O, c.d_model, q_rows, Orientation::heads_out, c.n_heads);
-  b.b_O = bias("attn.b_O", n.b_O, c.d_model, 1);
-  b.ln1_post = norm("ln1_post.w", n.ln1_post, c.d_model);
+  b.attn_out.W = matrix("attn.W_O", n.W_O, c.d_model, q_rows, Orientation::heads_out, c.n_heads);
+  b.attn_out.bias = bias("attn.b_O", n.b_O, c.d_model, 1);
+  b.attn_out.post = norm("ln1_post.w", n.ln1_post, c.d_model);
   b.ln2 = norm("ln2.w", n.ln2, c.d_model);
   b.W_gate = matrix("mlp.W_gate", n.W_gate, c.d_mlp, c.d_model, Orientation::transposed);
   b.W_in = matrix("mlp.W_in", n.W_in, c.d_mlp, c.d_model, Orientation::transposed);
-  b.W_out = matrix("mlp.W_out", n.W_out, c.d_model, c.d_mlp, Orientation::transposed);
-  b.ln2_post = norm("ln2_post.w", n.ln2_post, c.d_model);
+  b.mlp_out.W = matrix("mlp.W_out", n.W_out, c.d_model, c.d_mlp, Orientation::transposed);
+  b.mlp_out.post = norm("ln2_post.w", n.ln2_post, c.d_model);
   return b;
+}
+
+ValueId gated_block(const Scope& s, ValueId x, const Block& b) {
+  x = alias(s, "resid_pre", x, s.layer ? "resid_post of the block before" : "embed");
+  const ValueId rot_q = qkv_rope(s, rms_norm(s, "ln1", x, *b.ln1), b.attn);
+  const ValueId z = attention(s, rot_q);
+  x = linear_add(s, {"attn_out", "resid_mid", "W_O", "b_O", "ln1_post"}, z, b.attn_out, x);
+  const ValueId post = gated_mlp(s, rms_norm(s, "ln2", x, *b.ln2), *b.W_gate, *b.W_in);
+  return linear_add(s, {"mlp_out", "resid_post", "W_out", "b_out", "ln2_post"}, post, b.mlp_out, x);
 }
 
 const Matrix& read_embedding(Loader& in, Config& c, const Spelling& tensor) {

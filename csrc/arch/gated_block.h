@@ -14,16 +14,23 @@ struct BlockNames {
 };
 
 struct Block {
-  std::string at;  // "blocks.3."
-  const std::vector<float>*ln1, *ln2, *ln1_post, *ln2_post, *b_O;
+  const std::vector<float>* ln1;  // [d_model]
   AttentionWeights attn;
-  const Matrix *W_O, *W_gate, *W_in, *W_out;
+  OutputWeights attn_out;
+  const std::vector<float>* ln2;  // [d_model]
+  const Matrix *W_gate, *W_in;    // [d_mlp, d_model]
+  OutputWeights mlp_out;
 };
 
 // qk_order: the file's row for each row of W_Q and W_K (null: as stored). norm_offset: added to every norm
 // weight.
 Block read_block(Loader& in, const Config& c, int layer, const BlockNames& names, RowOrder qk_order,
                  float norm_offset);
+
+// The recipe of a block, x: [pos, d_model] -> [pos, d_model]. Biases, q/k norms and the norms after a
+// sublayer are there when the block holds them.
+//   x = x + post1(W_O attention(ln1(x)));   x = x + post2(W_out (act(W_gate h) * W_in h)), h = ln2(x)
+ValueId gated_block(const Scope& s, ValueId x, const Block& b);
 
 // Embedding (it fixes d_vocab) and head, tied where the file has no tensor of its own.
 const Matrix& read_embedding(Loader& in, Config& c, const Spelling& tensor);

@@ -105,22 +105,14 @@ void gemma3_build(Loader& in, Config& c, Plan& p) {
   read_config(in, c);
   const float one = in.gguf() ? 0.0f : 1.0f;  // safetensors store w, GGUF 1 + w
   const Matrix& W_E = read_embedding(in, c, {"token_embd.weight", "model.embed_tokens.weight"});
-  ValueId x = embed(p, c, W_E);
-  for (int i = 0; i < c.n_layers; ++i) {
-    const Block b = read_block(in, c, i, kNames, nullptr, one);
-    x = alias(p, i, b.at + "resid_pre", x, i ? "resid_post of the block before" : "embed");
-    const Qkv qkv = qkv_rope(p, c, i, rms_norm(p, i, b.at + "ln1", x, *b.ln1, c.eps), b.attn);
-    const ValueId z = attention(p, c, i, qkv);
-    x = linear_add(p, c, i, "attn_out", "resid_mid", plain(p, z), *b.W_O, nullptr, x, b.ln1_post, "ln1_post");
-    const ValueId post =
-        gated_mlp(p, c, i, rms_norm(p, i, b.at + "ln2", x, *b.ln2, c.eps), *b.W_gate, *b.W_in);
-    x = linear_add(p, c, i, "mlp_out", "resid_post", plain(p, post), *b.W_out, nullptr, x, b.ln2_post,
-                   "ln2_post");
-  }
+  const Scope model{p, c};
+  ValueId x = embed(model, W_E);  // [pos, d_model]
+  for (int i = 0; i < c.n_layers; ++i)
+    x = gated_block({p, c, i}, x, read_block(in, c, i, kNames, nullptr, one));
   const auto& ln_final =
       in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model, one);
   const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
-  head(p, c, rms_norm(p, -1, "ln_final", x, ln_final, c.eps), W_U);
+  head(model, rms_norm(model, "ln_final", x, ln_final), W_U);
   in.finish(harmless_keys(
       in, {"cache_implementation", "layer_types", "sliding_window_pattern", "_sliding_window_pattern"}));
 }

@@ -67,21 +67,14 @@ bool llama_recognises(const std::string& arch, bool) { return arch == "llama"; }
 void llama_build(Loader& in, Config& c, Plan& p) {
   read_config(in, c);
   const Matrix& W_E = read_embedding(in, c, {"token_embd.weight", "model.embed_tokens.weight"});
-  ValueId x = embed(p, c, W_E);
-  for (int i = 0; i < c.n_layers; ++i) {
-    const Block b = read_block(in, c, i, kNames, in.gguf() ? rope_pairs : nullptr, 0.0f);
-    x = alias(p, i, b.at + "resid_pre", x, i ? "resid_post of the block before" : "embed");
-    const Qkv qkv = qkv_rope(p, c, i, rms_norm(p, i, b.at + "ln1", x, *b.ln1, c.eps), b.attn);
-    const ValueId z = attention(p, c, i, qkv);
-    x = linear_add(p, c, i, "attn_out", "resid_mid", plain(p, z), *b.W_O, b.b_O, x, nullptr, "");
-    const ValueId post =
-        gated_mlp(p, c, i, rms_norm(p, i, b.at + "ln2", x, *b.ln2, c.eps), *b.W_gate, *b.W_in);
-    x = linear_add(p, c, i, "mlp_out", "resid_post", plain(p, post), *b.W_out, nullptr, x, nullptr, "");
-  }
+  const Scope model{p, c};
+  ValueId x = embed(model, W_E);  // [pos, d_model]
+  for (int i = 0; i < c.n_layers; ++i)
+    x = gated_block({p, c, i}, x, read_block(in, c, i, kNames, in.gguf() ? rope_pairs : nullptr, 0.0f));
   const auto& ln_final =
       in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model);
   const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
-  head(p, c, rms_norm(p, -1, "ln_final", x, ln_final, c.eps), W_U);
+  head(model, rms_norm(model, "ln_final", x, ln_final), W_U);
   in.finish(harmless_keys(in, {"pretraining_tp", "is_llama_config", "transformers.js_config."}));
 }
 

@@ -268,6 +268,21 @@ void bind_model(py::module_& m) {
             return view(buffer, buffer->floats(), shape);
           },
           "layer"_a, "z"_a)
+      .def(
+          "unembed",
+          [](Model& m, py::array_t<float, py::array::c_style> resid) {
+            const Config& c = m.config();
+            if (resid.ndim() != 2 || resid.shape(1) != c.d_model)
+              throw ArgumentError(text("resid must be [n, {}]", c.d_model));
+            const int64_t n = resid.shape(0);
+            std::shared_ptr<Buffer> logits;
+            {
+              py::gil_scoped_release release;
+              logits = m.unembed(resid.data(), n, check_signals);
+            }
+            return view(logits, logits->floats(), {n, c.d_vocab});
+          },
+          "resid"_a)
       .def_property_readonly("tokenizer", &Model::tokenizer, "None when the file has none that can be used.")
       .def_property_readonly("why_no_tokenizer", &Model::why_no_tokenizer)
       .def_property_readonly("path", &Model::path)

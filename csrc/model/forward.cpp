@@ -51,7 +51,8 @@ int64_t Model::chunk_for(const Request& request, int64_t rows) const {
 
 uint64_t Model::estimate(const Request& request) const {
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
-  uint64_t bytes = static_cast<uint64_t>(rows) * (plan_.arena_width() * 4 + plan_.max_cols * 2);
+  uint64_t bytes = static_cast<uint64_t>(rows) * plan_.arena_width() * 4;
+  bytes += shared_int8_bytes(rows, plan_.max_cols);
   for (const Sequence& s : request.sequences) {
     bytes += s.cache->bytes_to_reserve(static_cast<int64_t>(s.ids.size()));
     bytes += static_cast<uint64_t>(logit_rows(request, s)) * config_.d_vocab * 4;
@@ -75,17 +76,18 @@ uint64_t Model::estimate(const Request& request) const {
   return bytes;
 }
 
+void Model::check_memory(uint64_t need, const char* remedy) {
+  if (need <= kSmall) return;
+  if (const uint64_t have = room_for(need); need > have)
+    throw MemoryLimitError(
+        text("this call needs about {} MiB and {} MiB are free; {}", need >> 20, have >> 20, remedy));
+}
+
 Output Model::forward(const Request& request) {
   check_request(request);
   const int n_threads = usable_threads(threads);
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
-  if (const uint64_t need = estimate(request); need > kSmall) {
-    if (const uint64_t have = room_for(need); need > have)
-      throw MemoryLimitError(
-          text("this call needs about {} MiB and {} MiB are free; trace fewer names, "
-               "ask for the last row's logits, or shorten the prompt",
-               need >> 20, have >> 20));
-  }
+  check_memory(estimate(request), "trace fewer names, ask for the last row's logits, or shorten the prompt");
 
   struct Restore {  // a failed or cancelled call leaves every cache as it was
     const Request& request;
@@ -106,9 +108,9 @@ Output Model::forward(const Request& request) {
   run.overflow = kNoValue;
   const size_t arena_bytes = static_cast<size_t>(rows * plan_.arena_width()) * 4;
   if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);
-  const size_t int8_bytes = static_cast<size_t>(rows) * plan_.max_cols * 2 + 4096;
+  const size_t int8_bytes = shared_int8_bytes(rows, plan_.max_cols);
   if (!state->int8 || state->int8->bytes() < int8_bytes) state->int8 = pool_.take(int8_bytes);
-  run.shared_int8.codes = static_cast<int8_t*>(state->int8->data());
+  run.int8_rows = state->int8->data();
   int64_t keys = 0;
   for (const Sequence& s : request.sequences)
     keys = std::max(keys, s.cache->length() + static_cast<int64_t>(s.ids.size()));

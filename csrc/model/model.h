@@ -82,6 +82,10 @@ class Model {
   // Bytes a request would need beyond the weights.
   uint64_t estimate(const Request& request) const;
 
+  // The final norm and the head alone. resid: [n, d_model] -> [n, d_vocab], the bits that a call with these
+  // rows as its last resid_post gives. Throws MemoryLimitError before anything runs, or what check throws.
+  std::shared_ptr<Buffer> unembed(const float* resid, int64_t n, const std::function<void()>& check);
+
   // z: [rows, n_heads, d_head] -> out: [rows, n_heads, d_model], each head through its slice of W_O.
   // Calls check, which may throw, as often as forward does.
   void attention_result(int layer, const float* z, int64_t rows, float* out,
@@ -112,6 +116,7 @@ class Model {
   void give_state(std::unique_ptr<State> state);
   void check_request(const Request& request) const;
   int64_t chunk_for(const Request& request, int64_t rows) const;
+  void check_memory(uint64_t need, const char* remedy);  // throws when so many bytes cannot be had
 
   BufferPool pool_;
   Config config_;

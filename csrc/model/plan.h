@@ -80,7 +80,7 @@ class Plan {
   void finish();
   int64_t arena_width() const { return arena_width_; }       // floats per row
   int64_t offset(ValueId id) const { return offsets_[id]; }  // floats per row before it
-  int64_t max_cols = 0, max_layer_rows = 0;                  // widest input and output of a linear layer
+  int64_t max_cols = 0;                                      // widest input of a linear layer
 
  private:
   std::vector<Value> values_;
@@ -126,7 +126,7 @@ struct Run {
   std::vector<uint8_t> tapped;            // by ValueId: has a buffer of its own
   std::vector<int64_t> head_rows;  // chunk rows whose logits are wanted; value[logits] takes them in order
   // Scratch shared by all workers: int8 rows of the current input; cos, sin per rope [rows, half].
-  kernels::Int8Rows shared_int8{};
+  void* int8_rows = nullptr;
   std::vector<float> cos_sin;
   std::vector<int64_t> cos_at;                // by rope: offset of its [rows, half] cosines; the sines follow
   std::vector<std::vector<uint8_t>> scratch;  // by worker

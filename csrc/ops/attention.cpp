@@ -12,7 +12,7 @@ namespace {
 using kernels::kKvBlock;
 using kernels::kLanes;
 
-constexpr int64_t kQueryBlock = 8;
+constexpr int64_t kQueryBlock = 8;                                  // queries of a task, at most
 constexpr float kMasked = -std::numeric_limits<float>::infinity();  // a hidden key's score
 constexpr int64_t kScoreBytes = int64_t{1} << 20;                   // scores of a task stay in L2
 constexpr double kTaskMs = 10;  // of one thread: tasks are shared out evenly
@@ -20,7 +20,23 @@ constexpr double kTaskMs = 10;  // of one thread: tasks are shared out evenly
 struct Names {
   ValueId q, scores, pattern, z;
 };
-enum class Until { scores, pattern, values };
+enum class Until { scores, pattern, values };  // passes; a stage runs one or more
+
+// A worker's scratch for R rows, one per query and head.
+struct Scratch {
+  Scratch(Carver& at, int64_t R, int64_t n_blocks, int64_t d_pad, int64_t n_scores)
+      : rows(at.take<float*>(R)),
+        lo(at.take<int64_t>(R)),
+        hi(at.take<int64_t>(R)),
+        blocks(at.take<const void*>(n_blocks)),
+        acc(at.take<float>(R * 2 * d_pad)),
+        scores(at.take<float>(n_scores)) {}
+  float** rows;         // [R] of q or z
+  int64_t *lo, *hi;     // [R] first and last visible key
+  const void** blocks;  // [n_blocks] of K or V
+  float* acc;           // [R, 2, d_pad]
+  float* scores;        // [R, ld]
+};
 
 class Attention final : public Phase {
  public:
@@ -91,30 +107,6 @@ class Attention final : public Phase {
     }
   }
 
-  // Scratch of a worker: row pointers, bounds, block pointers, accumulators, scores.
-  struct Scratch {
-    float** rows;         // [R] query or z pointers
-    int64_t *lo, *hi;     // [R]
-    const void** blocks;  // [n_blocks]
-    float* acc;           // [R * 2 * d_pad]
-    float* scores;        // [R, ld]
-  };
-  Scratch carve(uint8_t* at, int64_t R, int64_t n_blocks, int64_t d_pad) const {
-    const auto take = [&](int64_t bytes) {
-      uint8_t* p = at;
-      at += (bytes + 63) / 64 * 64;
-      return p;
-    };
-    Scratch s;
-    s.rows = reinterpret_cast<float**>(take(R * 8));
-    s.lo = reinterpret_cast<int64_t*>(take(R * 8));
-    s.hi = reinterpret_cast<int64_t*>(take(R * 8));
-    s.blocks = reinterpret_cast<const void**>(take(n_blocks * 8));
-    s.acc = reinterpret_cast<float*>(take(R * 2 * d_pad * 4));
-    s.scores = reinterpret_cast<float*>(at);
-    return s;
-  }
-
   // R rows from r0 on; row i is query i / G and head i % G of the group.
   void one(Run& run, Worker& w, const SequencePart& part, int64_t kv, int64_t r0, int64_t R, Until from,
            Until until) const {
@@ -127,7 +119,8 @@ class Attention final : public Phase {
     const int64_t first = lowest / kLanes * kLanes, last = highest / kLanes * kLanes + kLanes,
                   ld = last - first;
     const int64_t n_blocks = highest / kKvBlock + 1;
-    Scratch s = carve(run.scratch[w.id].data(), R, n_blocks, shape.d_pad());
+    Carver scratch(run.scratch[w.id].data());
+    Scratch s(scratch, R, n_blocks, shape.d_pad(), R * ld);
     for (int64_t r = 0; r < R; ++r) {
       const int64_t at = part.position + (r0 + r) / G;
       s.hi[r] = at;
@@ -189,42 +182,38 @@ class Attention final : public Phase {
 }  // namespace
 
 int64_t attention_scratch(const Config& c, int64_t n_keys) {
-  const int64_t G = c.n_heads / c.n_kv_heads, d_pad = (c.d_head + 15) / 16 * 16, R = kQueryBlock * G;
-  const int64_t keys = (n_keys + kLanes - 1) / kLanes * kLanes + kLanes;
-  return R * (24 + 2 * d_pad * 4) + (n_keys / kKvBlock + 2) * 8 + 6 * 64 +
-         std::max(kScoreBytes, G * keys * 4);
+  const int64_t G = c.n_heads / c.n_kv_heads, keys = (n_keys + kLanes - 1) / kLanes * kLanes;
+  const KvShape shape{c.n_layers, c.n_kv_heads, c.d_head};
+  Carver count;  // the largest block of queries, and the most scores that block_rows() lets through
+  Scratch(count, kQueryBlock * G, n_keys / kKvBlock + 1, shape.d_pad(),
+          std::max<int64_t>(kScoreBytes / sizeof(float), keys));
+  return count.bytes();
 }
 
-ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv) {
-  const std::string at = "blocks." + std::to_string(layer) + ".attn.";
-  const auto declare = [&](const char* name, ValueKind kind,
-                           std::vector<std::pair<std::string, int64_t>> dims, const std::string& equation,
-                           bool replaceable, float masked = 0.0f) {
-    Value v;
-    v.name = at + name;
-    v.kind = kind;
-    v.dims = std::move(dims);
-    v.equation = equation;
-    v.replaceable = replaceable;
-    v.masked = masked;
-    v.layer = layer;
-    return p.name(v);
-  };
-  const int64_t window = c.layers[layer].window;
+ValueId attention(const Scope& s, ValueId rot_q) {
+  const Config& c = s.config;
+  const int64_t window = c.layers[s.layer].window;
+  const std::string product = "rot_q . rot_k * attn_scale",
+                    capped = c.attn_soft_cap ? "soft_cap(" + product + ")" : product;
   const std::string seen =
       window ? "; keys in (pos - " + std::to_string(window) + ", pos]" : "; keys up to pos";
+  const Scope::Dims heads = {{"n_heads", c.n_heads}};
   Names n;
-  n.q = qkv.rot_q;
-  n.scores = declare(
-      "scores", ValueKind::pattern, {{"n_heads", c.n_heads}},
-      (c.attn_soft_cap ? "soft_cap(rot_q . rot_k * attn_scale)" : "rot_q . rot_k * attn_scale") + seen, true,
-      kMasked);
-  n.pattern = declare("pattern", ValueKind::pattern, {{"n_heads", c.n_heads}}, "softmax(scores)", true);
-  n.z = declare("z", ValueKind::rows, {{"n_heads", c.n_heads}, {"d_head", c.d_head}}, "pattern @ v", true);
-  declare("result", ValueKind::derived, {{"n_heads", c.n_heads}, {"d_model", c.d_model}},
-          "z[head] @ W_O[head]", false);
-  p.reads(qkv.rot_q);
-  p.phase<Attention>(c, layer, n);
+  n.q = rot_q;
+  n.scores = s.declare({.name = "attn.scores",
+                        .kind = ValueKind::pattern,
+                        .dims = heads,
+                        .equation = capped + seen,
+                        .replaceable = true,
+                        .masked = kMasked});
+  n.pattern = s.declare("attn.pattern", heads, "softmax(scores)", ValueKind::pattern);
+  n.z = s.declare("attn.z", {{"n_heads", c.n_heads}, {"d_head", c.d_head}}, "pattern @ v");
+  s.declare({.name = "attn.result",
+             .kind = ValueKind::derived,
+             .dims = {{"n_heads", c.n_heads}, {"d_model", c.d_model}},
+             .equation = "z[head] @ W_O[head]"});
+  s.plan.reads(rot_q);
+  s.plan.phase<Attention>(c, s.layer, n);
   return n.z;
 }
 

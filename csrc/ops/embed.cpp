@@ -77,29 +77,21 @@ class Alias final : public Phase {
 
 }  // namespace
 
-ValueId embed(Plan& p, const Config& c, const Matrix& W_E) {
-  Value v;
-  v.name = "embed";
-  v.dims = {{"d_model", c.d_model}};
-  v.equation = c.embed_scale == 1.0f ? "W_E[ids]" : "W_E[ids] * embed_scale";
-  v.replaceable = true;
-  const ValueId id = p.name(v);
-  p.max_cols = std::max(p.max_cols, W_E.cols);
-  p.phase<Embed>(id, W_E, c.embed_scale);
+ValueId embed(const Scope& s, const Matrix& W_E) {
+  const Config& c = s.config;
+  const ValueId id = s.declare("embed", {{"d_model", c.d_model}},
+                               c.embed_scale == 1.0f ? "W_E[ids]" : "W_E[ids] * embed_scale");
+  s.plan.max_cols = std::max(s.plan.max_cols, W_E.cols);
+  s.plan.phase<Embed>(id, W_E, c.embed_scale);
   return id;
 }
 
-ValueId alias(Plan& p, int layer, const std::string& name, ValueId of, const std::string& equation) {
-  Value v;
-  v.name = name;
-  v.dims = p.values()[of].dims;
-  v.equation = equation;
-  v.replaceable = true;
-  v.same_as = of;
-  v.layer = layer;
-  const ValueId id = p.name(v);
-  p.reads(id);
-  p.phase<Alias>(id, of, p.values()[id].width);
+ValueId alias(const Scope& s, const std::string& name, ValueId of, const std::string& equation) {
+  const Scope::Dims dims = s.plan.values()[of].dims;
+  const ValueId id =
+      s.declare({.name = name, .dims = dims, .equation = equation, .replaceable = true, .same_as = of});
+  s.plan.reads(id);
+  s.plan.phase<Alias>(id, of, s.plan.values()[id].width);
   return id;
 }
 

@@ -70,21 +70,17 @@ class Head final : public Phase {
 
 }  // namespace
 
-ValueId head(Plan& p, const Config& c, const Input& in, const Matrix& W_U) {
-  Value gathered;  // nameless: a copy of rows of ln_final.normalized
-  gathered.dims = {{"d_model", c.d_model}};
-  Value logits;
-  logits.name = "logits";
-  logits.kind = ValueKind::logits;
-  logits.dims = {{"d_vocab", c.d_vocab}};
-  logits.equation = c.final_soft_cap ? "soft_cap(ln_final.normalized @ W_U)" : "ln_final.normalized @ W_U";
-  logits.replaceable = true;
-  const ValueId from = p.name(gathered), id = p.name(logits);
-  p.reads(in.x);
-  p.reads(in.normalized);
-  p.max_cols = std::max(p.max_cols, W_U.cols);
-  p.phase<Head>(in, W_U, c.final_soft_cap, from, id);
-  return id;
+ValueId head(const Scope& s, const Input& in, const Matrix& W_U) {
+  const Config& c = s.config;
+  const ValueId gathered = s.declare(  // nameless: ln_final.normalized of the rows asked for
+      {.name = "", .dims = {{"d_model", c.d_model}}, .equation = "ln_final.normalized"});
+  const ValueId logits =
+      s.declare("logits", {{"d_vocab", c.d_vocab}},
+                c.final_soft_cap ? "soft_cap(ln_final.normalized @ W_U)" : "ln_final.normalized @ W_U",
+                ValueKind::logits);
+  reads(s.plan, in);
+  s.plan.phase<Head>(in, W_U, c.final_soft_cap, gathered, logits);
+  return logits;
 }
 
 }  // namespace cutaway

@@ -14,38 +14,33 @@ Input plain(const Plan& p, ValueId x) {
   return in;
 }
 
-Input rms_norm(Plan& p, int layer, const std::string& name, ValueId x, const std::vector<float>& weight,
-               float eps) {
-  const std::string of = p.values()[x].name;
-  Value scale, normalized;
-  scale.name = name + ".scale";
-  scale.dims = {{"1", 1}};
-  scale.equation = "sqrt(mean(" + of + "^2) + eps)";
-  scale.layer = normalized.layer = layer;
-  normalized.name = name + ".normalized";
-  normalized.dims = p.values()[x].dims;
-  normalized.equation = of + " / " + name + ".scale * " + name + ".w";
-  normalized.replaceable = true;
-  p.reads(x);
-  Input in = plain(p, x);
+Input rms_norm(const Scope& s, const std::string& name, ValueId x, const std::vector<float>& weight) {
+  const std::string of = s.plan.values()[x].name, norm = s.prefix() + name;
+  s.plan.reads(x);
+  Input in = plain(s.plan, x);
   in.norm = &weight;
-  in.eps = eps;
-  in.scale = p.name(scale);
-  in.normalized = p.name(normalized);
+  in.eps = s.config.eps;
+  in.scale =
+      s.declare({.name = name + ".scale", .dims = {{"1", 1}}, .equation = "sqrt(mean(" + of + "^2) + eps)"});
+  in.normalized =
+      s.declare(name + ".normalized", s.plan.values()[x].dims, of + " / " + norm + ".scale * " + norm + ".w");
   return in;
+}
+
+void reads(Plan& p, const Input& in) {
+  p.reads(in.x);
+  p.reads(in.normalized);
+  p.max_cols = std::max(p.max_cols, in.width);
 }
 
 bool needs_int8(const Run& run, const Matrix& m) { return run.int8 && run.kernels->quants[m.quant].integer; }
 
 namespace {
 
-// Splits a piece of memory into the three arrays of Int8Rows.
-kernels::Int8Rows int8_in(uint8_t* at, int64_t rows, int64_t cols) {
-  kernels::Int8Rows q;
-  q.scale = reinterpret_cast<float*>(at);
-  q.sums = reinterpret_cast<int32_t*>(q.scale + rows * cols / kQBlock);
-  q.codes = reinterpret_cast<int8_t*>(q.sums + rows * cols / kQBlock * 2);
-  return q;
+// codes [rows, cols], scale [rows, blocks], sums [rows, blocks, 2]
+kernels::Int8Rows int8_rows(Carver& at, int64_t rows, int64_t cols) {
+  const int64_t blocks = rows * cols / kQBlock;
+  return {at.take<int8_t>(rows * cols), at.take<float>(blocks), at.take<int32_t>(blocks * 2)};
 }
 
 kernels::Int8Rows row_of(const kernels::Int8Rows& q, int64_t r, int64_t cols) {
@@ -55,8 +50,16 @@ kernels::Int8Rows row_of(const kernels::Int8Rows& q, int64_t r, int64_t cols) {
 }  // namespace
 
 int64_t prepare_scratch(int64_t max_cols) {
-  const int64_t blocks = kFewRows * (max_cols / kQBlock + 1);
-  return kFewRows * max_cols * 4 + blocks * 12 + kFewRows * max_cols + 256;
+  Carver count;
+  count.take<float>(kFewRows * max_cols);
+  int8_rows(count, kFewRows, max_cols);
+  return count.bytes();
+}
+
+int64_t shared_int8_bytes(int64_t rows, int64_t max_cols) {
+  Carver count;
+  int8_rows(count, rows, max_cols);
+  return count.bytes();
 }
 
 Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
@@ -66,7 +69,8 @@ Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
   Prepared out{x, cols, {}};
   const auto scale_of = [&](int64_t r) { return run.value[in.scale] ? run.value[in.scale] + r : nullptr; };
   if (rows <= kFewRows) {  // every worker for itself: no barrier, the same bits
-    float* normed = reinterpret_cast<float*>(run.scratch[w.id].data());
+    Carver scratch(run.scratch[w.id].data());
+    float* normed = scratch.take<float>(kFewRows * cols);
     if (in.norm) {
       // Worker 0 writes a tapped value in place; the others keep their own copy.
       if (w.id == 0 && run.tapped[in.normalized]) normed = run.row(in.normalized, w.rows.begin, cols);
@@ -75,7 +79,7 @@ Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
       out.x = normed;
     }
     if (want_int8) {
-      out.int8 = int8_in(run.scratch[w.id].data() + kFewRows * cols * 4, rows, cols);
+      out.int8 = int8_rows(scratch, rows, cols);
       k.quantize(&out.int8, out.x, rows, cols);
     }
     return out;
@@ -89,7 +93,8 @@ Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
     out.x = normed;
   }
   if (want_int8) {
-    out.int8 = int8_in(reinterpret_cast<uint8_t*>(run.shared_int8.codes), rows, cols);
+    Carver shared(run.int8_rows);
+    out.int8 = int8_rows(shared, rows, cols);
     const kernels::Int8Rows codes = row_of(out.int8, first, cols);
     k.quantize(&codes, out.x + first * cols, mine, cols);
   }

@@ -8,11 +8,12 @@ namespace {
 class LinearAdd final : public Phase {
  public:
   struct Names {
-    ValueId raw, out, sum, residual, scale;
+    ValueId raw;    // before the norm; `out` itself without one
+    ValueId scale;  // of the norm
+    ValueId out, residual, sum;
   };
-  LinearAdd(const Input& in, const Matrix& W, const std::vector<float>* bias, const std::vector<float>* norm,
-            float eps, const Names& n)
-      : in_(in), W_(W), bias_(bias), norm_(norm), eps_(eps), n_(n) {}
+  LinearAdd(const Input& in, const OutputWeights& w, float eps, const Names& n)
+      : in_(in), W_(*w.W), bias_(w.bias), norm_(w.post), eps_(eps), n_(n) {}
 
   void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
     const bool cut = hooks.count(n_.out);
@@ -77,48 +78,29 @@ class LinearAdd final : public Phase {
 
 }  // namespace
 
-ValueId linear_add(Plan& p, const Config& c, int layer, const std::string& out, const std::string& sum,
-                   const Input& in, const Matrix& W, const std::vector<float>* bias, ValueId residual,
-                   const std::vector<float>* post_norm, const std::string& post_name) {
-  const std::string at = "blocks." + std::to_string(layer) + ".";
-  const std::string letter = out == "attn_out" ? "O" : "out",
-                    source = out == "attn_out" ? "attn.z" : "mlp.post";
-  const auto declare = [&](const std::string& name, int64_t width, const std::string& equation,
-                           bool replaceable) {
-    Value v;
-    v.name = name;
-    v.dims = width == 1 ? std::vector<std::pair<std::string, int64_t>>{{"1", 1}}
-                        : std::vector<std::pair<std::string, int64_t>>{{"d_model", width}};
-    v.equation = equation;
-    v.replaceable = replaceable;
-    v.layer = layer;
-    return p.name(v);
-  };
-  const std::string product = source + " @ W_" + letter + (bias ? " + b_" + letter : "");
+ValueId linear_add(const Scope& s, const OutputNames& names, ValueId x, const OutputWeights& w,
+                   ValueId residual) {
+  const std::string out = names.out, norm = names.post;
+  const std::string product =
+      s.local_name(x) + " @ " + names.W + (w.bias ? std::string(" + ") + names.bias : "");
+  const Scope::Dims dims = {{"d_model", s.config.d_model}};
   LinearAdd::Names n{};
   n.scale = kNoValue;
-  if (post_norm) {
-    n.raw = declare("", W.rows, product, false);
-    n.scale = declare(at + post_name + ".scale", 1, "sqrt(mean((" + product + ")^2) + eps)", false);
-    n.out =
-        declare(at + out, W.rows, "(" + product + ") / " + post_name + ".scale * " + post_name + ".w", true);
-    Value same;
-    same.name = at + post_name + ".normalized";
-    same.dims = p.values()[n.out].dims;
-    same.equation = out;
-    same.same_as = n.out;
-    same.layer = layer;
-    p.name(same);
+  if (w.post) {
+    n.raw = s.declare({.name = "", .dims = dims, .equation = product});
+    n.scale = s.declare(
+        {.name = norm + ".scale", .dims = {{"1", 1}}, .equation = "sqrt(mean((" + product + ")^2) + eps)"});
+    n.out = s.declare(out, dims, "(" + product + ") / " + norm + ".scale * " + norm + ".w");
+    s.declare({.name = norm + ".normalized", .dims = dims, .equation = out, .same_as = n.out});
   } else {
-    n.raw = n.out = declare(at + out, W.rows, product, true);
+    n.raw = n.out = s.declare(out, dims, product);
   }
-  const std::string of = p.values()[residual].name;
-  n.sum = declare(at + sum, W.rows, of.substr(of.rfind('.') + 1) + " + " + out, true);
+  n.sum = s.declare(names.sum, dims, s.local_name(residual) + " + " + out);
   n.residual = residual;
-  p.reads(in.x);
-  p.reads(residual);
-  p.max_cols = std::max(p.max_cols, W.cols);
-  p.phase<LinearAdd>(in, W, bias, post_norm, c.eps, n);
+  const Input in = plain(s.plan, x);
+  reads(s.plan, in);
+  s.plan.reads(residual);
+  s.plan.phase<LinearAdd>(in, w, s.config.eps, n);
   return n.sum;
 }
 

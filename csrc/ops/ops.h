@@ -1,52 +1,75 @@
 // The coarse operations that recipes are written in. Each call names its values and adds one phase to the
-// plan.
+// plan, but for rms_norm: a norm is done by the phase that reads it.
 #pragma once
 #include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <vector>
 
-#include "model/plan.h"
+#include "ops/scope.h"
 
 namespace cutaway {
 
 // The rows a linear layer reads: a value, or RMSNorm of a value whose phase is the prologue of its consumer.
 struct Input {
-  ValueId x = kNoValue;
+  ValueId x = kNoValue;                      // [pos, width]
   const std::vector<float>* norm = nullptr;  // weight [width]; null: x itself
   float eps = 0.0f;
-  ValueId scale = kNoValue, normalized = kNoValue;
+  ValueId scale = kNoValue, normalized = kNoValue;  // [pos, 1], [pos, width]
   int64_t width = 0;
+  ValueId rows() const { return norm ? normalized : x; }
 };
 
 struct AttentionWeights {
-  const Matrix *W_Q, *W_K, *W_V;  // [heads * d_head, d_model]
-  const std::vector<float>*b_Q = nullptr, *b_K = nullptr, *b_V = nullptr;
-  const std::vector<float>*q_norm = nullptr, *k_norm = nullptr;  // [d_head]
+  const Matrix *W_Q, *W_K, *W_V;                                           // [heads * d_head, d_model]
+  const std::vector<float>*b_Q = nullptr, *b_K = nullptr, *b_V = nullptr;  // [heads * d_head]
+  const std::vector<float>*q_norm = nullptr, *k_norm = nullptr;            // [d_head]
 };
 
-struct Qkv {
-  ValueId rot_q;
+// The last linear layer of a sublayer, its bias, the norm between it and the residual stream.
+struct OutputWeights {
+  const Matrix* W;                           // [d_model, n_heads * d_head or d_mlp]
+  const std::vector<float>* bias = nullptr;  // [d_model]
+  const std::vector<float>* post = nullptr;  // [d_model], in sandwich-norm families
 };
 
-ValueId embed(Plan& p, const Config& c, const Matrix& W_E);
+// The names of what it adds to the residual stream.
+struct OutputNames {
+  const char *out, *sum;        // "attn_out", "resid_mid"
+  const char *W, *bias, *post;  // "W_O", "b_O", "ln1_post"
+};
+
+ValueId embed(const Scope& s, const Matrix& W_E);  // [pos, d_model]
 // A second name for a value: the same buffer unless one of the two is hooked.
-ValueId alias(Plan& p, int layer, const std::string& name, ValueId of, const std::string& equation);
-Input plain(const Plan& p, ValueId x);
-Input rms_norm(Plan& p, int layer, const std::string& name, ValueId x, const std::vector<float>& weight,
-               float eps);
-Qkv qkv_rope(Plan& p, const Config& c, int layer, const Input& in, const AttentionWeights& w);
-ValueId attention(Plan& p, const Config& c, int layer, const Qkv& qkv);
-int64_t attention_scratch(const Config& c, int64_t n_keys);  // bytes of a worker's scratch
-// residual + [post_norm] (W in + b); names `out` ("attn_out") and `sum` ("resid_mid").
-ValueId linear_add(Plan& p, const Config& c, int layer, const std::string& out, const std::string& sum,
-                   const Input& in, const Matrix& W, const std::vector<float>* bias, ValueId residual,
-                   const std::vector<float>* post_norm, const std::string& post_name);
-ValueId gated_mlp(Plan& p, const Config& c, int layer, const Input& in, const Matrix& W_gate,
-                  const Matrix& W_in);
-ValueId head(Plan& p, const Config& c, const Input& in, const Matrix& W_U);
+ValueId alias(const Scope& s, const std::string& name, ValueId of, const std::string& equation);
+Input rms_norm(const Scope& s, const std::string& name, ValueId x, const std::vector<float>& weight);
+// Writes k and v to the KV cache; the result is rot_q [pos, n_heads, d_head].
+ValueId qkv_rope(const Scope& s, const Input& in, const AttentionWeights& w);
+ValueId attention(const Scope& s, ValueId rot_q);  // z: [pos, n_heads, d_head]
+// residual + post norm(W x + bias): [pos, d_model]
+ValueId linear_add(const Scope& s, const OutputNames& names, ValueId x, const OutputWeights& w,
+                   ValueId residual);
+ValueId gated_mlp(const Scope& s, const Input& in, const Matrix& W_gate, const Matrix& W_in);  // [pos, d_mlp]
+ValueId head(const Scope& s, const Input& in, const Matrix& W_U);  // logits: [rows asked for, d_vocab]
 
-// ---- shared by the phases (ops/input.cpp)
+// ---- shared by the phases
+
+// Lays arrays one after the other, in steps of 64 bytes. Without a base it only counts the bytes.
+class Carver {
+ public:
+  explicit Carver(void* base = nullptr) : base_(static_cast<uint8_t*>(base)) {}
+  template <class T>
+  T* take(int64_t n) {
+    T* p = base_ ? reinterpret_cast<T*>(base_ + bytes_) : nullptr;
+    bytes_ += (n * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
+    return p;
+  }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  uint8_t* base_;
+  int64_t bytes_ = 0;
+};
 
 // The work of a stage: linear layers that share `tiles` tiles; a row-wise step over `elements` numbers a row.
 Work linear_work(const Run& run, int64_t rows, std::initializer_list<const Matrix*> matrices, int64_t tiles);
@@ -65,11 +88,16 @@ struct Prepared {
   kernels::Int8Rows int8{};
 };
 
+Input plain(const Plan& p, ValueId x);
+void reads(Plan& p, const Input& in);  // the next phase reads it
 bool needs_int8(const Run& run, const Matrix& m);
 // Rows w.rows of the input. All workers call it. Up to kFewRows each does all of them for itself; else it
 // ends in a barrier.
 Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8);
-int64_t prepare_scratch(int64_t max_cols);  // bytes of a worker's scratch that prepare() uses
+// Bytes of a worker's scratch that prepare() and attention() use; of the int8 rows that all workers share.
+int64_t prepare_scratch(int64_t max_cols);
+int64_t attention_scratch(const Config& c, int64_t n_keys);
+int64_t shared_int8_bytes(int64_t rows, int64_t max_cols);
 // Rows `rows` and tiles `tiles` of out = W x. out: [run.rows, W.rows]; in: from row rows.begin on.
 void run_linear(const Run& run, const Matrix& m, const Prepared& in, Range rows, Range tiles, float* out);
 // A stage for the norm alone, for when its result is hooked; returns the input to use after it.

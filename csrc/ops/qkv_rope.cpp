@@ -127,33 +127,24 @@ class QkvRope final : public Phase {
 
 }  // namespace
 
-Qkv qkv_rope(Plan& p, const Config& c, int layer, const Input& in, const AttentionWeights& w) {
-  const std::string at = "blocks." + std::to_string(layer) + ".attn.";
-  const std::string x = in.norm ? p.values()[in.normalized].name : p.values()[in.x].name;
-  const auto declare = [&](const char* name, int64_t heads, const char* dim, const std::string& equation) {
-    Value v;
-    v.name = at + name;
-    v.dims = {{dim, heads}, {"d_head", c.d_head}};
-    v.equation = equation;
-    v.replaceable = true;
-    v.layer = layer;
-    return p.name(v);
-  };
-  const auto formula = [&](const char* letter, bool bias, bool norm) {
-    std::string f = x + " @ W_" + letter + (bias ? std::string(" + b_") + letter : "");
+ValueId qkv_rope(const Scope& s, const Input& in, const AttentionWeights& w) {
+  const Config& c = s.config;
+  const std::string x = s.plan.values()[in.rows()].name;
+  const auto formula = [&](const std::string& letter, bool bias, bool norm) {
+    const std::string f = x + " @ W_" + letter + (bias ? " + b_" + letter : "");
     return norm ? "rms_norm(" + f + ")" : f;
   };
+  const Scope::Dims query = {{"n_heads", c.n_heads}, {"d_head", c.d_head}},
+                    key = {{"n_kv_heads", c.n_kv_heads}, {"d_head", c.d_head}};
   Names n;
-  n.q = declare("q", c.n_heads, "n_heads", formula("Q", w.b_Q, w.q_norm));
-  n.k = declare("k", c.n_kv_heads, "n_kv_heads", formula("K", w.b_K, w.k_norm));
-  n.v = declare("v", c.n_kv_heads, "n_kv_heads", formula("V", w.b_V, false));
-  n.rot_q = declare("rot_q", c.n_heads, "n_heads", "rope(q, pos)");
-  n.rot_k = declare("rot_k", c.n_kv_heads, "n_kv_heads", "rope(k, pos)");
-  p.reads(in.x);
-  if (in.norm) p.reads(in.normalized);
-  p.max_cols = std::max({p.max_cols, w.W_Q->cols, w.W_K->cols, w.W_V->cols});
-  p.phase<QkvRope>(c, layer, in, w, n);
-  return {n.rot_q};
+  n.q = s.declare("attn.q", query, formula("Q", w.b_Q, w.q_norm));
+  n.k = s.declare("attn.k", key, formula("K", w.b_K, w.k_norm));
+  n.v = s.declare("attn.v", key, formula("V", w.b_V, false));
+  n.rot_q = s.declare("attn.rot_q", query, "rope(q, pos)");
+  n.rot_k = s.declare("attn.rot_k", key, "rope(k, pos)");
+  reads(s.plan, in);
+  s.plan.phase<QkvRope>(c, s.layer, in, w, n);
+  return n.rot_q;
 }
 
 }  // namespace cutaway

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .errors import ArgumentError, Error, FormatError, MemoryLimitError
 
 if TYPE_CHECKING:
+    from . import views
     from .catalogue import models
     from .chat import ChatTemplate
     from .inspect import inspect_file
@@ -43,6 +44,7 @@ _LAZY = {
     "models": "catalogue",
     "step": "model",
 }
+_SUBMODULES = ("views",)  # public as they are
 
 __all__ = [
     "ArgumentError",
@@ -66,11 +68,14 @@ __all__ = [
     "load",
     "models",
     "step",
+    "views",
 ]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
+    if name in _SUBMODULES:
+        return import_module(f".{name}", __name__)
     if name not in _LAZY:
         raise AttributeError(f"module 'cutaway' has no attribute {name!r}")
     value = getattr(import_module(f".{_LAZY[name]}", __name__), name)

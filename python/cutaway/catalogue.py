@@ -1,21 +1,17 @@
 """The model catalogue: what can be loaded by name, and where a name or a path leads."""
 
 import difflib
-import html
 import importlib.metadata
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import Any
 
 from .cache import cache_dir, checked, megabytes, record_of
 from .catalogue_entries import ENTRIES, Entry
 from .errors import ArgumentError
 from .fetch import fetch
-
-if TYPE_CHECKING:
-    import pandas
+from .views.table import Table
 
 DEFAULT = ENTRIES[0].name
 
@@ -30,49 +26,23 @@ class ModelRow:
     path: str | None  # where the file lies, if it is on this machine
 
 
-class ModelTable(Sequence[ModelRow]):
+class ModelTable(Table[ModelRow]):
     """The catalogue as a table: iterate it, index it by number or name, show it, or take `.to_pandas()`."""
 
-    def __init__(self, rows: list[ModelRow]) -> None:
-        self._rows = rows
+    title = "Models without an account"
+    columns = ("name", "size", "licence", "source", "cached")
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[ModelRow]:
-        return iter(self._rows)
-
-    @overload
-    def __getitem__(self, key: int | str) -> ModelRow: ...
-    @overload
-    def __getitem__(self, key: slice) -> "ModelTable": ...
-    def __getitem__(self, key: int | str | slice) -> "ModelRow | ModelTable":
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             _entry(key)  # an unknown name raises, with the known ones
-            return next(row for row in self._rows if row.name == key)
-        return ModelTable(self._rows[key]) if isinstance(key, slice) else self._rows[key]
+            return next(row for row in self if row.name == key)
+        return super().__getitem__(key)
 
-    def _cells(self) -> list[list[str]]:
-        return [["name", "size", "licence", "source", "cached"]] + [
-            [row.name, megabytes(row.size), row.licence, row.source, "yes" if row.cached else "no"]
-            for row in self._rows
-        ]
+    def cells(self, row: ModelRow) -> tuple[str, ...]:
+        return row.name, megabytes(row.size), row.licence, row.source, "yes" if row.cached else "no"
 
-    def __repr__(self) -> str:
-        cells = self._cells()
-        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
-
-    def _repr_html_(self) -> str:
-        head, *body = [[html.escape(cell) for cell in row] for row in self._cells()]
-        rows = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in body]
-        return f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{''.join(rows)}</table>"
-
-    def to_pandas(self) -> "pandas.DataFrame":
-        """The rows as a pandas DataFrame."""
-        import pandas
-
-        return pandas.DataFrame([asdict(row) for row in self._rows], columns=list(ModelRow.__dataclass_fields__))
+    def records(self) -> list[dict[str, Any]]:
+        return [asdict(row) for row in self]
 
 
 def models() -> ModelTable:

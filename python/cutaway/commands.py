@@ -138,7 +138,8 @@ def tokenize(args: Namespace) -> int:
     tokenizer = ca.Tokenizer.from_file(resolve(args.model))
     ids = tokenizer.encode(text, add_special_tokens=args.add_special_tokens, parse_special=args.parse_special)
     tokens = tokenizer.tokens(ids)
-    from .terminal import token_line, token_table, visible
+    from .terminal import token_line, token_table
+    from .views.page import visible
 
     if args.json:
         _print_json({"ids": ids, "tokens": [visible(token) for token in tokens]})

@@ -104,7 +104,8 @@ def generate(model: Model, prompt: Any, *, stream: bool = False, **settings: Any
     Settings, with their defaults: max_new_tokens=128 (also max_tokens), temperature=1.0 (0 is greedy), top_k=0,
     top_p=1.0, min_p=0.0, repetition_penalty=1.0, presence_penalty=0.0, frequency_penalty=0.0, sampler=None (a Sampler
     or a list of stages in place of these seven), seed=None (one is picked and recorded), stop=() (a string or several),
-    names=None (activations to trace at every step), ledger=False (keep the sampler's ledger of every step), n=1.
+    names=None (activations to trace at every step), ledger=None (keep each step's logits, from which `explain`,
+    `resample` and `out.ledger()` work: True, False, or where they fit into 256 MiB), n=1.
 
     Returns a Generation; a Stream of Step with `stream=True` (one prompt, n=1); with n > 1 a list of n, sample j drawn
     with seed + j; for a list of prompts a list of what a single one gives, every row with `seed`, or with
@@ -112,7 +113,9 @@ def generate(model: Model, prompt: Any, *, stream: bool = False, **settings: Any
     raises. Raises ArgumentError for settings that cannot be carried out.
     """
     prompts, is_batch = parse_prompts(prompt, model.n_ctx)
-    plan = parse_settings(settings, n_ctx=model.n_ctx, stop_ids=model.stop_ids)
+    plan = parse_settings(
+        settings, n_ctx=model.n_ctx, stop_ids=model.stop_ids, d_vocab=model.d_vocab, prompts=len(prompts)
+    )
     if stream and (is_batch or plan.n > 1):
         raise ArgumentError("stream=True follows one text. Pass one prompt and n=1, or leave stream out.")
     tokenizer = _tokenizer(model, plan)

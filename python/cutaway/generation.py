@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError
-from .ledger import Explanation
+from .ledger import Explanation, Ledger, Source
+from .sampler import Sampler, Stage
 
 
 @dataclass
@@ -30,13 +31,43 @@ class Step:
     """Natural log-probability after all sampler stages."""
     trace: Any = None
     """With `names=`: the activations of the position that chose this token."""
-    explanation: Explanation | None = field(default=None, repr=False)
+    source: Source | None = field(default=None, repr=False)
+    """What the token was drawn from, where the ledger is kept."""
+
+    @property
+    def logits(self) -> np.ndarray:
+        """The row this token was drawn from, float32 [d_vocab], before any stage."""
+        return self._source().logits
 
     def explain(self) -> Explanation:
-        """The sampler ledger of this step. Needs `generate(..., ledger=True)`."""
-        if self.explanation is None:
-            raise ArgumentError("This step has no sampler ledger. Generate with ledger=True to keep it.")
-        return self.explanation
+        """The sampler ledger of this step: what every stage did, and where the draw fell."""
+        s = self._source()
+        return s.sampler.explain(s.logits, ids=s.seen, step=s.step, tokenizer=s.tokenizer)
+
+    def resample(self, sampler: Sampler | Iterable[Stage] | None = None, *, seed: int | None = None) -> Explanation:
+        """What would have come out here with another sampler, or another seed; no forward pass.
+
+        sampler: a Sampler with its own seed, or a list of stages that keeps this generation's. `.token`, `.text` and
+        `.draw` of the result say what was drawn; the text that follows is not generated anew.
+        """
+        s = self._source()
+        if sampler is None:
+            other = s.sampler
+        elif isinstance(sampler, Sampler):
+            other = sampler
+        else:
+            other = Sampler(sampler, s.sampler.seed)
+        if seed is not None:
+            other = other.with_seed(seed)
+        return other.explain(s.logits, ids=s.seen, step=s.step, tokenizer=s.tokenizer)
+
+    def _source(self) -> Source:
+        if self.source is None:
+            raise ArgumentError(
+                "The logits of this step were not kept, so there is no ledger. Generate with ledger=True to keep them: "
+                "a row of the vocabulary per token."
+            )
+        return self.source
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +91,9 @@ class Generation:
     fewer than were drawn; tokens_per_second counts these. In a batch every row is charged the whole batch's seconds.
     """
     settings: dict[str, Any]
-    """What was in force: max_new_tokens, stop, stop_ids, n_ctx, sampler."""
+    """What was in force: max_new_tokens, stop, stop_ids, n_ctx, ledger, sampler."""
+    tokenizer: Any = field(default=None, compare=False)
+    """What the text was decoded with; None where there is none."""
 
     @cached_property
     def ids(self) -> np.ndarray:
@@ -80,7 +113,12 @@ class Generation:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def _facts(self) -> list[tuple[str, str]]:
+    def ledger(self) -> Ledger:
+        """The sampler ledger of the whole text. ArgumentError where it was not kept (`settings["ledger"]`)."""
+        return Ledger([step.explain() for step in self.steps])
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What stands below the text: names and values."""
         t = self.timings
         return [
             ("tokens", f"{len(self.prompt_ids)} prompt, {len(self.steps)} new, finish_reason {self.finish_reason!r}"),
@@ -92,15 +130,9 @@ class Generation:
 
     def __repr__(self) -> str:
         shown = repr(self.ids.tolist()) if self.text is None else self.text
-        return "\n".join([shown, *(f"[{name}: {value}]" for name, value in self._facts())])
+        return "\n".join([shown, *(f"[{name}: {value}]" for name, value in self.facts())])
 
     def _repr_html_(self) -> str:
-        shown = repr(self.ids.tolist()) if self.text is None else self.text
-        rows = "".join(
-            f'<tr><th style="text-align:left">{name}</th><td style="text-align:left">{html.escape(value)}</td></tr>'
-            for name, value in self._facts()
-        )
-        return (
-            f'<div><pre style="white-space:pre-wrap">{html.escape(shown)}</pre>'
-            f'<table style="font-size:smaller">{rows}</table></div>'
-        )
+        from .views.generated import tokens
+
+        return tokens(self)._repr_html_()

@@ -1,8 +1,20 @@
-"""What a sampler did at one step: every stage, then the draw. Made by `Sampler.explain`; numbers, no arrays."""
+"""What a sampler did, in numbers: every stage of a step, then the draw; and the ledger of a whole text."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .views.table import Table, frame, text_table
+
+if TYPE_CHECKING:
+    from .sampler import Sampler
+
+
+STAGE_COLUMNS = ("stage", "candidates", "mass removed", "entropy (nats)", "top probability")
 
 
 @dataclass(frozen=True)
@@ -42,39 +54,144 @@ class DrawRecord:
     """Natural log-probability after all stages."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What a token was drawn from. The same source gives the same token, and its ledger, at any time."""
+
+    logits: np.ndarray
+    """[d_vocab], as the model gave them."""
+    sampler: Sampler
+    seen: np.ndarray
+    """The ids that penalties read, int [n]."""
+    step: int
+    tokenizer: Any = None
+
+    def text_of(self, id: int) -> str | None:
+        """A token as readable text; None where there is no tokenizer."""
+        return token_text(self.tokenizer, id)
+
+
+def token_text(tokenizer: Any, id: int) -> str | None:
+    """A token as readable text; None where there is no tokenizer."""
+    if tokenizer is None:
+        return None
+    if hasattr(tokenizer, "tokens"):
+        return str(tokenizer.tokens([id])[0])
+    return str(tokenizer.decode([id]))
+
+
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """The ledger of one step: `stages` in the order they ran, then `draw`; `text` is the token's text if known."""
 
-    sampler: str
-    step: int
-    d_vocab: int
     stages: tuple[StageRecord, ...]
     draw: DrawRecord
-    text: str | None = None
+    text: str | None
+    source: Source
 
-    def __repr__(self) -> str:
-        rows = [("stage", "candidates", "mass removed", "entropy (nats)", "top probability")]
-        for s in self.stages:
-            rows.append(
-                (
-                    " ".join([s.name, *(f"{value:g}" for value in s.values)]),
-                    f"{s.candidates_in} -> {s.candidates_out}",
-                    f"{s.mass_removed:.4f}",
-                    f"{s.entropy_before:.3f} -> {s.entropy_after:.3f}",
-                    f"{s.top_before:.4f} -> {s.top_after:.4f}",
-                )
+    @property
+    def step(self) -> int:
+        """The number of the draw."""
+        return self.source.step
+
+    @property
+    def token(self) -> int:
+        """The id that was drawn."""
+        return self.draw.token
+
+    @property
+    def candidates(self) -> int:
+        """How many tokens could still be drawn after all stages."""
+        return self.stages[-1].candidates_out if self.stages else int((self.source.logits > -np.inf).sum())
+
+    def stage_cells(self) -> list[tuple[str, ...]]:
+        """The stages as text, one cell per column of STAGE_COLUMNS."""
+        return [
+            (
+                " ".join([s.name, *(f"{value:g}" for value in s.values)]),
+                f"{s.candidates_in:,} → {s.candidates_out:,}",
+                f"{s.mass_removed:.4f}",
+                f"{s.entropy_before:.3f} → {s.entropy_after:.3f}",
+                f"{s.top_before:.4f} → {s.top_after:.4f}",
             )
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+            for s in self.stages
+        ]
+
+    def draw_lines(self) -> list[str]:
+        """The draw in three sentences."""
         d = self.draw
         token = f"token {d.token}" + ("" if self.text is None else f" {self.text!r}")
-        return "\n".join(
-            [
-                f"{self.sampler}, step {self.step}",
-                *(table if self.stages else ["no stages: the model's own distribution"]),
-                f"draw: u = {d.u:.6f} lies in [{d.low:.6f}, {d.high:.6f}) of {token}",
-                f"      probability {d.probability:.4f} (log {d.sampled_logprob:.4f}) after all stages; "
-                f"{d.probability_before:.4f} (log {d.logprob:.4f}, rank {d.rank_before} of {self.d_vocab}) before any",
-            ]
+        return [
+            f"draw: u = {d.u:.6f} lies in [{d.low:.6f}, {d.high:.6f}) of {token}",
+            f"after all stages: probability {d.probability:.4f}, log-probability {d.sampled_logprob:.4f}",
+            f"before any stage: probability {d.probability_before:.4f}, log-probability {d.logprob:.4f}, "
+            f"rank {d.rank_before:,} of {self.source.logits.size:,}",
+        ]
+
+    def __repr__(self) -> str:
+        rows = self.stage_cells()
+        table = text_table(STAGE_COLUMNS, rows) if rows else "no stages: the model's own distribution"
+        return "\n".join([f"{self.source.sampler}, step {self.step}", table, *self.draw_lines()])
+
+    def to_pandas(self) -> Any:
+        """A DataFrame, one row per stage; the columns of StageRecord, `values` as its first number or NaN."""
+        return frame(stage_records([self]))
+
+    def _repr_html_(self) -> str:
+        from .views.sampling import explanation
+
+        return explanation(self)._repr_html_()
+
+
+class Ledger(Table[Explanation]):
+    """The ledger of a whole text: `ledger[i]` explains step i. Shows one line per step."""
+
+    title = "Sampler ledger"
+    columns = ("step", "token", "candidates", "entropy (nats)", "u", "interval of u", "rank", "log P", "log P'")
+    note = (
+        "entropy: before any stage → after all; the interval of u is the token's part of the cumulative distribution "
+        "over ascending ids; rank and log P are before any stage, log P' after all"
+    )
+
+    def cells(self, row: Explanation) -> tuple[str, ...]:
+        d = row.draw
+        return (
+            str(row.step),
+            str(d.token) if row.text is None else repr(row.text),
+            f"{row.candidates:,}",
+            f"{row.stages[0].entropy_before:.3f} → {row.stages[-1].entropy_after:.3f}" if row.stages else "",
+            f"{d.u:.4f}",
+            f"[{d.low:.4f}, {d.high:.4f})",
+            f"{d.rank_before:,}",
+            f"{d.logprob:.3f}",
+            f"{d.sampled_logprob:.3f}",
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """One per step: step, text, the draw, candidates left, entropies before any and after all stages in nats."""
+        return [
+            {
+                "step": e.step,
+                "text": e.text,
+                **asdict(e.draw),
+                "candidates": e.candidates,
+                "entropy_before": e.stages[0].entropy_before if e.stages else None,
+                "entropy_after": e.stages[-1].entropy_after if e.stages else None,
+            }
+            for e in self
+        ]
+
+    def to_pandas(self, stages: bool = False) -> Any:
+        """A DataFrame: one row per step (see `records`), or with stages=True one row per step and stage."""
+        return frame(stage_records(self) if stages else self.records())
+
+
+def stage_records(steps: Sequence[Explanation]) -> list[dict[str, Any]]:
+    """One per step and stage: the fields of StageRecord, its setting as `value`."""
+    out = []
+    for e in steps:
+        for s in e.stages:
+            fields = asdict(s)
+            values = fields.pop("values")
+            out.append({"step": e.step, "stage": fields.pop("name"), "value": values[0] if values else None, **fields})
+    return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
@@ -81,6 +81,12 @@ class Model:
     def n_ctx(self) -> int:
         """The most positions a session may hold."""
         n: int = self.config.n_ctx
+        return n
+
+    @property
+    def d_vocab(self) -> int:
+        """The number of logits in a row."""
+        n: int = self.config.d_vocab
         return n
 
     @property
@@ -178,12 +184,14 @@ class Model:
     def _score(self, ids: np.ndarray) -> np.ndarray:
         if len(ids) < 2:
             raise ArgumentError(f"score needs at least 2 tokens, got {len(ids)}: the first one is only given.")
-        session, out = self.session(), np.empty(len(ids) - 1)
+        return np.asarray([_core.log_prob(row, int(ids[t + 1])) for t, row in self._rows(ids)])
+
+    def _rows(self, ids: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """(t, logits [d_vocab] behind ids[: t + 1]) for every position but the last."""
+        session = self.session()
         for start in range(0, len(ids) - 1, 256):  # the logits of a long text at once would be large
             stop = min(start + 256, len(ids) - 1)
-            rows = session.append(ids[start:stop], logits="all")
-            out[start:stop] = [_core.log_prob(row, int(id)) for row, id in zip(rows, ids[start + 1 :], strict=False)]
-        return out
+            yield from enumerate(session.append(ids[start:stop], logits="all"), start)
 
     def generate(self, prompt: Any, *, stream: bool = False, **settings: Any) -> Any:
         """Continues a text or ids. Keywords, defaults and results: `cutaway.generate.generate`."""
@@ -214,6 +222,28 @@ class Model:
         In float32 with exact weights, also in int8 mode.
         """
         return self._core.attention_result(layer, np.ascontiguousarray(z, np.float32))
+
+    def unembed(self, resid: Any) -> np.ndarray:
+        """The final norm and W_U on rows of a residual stream, in the model's compute mode, soft-cap included.
+
+        resid: real numbers [n, d_model] -> float32 [n, d_vocab]; one row [d_model] -> [d_vocab]. Row by row the bits of
+        the head: `model.unembed(trace["blocks.<last>.resid_post"])` equals the call's logits. Hooks do not see it.
+        Raises MemoryLimitError before anything runs.
+        """
+        d_model = self.config.d_model
+        try:
+            array = np.asarray(resid)
+        except ValueError:  # a ragged list
+            array = np.asarray(None)
+        if array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or array.shape[-1] != d_model:
+            got = f"{array.dtype} {list(array.shape)}" if array.ndim else f"a {type(resid).__name__}"
+            raise ArgumentError(
+                f"unembed got {got}, expected rows of a residual stream: real numbers [n, {d_model}] or [{d_model}], "
+                f"such as trace['blocks.0.resid_post']."
+            )
+        rows = np.ascontiguousarray(array.reshape(-1, d_model), np.float32)
+        logits: np.ndarray = self._core.unembed(rows)
+        return logits if array.ndim == 2 else logits[0]
 
     # ---- the one way into the engine
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .fingerprint import Fingerprint
 from .generation import Generation, Step
+from .ledger import Source
 from .sampler import Sampler
 from .settings import Settings
 from .stops import StopMatcher
@@ -39,6 +40,9 @@ class Model(Protocol):
 
     @property
     def n_ctx(self) -> int: ...
+
+    @property
+    def d_vocab(self) -> int: ...
 
     @property
     def stop_ids(self) -> Sequence[int]: ...
@@ -117,17 +121,15 @@ class Row:
     def take(self, logits: np.ndarray, trace: Any = None) -> Step:
         """Draws the next token from logits, float32 [d_vocab]."""
         began = time.perf_counter()
+        logits.flags.writeable = False
         index, n_prompt = len(self._log), len(self.prompt.ids)
-        seen = self._seen[: n_prompt + index] if self.sampler.reads_history else ()
-        explanation = None
-        if not self.settings.ledger:
-            id, logprob, sampled_logprob = self.sampler.draw(logits, ids=seen, step=index)
-        else:
-            explanation = self.sampler.explain(logits, ids=seen, step=index, tokenizer=self.tokenizer)
-            drawn = explanation.draw
-            id, logprob, sampled_logprob = drawn.token, drawn.logprob, drawn.sampled_logprob
+        seen = self._seen[: n_prompt + index]
+        id, logprob, sampled_logprob = self.sampler.draw(
+            logits, ids=seen if self.sampler.reads_history else (), step=index
+        )
+        source = Source(logits, self.sampler, seen, index, self.tokenizer) if self.settings.ledger else None
         text, reason = self._decode(id, index)
-        step = Step(index, id, text, logprob, sampled_logprob, trace, explanation)
+        step = Step(index, id, text, logprob, sampled_logprob, trace, source)
         before = self._log[-1][1] if self._log else Fingerprint()
         self._seen[n_prompt + index] = id
         self._log.append((step, before.with_row(logits), reason))
@@ -186,4 +188,5 @@ class Row:
                 "tokens_per_second": self.decode_tokens / seconds if seconds else 0.0,
             },
             settings={**self.settings.shown(), "sampler": self.sampler},
+            tokenizer=self.tokenizer,
         )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from . import _core
 from .errors import ArgumentError
-from .ledger import DrawRecord, Explanation, StageRecord
+from .ledger import DrawRecord, Explanation, Source, StageRecord
 
 
 class TextCodec(Protocol):
@@ -163,15 +163,15 @@ class Sampler:
         self, logits: npt.ArrayLike, *, ids: Any = (), step: int = 0, tokenizer: TextCodec | None = None
     ) -> Explanation:
         """The same draw with its ledger: what every stage did, and where u fell. `tokenizer` adds the token's text."""
-        row = _row(logits)
-        stages, draw = self._core.explain(row, _history(ids, tokenizer), _step(step))
+        row, seen = _row(logits), _history(ids, tokenizer)
+        stages, draw = self._core.explain(row, seen, _step(step))
+        kept = row.copy() if row.flags.writeable else row  # a ledger outlives what its caller does with the array
+        source = Source(kept, self, seen, step, tokenizer)
         return Explanation(
-            sampler=repr(self),
-            step=step,
-            d_vocab=row.size,
             stages=tuple(StageRecord(**stage) for stage in stages),
             draw=DrawRecord(**draw),
-            text=None if tokenizer is None else tokenizer.decode([draw["token"]]),
+            text=source.text_of(draw["token"]),
+            source=source,
         )
 
     def __repr__(self) -> str:

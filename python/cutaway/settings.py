@@ -32,9 +32,10 @@ DEFAULTS: dict[str, Any] = {
     "seed": None,
     "stop": None,
     "names": None,
-    "ledger": False,
+    "ledger": None,
     "n": 1,
 }
+KEPT_LOGITS = 256 << 20  # bytes of logits that a call keeps for the ledger unless told otherwise
 ALIASES = {"max_tokens": "max_new_tokens"}
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,11 +85,17 @@ class Settings:
             "stop": self.stop,
             "stop_ids": tuple(sorted(self.stop_ids)),
             "n_ctx": self.n_ctx,
+            "ledger": self.ledger,
         }
 
 
-def parse_settings(given: dict[str, Any], *, n_ctx: int, stop_ids: Sequence[int]) -> Settings:
-    """Checks the keywords. None stands for a keyword's default. Unknown ones are refused, with near misses."""
+def parse_settings(
+    given: dict[str, Any], *, n_ctx: int, stop_ids: Sequence[int], d_vocab: int, prompts: int = 1
+) -> Settings:
+    """Checks the keywords. None stands for a keyword's default. Unknown ones are refused, with near misses.
+
+    The ledger is kept by default where the logits of all rows fit into KEPT_LOGITS.
+    """
     for name in given:
         if name not in DEFAULTS and name not in ALIASES:
             near = difflib.get_close_matches(name, [*DEFAULTS, *ALIASES, "stream"], n=2, cutoff=0.5)
@@ -100,16 +107,18 @@ def parse_settings(given: dict[str, Any], *, n_ctx: int, stop_ids: Sequence[int]
     named = {ALIASES.get(name, name): value for name, value in given.items() if value is not None}
     values = {**DEFAULTS, **named}
     stages, seed = _chain(values)
+    max_new_tokens, n = _count("max_new_tokens", values["max_new_tokens"], 0), _count("n", values["n"], 1)
+    fits = prompts * n * min(max_new_tokens, n_ctx) * d_vocab * 4 <= KEPT_LOGITS
     return Settings(
-        max_new_tokens=_count("max_new_tokens", values["max_new_tokens"], 0),
+        max_new_tokens=max_new_tokens,
         stages=stages,
         seed=seed,
         stop=_stops(values["stop"]),
         stop_ids=frozenset(int(id) for id in stop_ids),
         n_ctx=n_ctx,
         names=_names(values["names"]),
-        ledger=bool(values["ledger"]),
-        n=_count("n", values["n"], 1),
+        ledger=fits if values["ledger"] is None else bool(values["ledger"]),
+        n=n,
     )
 
 

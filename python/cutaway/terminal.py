@@ -7,17 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import ArgumentError
+from .views.page import visible
 
 _TOKEN_STYLES = ("black on cyan", "black on green", "black on yellow", "black on magenta", "white on blue")
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHADES = " ·░▒▓█"
+_BLUE = (0x56, 0xA8, 0xE8)  # the upper end of the scale of the views
 _LABEL = 14  # characters of a token that fit beside a picture
-
-
-def visible(token: str | bytes) -> str:
-    """A token as one printable line: control characters and stray bytes are escaped."""
-    text = token.decode("utf-8", "backslashreplace") if isinstance(token, bytes) else token
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def token_line(tokens: Sequence[str | bytes]) -> Text:
@@ -48,6 +44,13 @@ def bar(share: float, width: int) -> str:
     """A bar of `share` of `width` cells, to an eighth of a cell."""
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+def heat(share: float) -> str:
+    """The style of a share in [0, 1]: dark text on white to blue, the darker the more, on any terminal's ground."""
+    v = min(max(share, 0.0), 1.0)
+    red, green, blue = (round(low + v * (high - low)) for low, high in zip((255, 255, 255), _BLUE, strict=True))
+    return f"#1b1f24 on #{red:02x}{green:02x}{blue:02x}"
 
 
 def next_tokens(

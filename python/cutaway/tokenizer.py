@@ -16,7 +16,7 @@ from . import _core
 from .errors import ArgumentError
 
 if TYPE_CHECKING:
-    from .views.tokens import Explanation
+    from .views.encoding import Explanation
 
 Text = str | bytes
 Ids = Sequence[int] | np.ndarray
@@ -91,7 +91,7 @@ class Tokenizer:
 
     def explain(self, text: Text, add_special_tokens: bool = False, parse_special: bool = False) -> Explanation:
         """How the ids of a text come about: the pieces it is cut into, and every merge in order."""
-        from .views.tokens import Explanation
+        from .views.encoding import Explanation
 
         return Explanation(self, text, self._core.explain(text, add_special_tokens, parse_special))
 

@@ -6,7 +6,7 @@ import threading
 import cutaway as ca
 import numpy as np
 import pytest
-from cutaway.reference import gemma3, llama, loader
+from cutaway.reference import decoder, loader
 from cutaway.reference.embed import unembed
 from cutaway.reference.sublayers import norm
 from cutaway.reference.taps import Taps
@@ -80,7 +80,7 @@ def twin_from(layer, config, weights, plain, edits):
     """Logits of the twin with edits in `layer` or behind it; what lies before is taken from the plain run."""
     taps, x = Taps(edits), plain[f"blocks.{layer}.resid_pre"]
     for i in range(layer, config.n_layers):
-        x = {"llama": llama, "gemma3": gemma3}[config.arch].block(x, weights, i, config, taps)
+        x = decoder.block(x, weights, i, config, taps)
     x = norm(x, weights, "ln_final", config, taps)
     taps("logits", unembed(x, weights["unembed.W_U"], config.final_soft_cap))
     return taps.close()["logits"]

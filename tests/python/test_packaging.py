@@ -41,6 +41,19 @@ def test_using_a_name_loads_numpy_alone(name):
     assert modules_after(f"import cutaway; cutaway.{name}") <= {"cutaway", "numpy"}
 
 
+@pytest.mark.parametrize("name", sorted(cutaway.views.__all__))
+def test_a_view_loads_numpy_alone(name):
+    assert modules_after(f"import cutaway; cutaway.views.{name}") <= {"cutaway", "numpy"}
+
+
+def test_the_lists_of_views_agree():
+    assert cutaway.views.__all__ == sorted(cutaway.views._LAZY)
+    for name, module in cutaway.views._LAZY.items():
+        assert getattr(cutaway.views, name).__module__ == f"cutaway.views.{module}"
+    with pytest.raises(AttributeError, match="module 'cutaway.views' has no attribute 'token'"):
+        cutaway.views.token  # noqa: B018
+
+
 def test_chat_templates_and_progress_bars_load_when_used():
     assert "jinja2" not in modules_after("import cutaway; cutaway.ChatTemplate")
     assert "jinja2" in modules_after("import cutaway; cutaway.ChatTemplate('x')")
@@ -49,14 +62,14 @@ def test_chat_templates_and_progress_bars_load_when_used():
 
 def test_the_lists_of_public_names_agree():
     eager = {"ArgumentError", "Error", "FormatError", "MemoryLimitError"}
-    assert set(cutaway.__all__) == set(cutaway._LAZY) | eager
+    assert set(cutaway.__all__) == {*cutaway._LAZY, *cutaway._SUBMODULES} | eager
     assert cutaway.__all__ == sorted(cutaway.__all__)
     source = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
     typed = next(node for node in source.body if isinstance(node, ast.If))
     shown = {name.name: part.module for part in typed.body if isinstance(part, ast.ImportFrom) for name in part.names}
-    assert shown == cutaway._LAZY
+    assert shown == cutaway._LAZY | dict.fromkeys(cutaway._SUBMODULES)
     for name in cutaway.__all__:
-        assert getattr(cutaway, name).__name__ == name
+        assert getattr(cutaway, name).__name__.removeprefix("cutaway.") == name
     assert set(cutaway.__all__) <= set(dir(cutaway))
 
 

@@ -290,11 +290,12 @@ def test_explain_reads_as_a_table():
     assert repr(ledger).splitlines() == [
         "Sampler([PresencePenalty(9), Temperature(0.5), TopK(1)], seed=1), step 0",
         "stage               candidates  mass removed  entropy (nats)  top probability",
-        "presence_penalty 9  4 -> 4      0.0000        1.280 -> 0.639  0.4000 -> 0.6665",
-        "temperature 0.5     4 -> 4      0.0000        0.639 -> 0.500  0.6665 -> 0.8000",
-        "top_k 1             4 -> 1      0.2000        0.500 -> 0.000  0.8000 -> 1.0000",
+        "presence_penalty 9  4 → 4             0.0000  1.280 → 0.639   0.4000 → 0.6665",
+        "temperature 0.5     4 → 4             0.0000  0.639 → 0.500   0.6665 → 0.8000",
+        "top_k 1             4 → 1             0.2000  0.500 → 0.000   0.8000 → 1.0000",
         f"draw: u = {ref.uniform(1, 0):.6f} lies in [0.000000, 1.000000) of token 1 'cat'",
-        "      probability 1.0000 (log 0.0000) after all stages; 0.2000 (log -1.6094, rank 3 of 4) before any",
+        "after all stages: probability 1.0000, log-probability 0.0000",
+        "before any stage: probability 0.2000, log-probability -1.6094, rank 3 of 4",
     ]
     assert "no stages" in repr(ca.Sampler(seed=0).explain([0.0, 1.0]))
 

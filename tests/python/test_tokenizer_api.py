@@ -166,7 +166,7 @@ def test_explain_shows_the_merges(bpe, spm):
     assert [small_bpe().merges[int(m.key)] for m in merges] == [f"{m.left.decode()} {m.right.decode()}" for m in merges]
     assert "rank" in repr(result) and "[letters]" in repr(result)
     html = result._repr_html_()
-    assert html.startswith("<p>") and "http" not in html and "<script" not in bpe.explain("<script>")._repr_html_()
+    assert 'class="ca"' in html and "http" not in html and "<script" not in bpe.explain("<script>")._repr_html_()
     assert "score" in repr(spm.explain("the")) and spm.explain("<b>").pieces[0].rule == "added token"
     long = bpe.explain(" ".join(golden_lines()[:200]))
     assert len(long._repr_html_()) < 200_000 and "more" in repr(long)

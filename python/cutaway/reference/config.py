@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Config:
     """A model's shape and constants, in this project's names (docs/names.md)."""
 
-    arch: str  # "llama" or "gemma3"
+    arch: str  # the family: a file of this folder
     n_layers: int
     d_model: int
     n_heads: int

@@ -1,30 +1,23 @@
 """Gemma 3 (Gemma team, 2025, https://arxiv.org/abs/2503.19786): a norm before and after each sublayer, norms on q and
 k, five sliding-window layers for each global one with rotary bases of their own, and a scaled embedding."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from .config import Config
-from .embed import embed, unembed
-from .sublayers import gated_mlp, norm, self_attention
-from .taps import Edits, Taps, Weights
+from .decoder import forward as forward
+
+PAIRED_ROWS = False
 
 
-def block(x: np.ndarray, w: Weights, i: int, config: Config, taps: Taps) -> np.ndarray:
-    """The residual stream [pos, d_model] before and after block i."""
-    p = f"blocks.{i}"
-    x = taps(f"{p}.resid_pre", x)
-    attn = self_attention(norm(x, w, f"{p}.ln1", config, taps), w, i, config, taps)
-    x = taps(f"{p}.resid_mid", x + taps(f"{p}.attn_out", norm(attn, w, f"{p}.ln1_post", config, taps)))
-    mlp = gated_mlp(norm(x, w, f"{p}.ln2", config, taps), w, i, config, taps)
-    return taps(f"{p}.resid_post", x + taps(f"{p}.mlp_out", norm(mlp, w, f"{p}.ln2_post", config, taps)))
-
-
-def forward(config: Config, w: Weights, ids: np.ndarray, edits: Edits | None = None) -> dict[str, np.ndarray]:
-    """ids [pos] -> every activation by name, "logits" [pos, d_vocab] the last; `edits` replaces values by name."""
-    taps = Taps(edits)
-    x = taps("embed", embed(ids, w["embed.W_E"], config.embed_scale))
-    for i in range(config.n_layers):
-        x = block(x, w, i, config, taps)
-    x = norm(x, w, "ln_final", config, taps)
-    taps("logits", unembed(x, w["unembed.W_U"], config.final_soft_cap))
-    return taps.close()
+def own_config(get: Callable[..., Any]) -> dict[str, Any]:
+    """The Config fields that a file of this family sets in its own way; get(key, default) reads its metadata."""
+    return {
+        "rope_base": get("rope.freq_base", 1e6),
+        "rope_base_local": get("rope.freq_base_swa", 1e4),
+        "sliding_window": get("attention.sliding_window"),
+        "window_pattern": get("attention.sliding_window_pattern", 6),
+        "embed_scale": float(np.sqrt(np.float32(get("embedding_length")))),
+        "activation": "gelu_tanh",
+    }

@@ -1,30 +1,14 @@
 """The llama family (Touvron et al., 2023, https://arxiv.org/abs/2302.13971): pre-norm blocks, rotary grouped-head
 attention, gated MLP. SmolLM2 and Llama 2 and 3 are of it."""
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any
 
-from .config import Config
-from .embed import embed, unembed
-from .sublayers import gated_mlp, norm, self_attention
-from .taps import Edits, Taps, Weights
+from .decoder import forward as forward
 
-
-def block(x: np.ndarray, w: Weights, i: int, config: Config, taps: Taps) -> np.ndarray:
-    """The residual stream [pos, d_model] before and after block i."""
-    p = f"blocks.{i}"
-    x = taps(f"{p}.resid_pre", x)
-    attn = self_attention(norm(x, w, f"{p}.ln1", config, taps), w, i, config, taps)
-    x = taps(f"{p}.resid_mid", x + taps(f"{p}.attn_out", attn))
-    mlp = gated_mlp(norm(x, w, f"{p}.ln2", config, taps), w, i, config, taps)
-    return taps(f"{p}.resid_post", x + taps(f"{p}.mlp_out", mlp))
+PAIRED_ROWS = True  # GGUF files hold the rows of W_Q and W_K in an order that makes rotated pairs neighbours
 
 
-def forward(config: Config, w: Weights, ids: np.ndarray, edits: Edits | None = None) -> dict[str, np.ndarray]:
-    """ids [pos] -> every activation by name, "logits" [pos, d_vocab] the last; `edits` replaces values by name."""
-    taps = Taps(edits)
-    x = taps("embed", embed(ids, w["embed.W_E"], config.embed_scale))
-    for i in range(config.n_layers):
-        x = block(x, w, i, config, taps)
-    x = norm(x, w, "ln_final", config, taps)
-    taps("logits", unembed(x, w["unembed.W_U"], config.final_soft_cap))
-    return taps.close()
+def own_config(get: Callable[..., Any]) -> dict[str, Any]:
+    """The Config fields that a file of this family sets in its own way; get(key, default) reads its metadata."""
+    return {"rope_base": get("rope.freq_base", 1e4)}

@@ -1,4 +1,4 @@
-"""From a GGUF file of the llama or gemma3 family to a Config and weights in TransformerLens's names and shapes."""
+"""From a GGUF file of a family here to a Config and weights in TransformerLens's names and shapes."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ from .config import Config
 from .gguf_file import Tensor, read
 from .taps import Edits, Weights
 
-FAMILIES = {"llama": llama.forward, "gemma3": gemma3.forward}
+FAMILIES = {"llama": llama, "gemma3": gemma3}
 
 # one block's tensors: GGUF name -> our name
 BLOCK = {
@@ -41,7 +41,6 @@ def config_of(metadata: dict[str, Any], tensors: dict[str, Tensor]) -> Config:
     def get(key: str, default: Any = None) -> Any:
         return metadata.get(f"{arch}.{key}", default)
 
-    gemma = arch == "gemma3"
     d_model, n_heads = get("embedding_length"), get("attention.head_count")
     d_head = get("attention.key_length", d_model // n_heads)
     return Config(
@@ -55,18 +54,13 @@ def config_of(metadata: dict[str, Any], tensors: dict[str, Tensor]) -> Config:
         d_vocab=tensors["token_embd.weight"].shape[0],
         n_ctx=get("context_length"),
         eps=get("attention.layer_norm_rms_epsilon"),
-        rope_base=get("rope.freq_base", 1e6 if gemma else 1e4),
         attn_scale=get("attention.scale", d_head**-0.5),
-        activation="gelu_tanh" if gemma else "silu",
         n_rot=get("rope.dimension_count", d_head),
         rope_linear_factor=get("rope.scaling.factor", 1.0) if get("rope.scaling.type") == "linear" else 1.0,
-        rope_base_local=get("rope.freq_base_swa", 1e4) if gemma else None,
-        sliding_window=get("attention.sliding_window") if gemma else None,
-        window_pattern=get("attention.sliding_window_pattern", 6) if gemma else 1,
         attn_soft_cap=get("attn_logit_softcapping"),
         final_soft_cap=get("final_logit_softcapping"),
-        embed_scale=float(np.sqrt(np.float32(d_model))) if gemma else 1.0,
         tied="output.weight" not in tensors,
+        **FAMILIES[arch].own_config(get),
     )
 
 
@@ -86,7 +80,7 @@ def orient(name: str, w: np.ndarray, config: Config) -> np.ndarray:
         return orient(name.replace(".b_", ".W_"), np.repeat(w[:, None], config.d_model, 1), config)[:, 0]
     if kind in ("W_Q", "W_K", "W_V"):
         w = w.reshape(-1, config.d_head, config.d_model)
-        if config.arch == "llama" and kind != "W_V":
+        if FAMILIES[config.arch].PAIRED_ROWS and kind != "W_V":
             w = halves_from_pairs(w, config.n_rot or config.d_head)
         return w.transpose(0, 2, 1)  # [head, d_model, d_head]
     if kind == "W_O":
@@ -116,4 +110,4 @@ def load(path: str | os.PathLike[str]) -> tuple[Config, dict[str, np.ndarray]]:
 
 def forward(config: Config, weights: Weights, ids: np.ndarray, edits: Edits | None = None) -> dict[str, np.ndarray]:
     """Runs the model of the config's family: every activation by name."""
-    return FAMILIES[config.arch](config, weights, np.asarray(ids), edits)
+    return FAMILIES[config.arch].forward(config, weights, np.asarray(ids), edits)

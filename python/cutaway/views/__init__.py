@@ -1,1 +1,37 @@
-"""What results look like: plain text in a terminal, self-contained HTML in a notebook."""
+"""What results look like: plain text in a terminal, self-contained HTML in a notebook. `import cutaway.views` is
+instant; a view is imported when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .dialogue import chat
+    from .encoding import pieces
+    from .generated import tokens
+    from .losses import loss
+    from .page import View
+    from .sampling import next_token
+
+# Public name -> the module that holds it. A module is never named like a view: importing it would hide the view.
+_LAZY = {
+    "View": "page",
+    "chat": "dialogue",
+    "loss": "losses",
+    "next_token": "sampling",
+    "pieces": "encoding",
+    "tokens": "generated",
+}
+
+__all__ = ["View", "chat", "loss", "next_token", "pieces", "tokens"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'cutaway.views' has no attribute {name!r}")
+    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,26 @@
+// How a recipe and its ops declare values.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "model/plan.h"
+
+namespace cutaway {
+
+// Where a recipe stands: the plan that it adds to, and the block whose values it names (-1: none).
+struct Scope {
+  Plan& plan;
+  const Config& config;
+  int layer = -1;
+
+  using Dims = std::vector<std::pair<std::string, int64_t>>;
+  std::string prefix() const { return layer < 0 ? "" : "blocks." + std::to_string(layer) + "."; }
+  std::string local_name(ValueId id) const;  // without the prefix
+  // Declares a value of the next phase; its name, where it has one, gets the prefix.
+  ValueId declare(Value value) const;
+  // The usual one: hooks may replace it.
+  ValueId declare(const std::string& name, const Dims& dims, const std::string& equation,
+                  ValueKind kind = ValueKind::rows) const;
+};
+
+}  // namespace cutaway

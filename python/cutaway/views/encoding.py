@@ -1,0 +1,195 @@
+"""How a text became ids: the result of `tok.explain(text)`, and the view of its pieces, merges, tokens and bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, shorten, window
+from .page import View, escape
+from .table import text_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ..model import Model
+    from ..tokenizer import Text, Tokenizer
+
+_SHOWN_MERGES = 200  # per piece in __repr__; .pieces has them all
+_SHOWN_PIECES = 300
+SHOWN = 250  # tokens in the view
+_LISTED_MERGES = 40  # per piece in the view
+_OPEN = 12  # up to so many pieces, the merges of each are unfolded
+_SHARES = (0.15, 0.5)  # neighbours differ
+_TABLE = """
+.ca .rows{max-height:36em;overflow-y:auto}.ca .encoding{width:100%}.ca .encoding td{border-top:1px solid var(--line);padding-top:.3em;white-space:normal}
+.ca .encoding summary{cursor:pointer;color:var(--dim)}.ca .encoding summary:focus{outline:2px solid var(--mark)}
+.ca .encoding details{white-space:nowrap}.ca .encoding .id{display:inline-block;margin-right:1.2em}
+"""
+_HINT = "Point at a token, or press Tab: its id, its bytes, and the piece of the text that it is from."
+
+
+@dataclass(frozen=True)
+class Merge:
+    """One merge: `left + right` became token `id`. `key` is its rank (byte-level BPE; lowest first) or its score
+    (SentencePiece; highest first)."""
+
+    left: bytes
+    right: bytes
+    id: int
+    key: float
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of the text that was encoded on its own, the rule that cut it, its merges in order, and its ids."""
+
+    text: bytes
+    begin: int  # bytes of the UTF-8 text
+    end: int
+    rule: str  # added token | contraction | letters | numbers | symbols | spaces | text
+    ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    merges: tuple[Merge, ...]
+    token_bytes: tuple[bytes, ...] = ()
+
+
+class Explanation:
+    """`pieces` in the order of the text; `ids` is what `encode` gives. Shows itself as text and as HTML."""
+
+    def __init__(self, tokenizer: Tokenizer, text: Text, raw: list[tuple[int, int, str, list[int], list[Any]]]) -> None:
+        data = text if isinstance(text, bytes) else text.encode("utf-8")
+        self.text = text
+        self._tokenizer = tokenizer
+        self.key_name = "rank" if tokenizer.info()["model"] == "gpt2" else "score"
+        self.pieces = tuple(
+            Piece(
+                data[begin:end],
+                begin,
+                end,
+                rule,
+                tuple(ids),
+                tuple(tokenizer.tokens(ids)),
+                tuple(Merge(*m) for m in merges),
+                tuple(tokenizer.token_bytes(id) for id in ids),
+            )
+            for begin, end, rule, ids, merges in raw
+        )
+        self.ids = tuple(i for piece in self.pieces for i in piece.ids)
+
+    def __repr__(self) -> str:
+        lines = [f"{len(self.pieces)} piece(s), {len(self.ids)} token(s)"]
+        for piece in self.pieces[:_SHOWN_PIECES]:
+            lines.append(f"{_show(piece.text)}  [{piece.rule}]")
+            for merge in piece.merges[:_SHOWN_MERGES]:
+                joined = merge.left + merge.right
+                lines.append(
+                    f"    {_show(merge.left)} + {_show(merge.right)} -> {_show(joined)}  {self.key_name} {merge.key:g}"
+                )
+            if len(piece.merges) > _SHOWN_MERGES:
+                lines.append(f"    ... {len(piece.merges) - _SHOWN_MERGES} more merges (see .pieces)")
+            lines.append(
+                "    = " + "  ".join(f"{token!r}:{id}" for token, id in zip(piece.tokens, piece.ids, strict=True))
+            )
+        if len(self.pieces) > _SHOWN_PIECES:
+            lines.append(f"... {len(self.pieces) - _SHOWN_PIECES} more pieces (see .pieces)")
+        return "\n".join(lines)
+
+    def view(self, start: int = 0, count: int = SHOWN) -> View:
+        """`count` tokens from `start` on, with their pieces, as a View."""
+        shown, said = window(len(self.ids), start, count)
+        names, chips, parts, at = TokenNames(self._tokenizer), list[Chip](), list[Piece](), 0
+        for piece in self.pieces:
+            n = len(piece.ids)
+            inside = slice(max(shown.start - at, 0), max(shown.stop - at, 0))
+            part = replace(
+                piece, ids=piece.ids[inside], tokens=piece.tokens[inside], token_bytes=piece.token_bytes[inside]
+            )
+            if part.ids or (not n and shown.start <= at <= shown.stop):
+                first = at + inside.start
+                chips += [_chip(names, part, i, first) for i in range(len(part.ids))]
+                parts.append(part)
+            at += n
+        open = " open" if len(parts) <= _OPEN else ""
+        rows = "".join(self._row(part, open) for part in parts)
+        said = f"{len(self.pieces):,} piece{'s' if len(self.pieces) != 1 else ''}; {said}"
+        body = (
+            f"{flow([chip.html() for chip in chips], _HINT, 5)}<p class=dim>{said}</p>"
+            "<div class='wide rows'><table class=encoding><thead><tr><th>piece</th><th>rule</th><th>tokens: id and bytes</th>"
+            f"<th>merges, in order</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        )
+        return View("Pieces and tokens", body, lambda: _terminal(parts, chips, said), style=STYLE + _TABLE)
+
+    def _repr_html_(self) -> str:
+        return self.view()._repr_html_()
+
+    def _row(self, piece: Piece, open: str) -> str:
+        tokens = "".join(
+            f"<span class=id><code>{_visible(raw)}</code> {id} <small>{_hex(raw)}</small></span>"
+            for id, raw in zip(piece.ids, piece.token_bytes, strict=True)
+        )
+        merges = "<br>".join(
+            f"<code>{_visible(m.left)} + {_visible(m.right)} → {_visible(m.left + m.right)}</code> "
+            f"<small>{self.key_name} {m.key:g}</small>"
+            for m in piece.merges[:_LISTED_MERGES]
+        )
+        if len(piece.merges) > _LISTED_MERGES:
+            merges += f"<br>… {len(piece.merges) - _LISTED_MERGES} more (see .pieces)"
+        n = len(piece.merges)
+        folded = f"<details{open}><summary>{n} merge{'s' if n > 1 else ''}</summary>{merges}</details>" if n else ""
+        return (
+            f"<tr><td><code>{_visible(piece.text)}</code></td><td>{escape(piece.rule)}</td>"
+            f"<td>{tokens}</td><td>{folded}</td></tr>"
+        )
+
+
+def pieces(tokenizer: Tokenizer | Model, text: Text, start: int = 0, count: int = SHOWN, **flags: bool) -> View:
+    """A text cut into pieces, their merges, and the tokens that come out, with ids and bytes (`tok.explain` as a View).
+
+    tokenizer: a Tokenizer or a Model. start, count: which tokens. flags: add_special_tokens and parse_special, as
+    `tok.encode`.
+    """
+    tok: Any = getattr(tokenizer, "tokenizer", tokenizer)
+    view: View = tok.explain(text, **flags).view(start, count)
+    return view
+
+
+def _chip(names: TokenNames, piece: Piece, i: int, first: int) -> Chip:
+    """Token i of a part of a piece whose first token is at position `first`."""
+    tip = (
+        f"<div>{names.heading(piece.ids[i])}position {first + i}<br>bytes {_hex(piece.token_bytes[i], 48)}<br>"
+        f"of the piece <code>{_visible(piece.text)}</code>: {escape(piece.rule)}<br>"
+        f"which is bytes {piece.begin} to {piece.end} of the text</div>"
+    )
+    chip = names.chip(piece.ids[i], tip, _SHARES[(first + i) % len(_SHARES)])
+    return replace(chip, text=chip.text.replace(" ", "·"))
+
+
+def _hex(raw: bytes, most: int = 16) -> str:
+    return raw[:most].hex(" ").upper() + (" …" if len(raw) > most else "")
+
+
+def _visible(raw: bytes) -> str:
+    """Bytes as HTML: spaces as ·, line breaks as ⏎, bytes that are no whole character as <0xE2>."""
+    from ..tokenizer import readable
+
+    return escape(shorten(marked(readable(raw)).replace(" ", "·"), 60))
+
+
+def _terminal(pieces: list[Piece], chips: list[Chip], said: str) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    rows = [
+        (repr(piece.tokens[i]), str(id), _hex(raw), piece.rule if i == 0 else "")
+        for piece in pieces
+        for i, (id, raw) in enumerate(zip(piece.ids, piece.token_bytes, strict=True))
+    ]
+    table = text_table(("token", "id", "bytes", "piece by rule"), rows)
+    return Group(flow_text(chips), Text(said, "dim"), Text(table))
+
+
+def _show(raw: bytes) -> str:
+    from ..tokenizer import readable
+
+    return repr(readable(raw))

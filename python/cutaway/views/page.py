@@ -1,0 +1,123 @@
+"""What every view is: HTML that stands alone, for notebooks and files, and a text rendering for terminals.
+
+Rules of the house. Nothing comes from outside and everything shows before a script runs. Colours are CSS variables with
+a light and a dark value; a share in [0, 1] is `style="--v:0.4"` on an element of class `heat`, mixed between two ends
+in OKLab, so lightness falls (in the dark, rises) steadily with the share, no two hues need telling apart, and one text
+colour is readable over all of it. What shows on hover also shows on focus, and what has it can be reached by Tab.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+# A notebook's own theme (JupyterLab, VS Code, Colab) goes before the system's.
+STYLE = """
+.ca{color-scheme:light dark;--bg:light-dark(#fff,#16181d);--fg:light-dark(#1b1f24,#e6e8eb);
+--dim:light-dark(#59636e,#9aa4af);--line:light-dark(#d0d7de,#3a414a);--panel:light-dark(#f4f6f8,#20242b);
+--lo:light-dark(#fff,#16181d);--hi:light-dark(#56a8e8,#0f68b5);--mark:light-dark(#b34700,#ffa94d);
+position:relative;box-sizing:border-box;max-width:72em;padding:.6em .8em;background:var(--bg);color:var(--fg);
+font:14px/1.55 system-ui,sans-serif}
+[data-jp-theme-light=true] .ca,.vscode-light .ca,html[theme=light] .ca{color-scheme:light}
+[data-jp-theme-light=false] .ca,.vscode-dark .ca,html[theme=dark] .ca{color-scheme:dark}
+.ca h4{margin:0 0 .4em;font-size:1em}.ca p{margin:.4em 0}.ca small,.ca .dim{color:var(--dim)}
+.ca table{border-collapse:collapse;margin:.4em 0;color:inherit}
+.ca th,.ca td{padding:.1em .7em .1em 0;text-align:left;border:0;background:none;white-space:nowrap;vertical-align:top}
+.ca th{color:var(--dim);font-weight:600}.ca td.n,.ca th.n{text-align:right;font-variant-numeric:tabular-nums}
+.ca code,.ca pre,.ca .tok{font-family:ui-monospace,monospace;font-size:13px;background:none;color:inherit}
+.ca pre{white-space:pre-wrap;margin:.4em 0}
+.ca .heat{background:color-mix(in oklab,var(--hi) calc(var(--v)*100%),var(--lo))}
+.ca .tok{display:inline-block;white-space:pre;border:1px solid transparent;border-radius:2px}
+.ca [tabindex]:hover,.ca [tabindex]:focus{outline:2px solid var(--mark);outline-offset:-1px}
+.ca .tip{display:none;position:absolute;left:.8em;right:.8em;bottom:.6em;z-index:9;white-space:normal;
+font:13px/1.5 system-ui,sans-serif}
+.ca [tabindex]:hover>.tip,.ca [tabindex]:focus>.tip{display:block}
+.ca .tips{position:relative;padding-bottom:9.5em}
+.ca .tips::after{content:attr(data-hint);position:absolute;left:.8em;right:.8em;bottom:.6em;height:8em;z-index:1;
+padding:.3em .6em;box-sizing:border-box;border:1px solid var(--line);border-radius:4px;background:var(--panel);
+color:var(--dim)}
+.ca .tips .tip{height:8em;overflow:hidden;padding:.3em .6em;box-sizing:border-box;border:1px solid var(--mark);
+border-radius:4px;background:var(--panel);color:var(--fg);left:.8em;right:.8em}
+.ca .wide{overflow-x:auto}
+.ca .bar{display:inline-block;height:.8em;background:var(--hi);vertical-align:baseline}
+"""
+
+
+class View:
+    """A picture of something: HTML in a notebook (`_repr_html_`), text in a terminal, a file with `save`.
+
+    title: plain text. body: HTML that follows the rules of the house. text: makes the rich renderable of the terminal;
+    called when it is needed, so that a notebook never loads rich. style, script: of this kind of view, added once.
+    """
+
+    def __init__(
+        self, title: str, body: str, text: Callable[[], RenderableType], *, style: str = "", script: str = ""
+    ) -> None:
+        self.title = title
+        self._body, self._text, self._style, self._script = body, text, style, script
+
+    def _repr_html_(self) -> str:
+        script = f"<script>{self._script}</script>" if self._script else ""
+        return f'<div class="ca"><style>{_packed(STYLE + self._style)}</style>{self._body}{script}</div>'
+
+    def page(self) -> str:
+        """A whole HTML document."""
+        return (
+            '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f"<title>{escape(self.title)}</title><style>:root{{color-scheme:light dark}}"
+            f"body{{margin:1em;background:light-dark(#fff,#16181d)}}</style><body>{self._repr_html_()}</body></html>\n"
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the page to `path` (UTF-8) and returns it."""
+        target = Path(path)
+        target.write_text(self.page(), "utf-8")
+        return target
+
+    def __rich__(self) -> RenderableType:
+        return self._text()
+
+    def __repr__(self) -> str:
+        return plain(self._text())
+
+
+def plain(renderable: RenderableType, width: int = 120) -> str:
+    """What rich would print, without colours, as one string."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(renderable)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def escape(text: Any) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def visible(token: str | bytes) -> str:
+    """A token as one visible line: line breaks, tabs, control characters and stray bytes are escaped, spaces stay."""
+    text = token.decode("utf-8", "backslashreplace") if isinstance(token, bytes) else token
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def share(value: float) -> str:
+    """The style of a `heat` element: value in [0, 1]."""
+    return f"--v:{min(max(float(value), 0.0), 1.0):.3g}"
+
+
+def percent(p: float) -> str:
+    """A probability for people: one decimal, or one digit where that would be nothing."""
+    if p >= 0.001 or p == 0:
+        return f"{100 * p:.1f} %"
+    return f"{100 * p:.1g} %" if p >= 1e-6 else "< 0.0001 %"
+
+
+def _packed(css: str) -> str:
+    return css.replace("\n", "")

@@ -1,0 +1,142 @@
+"""One draw as a picture: the candidates before and after every stage, then the interval into which u fell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ledger import STAGE_COLUMNS, Explanation
+from .page import View, escape, percent, visible
+from .table import html_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ..sampler import Sampler
+
+_STYLE = """
+.ca .stages td{padding:.05em .9em .05em 0}.ca .stages td.gone{color:var(--dim)}
+.ca .stages .drawn td:first-child{font-weight:700;color:var(--mark)}
+.ca .stages .cell{display:inline-block;width:5em;vertical-align:middle}
+.ca svg.draw{display:block;width:100%;height:auto;margin:.4em 0;font:11px ui-monospace,monospace;overflow:visible}
+.ca svg.draw text{fill:var(--fg)}.ca svg.draw .part{fill:var(--lo);stroke:var(--line)}
+.ca svg.draw .hit{fill:var(--hi);stroke:var(--line)}.ca svg.draw .u{stroke:var(--mark);stroke-width:2}
+"""
+_LABELLED = 0.04  # intervals narrower than this share of the strip have no room for a label
+
+
+def next_token(
+    logits: Any, sampler: Sampler | None = None, *, tokenizer: Any = None, ids: Any = (), step: int = 0, top: int = 10
+) -> View:
+    """Bars of the `top` most probable next tokens, before and after each stage of a sampler, and the draw.
+
+    logits: one row [d_vocab]. sampler: None shows the model's own distribution (and draws from it with seed 0).
+    """
+    from ..sampler import Sampler
+
+    chosen = Sampler(seed=0) if sampler is None else sampler
+    return explanation(chosen.explain(logits, ids=ids, step=step, tokenizer=tokenizer), top)
+
+
+def explanation(e: Explanation, top: int = 10) -> View:
+    """The ledger of one step as a view."""
+    names, columns = _columns(e)
+    rows = shown_tokens(columns[0], e.token, top)
+    name = "" if e.text is None else f" {escape(repr(e.text))}"
+    body = [f"<h4>Step {e.step}: token {e.token}{name}</h4>", _bars(e, names, columns, rows)]
+    if e.stages:
+        body.append(html_table(STAGE_COLUMNS, e.stage_cells()))
+    body += [_strip(e, columns[-1]), *(f"<p>{escape(line)}</p>" for line in e.draw_lines())]
+    body.append(f"<p class=dim>{escape(e.source.sampler)}, step {e.step}</p>")
+    return View(f"Step {e.step}", "".join(body), lambda: _terminal(e, names, columns, rows), style=_STYLE)
+
+
+def shown_tokens(probs: np.ndarray, drawn: int, top: int) -> list[int]:
+    """The ids of the `top` most probable tokens, most probable first (ties: the lower id), and the drawn one."""
+    best = np.argsort(-probs, kind="stable")[:top].tolist()
+    return best if drawn in best else [*best, drawn]
+
+
+def _columns(e: Explanation) -> tuple[list[str], list[np.ndarray]]:
+    """The distribution before any stage and after each: names, and float64 [d_vocab] each."""
+    from ..sampler import Sampler
+
+    stages, s = e.source.sampler.stages, e.source
+    chains = [Sampler(stages[:k], seed=0) for k in range(len(stages) + 1)]
+    names = ["model", *(f"{stage.name} {e.stages[i].values[0]:g}" for i, stage in enumerate(stages))]
+    return names, [chain.probs(s.logits, ids=s.seen) for chain in chains]
+
+
+def _name(e: Explanation, id: int) -> str:
+    text = e.source.text_of(id)
+    return f"id {id}" if text is None else f"'{visible(text)}'"
+
+
+def _bars(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int]) -> str:
+    longest = max(float(column[rows].max()) for column in columns)
+    head = "".join(f"<th>{escape(name)}</th>" for name in ["token", *names])
+    body = []
+    for id in rows:
+        cells = []
+        for column in columns:
+            p = float(column[id])
+            if p == 0:
+                cells.append("<td class=gone>removed</td>")
+            else:
+                width = f"<span class=bar style='width:{100 * p / longest:.2f}%'></span>"
+                cells.append(f"<td><span class=cell>{width}</span> {percent(p)}</td>")
+        mark = " class=drawn" if id == e.token else ""
+        body.append(f"<tr{mark}><td><code>{escape(_name(e, id))}</code></td>{''.join(cells)}</tr>")
+    table = f"<table class=stages><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return f"<div class=wide>{table}</div>"
+
+
+def _strip(e: Explanation, probs: np.ndarray) -> str:
+    """The cumulative distribution over ascending ids as one strip of width 1000, and u."""
+    ids = np.flatnonzero(probs)
+    ends = np.cumsum(probs[ids])
+    parts, rest_from = [], 0.0
+    for id, end in zip(ids.tolist(), ends.tolist(), strict=True):
+        begin, hit = end - probs[id], id == e.token
+        if probs[id] < _LABELLED / 4 and not hit:
+            continue  # drawn as one blank stretch with its neighbours
+        if begin > rest_from:
+            parts.append(_part(rest_from, begin, "part", ""))
+        label = visible(e.source.text_of(id) or str(id)) if probs[id] >= _LABELLED or hit else ""
+        parts.append(_part(begin, end, "hit" if hit else "part", label))
+        rest_from = end
+    if rest_from < 1:
+        parts.append(_part(rest_from, 1.0, "part", ""))
+    x = 1000 * e.draw.u
+    anchor = "end" if x > 800 else "start"
+    u = f"<line class=u x1={x:.2f} x2={x:.2f} y1=14 y2=46 />"
+    u += f"<text x={x:.2f} y=11 text-anchor={anchor}>u = {e.draw.u:.4f}</text>"
+    return f'<svg class=draw viewBox="0 0 1000 64" role="img">{"".join(parts)}{u}</svg>'
+
+
+def _part(begin: float, end: float, kind: str, label: str) -> str:
+    x, width = 1000 * begin, 1000 * (end - begin)
+    rect = f"<rect class={kind} x={x:.2f} y=18 width={max(width, 0.5):.2f} height=24 />"
+    return rect + (f"<text x={x + width / 2:.2f} y=58 text-anchor=middle>{escape(label)}</text>" if label else "")
+
+
+def _terminal(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int]) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..terminal import bar
+
+    longest, width = max(float(column[rows].max()) for column in columns), 6
+    table = Table("token", box=None, header_style="dim", padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, no_wrap=True, width=width + 9)
+    for id in rows:
+        cells = []
+        for column in columns:
+            p = float(column[id])
+            shown = bar(p / longest, width).ljust(width)
+            cells.append(Text(f"{shown} {percent(p)}", "cyan") if p else Text("removed", "dim"))
+        table.add_row(Text(_name(e, id), style="bold" if id == e.token else ""), *cells)
+    return Group(table, *(Text(line) for line in e.draw_lines()))
