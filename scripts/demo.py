@@ -1,4 +1,8 @@
-"""The main job in the terminal: a prompt's tokens, the next-token bars, one head's attention, and streamed text."""
+"""The main job in the terminal: a prompt's tokens, the next-token bars, one head's attention, streamed text, and the
+sampler ledger. The views that a notebook would show go to demo.html in the current directory.
+
+One more view on the page is one more function and one more line in VIEWS.
+"""
 
 import sys
 import time
@@ -6,19 +10,38 @@ import time
 import cutaway as ca
 import numpy as np
 from cutaway.catalogue import DEFAULT
+from cutaway.pages import save_page
 from cutaway.terminal import attention, next_tokens, token_line, token_table, top
+from cutaway.views.sampling import explanation
+from cutaway.views.table import text_table
 from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
 PROMPT = "Mary and John sailed to a small island. When the sun went down, John told"
 NEW_TOKENS = 48
+SAMPLED_TOKENS = 12
+SAMPLER = {"temperature": 0.8, "top_k": 40, "top_p": 0.9, "seed": 7}
 
 
 def most_focused(patterns: np.ndarray) -> int:
     """The head that looks most at tokens other than the first and the current one. patterns: [n_heads, query, key]"""
     others = np.tril(patterns, k=-1)[:, :, 1:]
     return int(np.argmax(others.max(axis=2).mean(axis=1)))
+
+
+def least_certain(ledger):
+    """The step with the highest entropy before any stage."""
+    return max(ledger, key=lambda step: step.stages[0].entropy_before)
+
+
+# heading -> what stands under it, from (the model, a sampled Generation)
+VIEWS = {
+    "One step of the sampler: what every stage left, and where the draw fell": lambda model, out: explanation(
+        least_certain(out.ledger())
+    ),
+    "The whole text, a line for each step": lambda model, out: out.ledger(),
+}
 
 
 def main() -> int:
@@ -64,6 +87,18 @@ def main() -> int:
             style="dim",
         )
     )
+
+    sampled = model.generate(PROMPT, max_new_tokens=SAMPLED_TOKENS, **SAMPLER)
+    ledger = sampled.ledger()
+    one = least_certain(ledger)
+    heading(f"the sampler at step {one.step}: {', '.join(f'{name} {value}' for name, value in SAMPLER.items())}")
+    console.print(Text(PROMPT, style="dim") + Text(sampled.text, style="bold"))
+    console.print(explanation(one))
+    heading("the sampler ledger")
+    console.print(Text(text_table(ledger.columns[:7], [ledger.cells(step)[:7] for step in ledger])))
+
+    page = save_page("demo.html", "cutaway", [(title, view(model, sampled)) for title, view in VIEWS.items()])
+    console.print(Text(f"\nThe same in a browser: {page}"), soft_wrap=True)
     return 0
 
 

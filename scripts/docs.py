@@ -55,14 +55,46 @@ def models_page() -> str:
     return "\n".join(lines)
 
 
+_GENERATION = (
+    "`text` (null without a tokenizer), `ids` (the new ones), `prompt_ids`, `logprobs` (natural, before any stage), "
+    "`sampled_logprobs` (after all), `seed`, `finish_reason` (stop, length, context, interrupted), `fingerprint`, "
+    "`timings` (`prefill_seconds`, `prefill_tokens`, `decode_seconds`, `decode_tokens`, `tokens_per_second`), `settings` "
+    "(`max_new_tokens`, `stop`, `stop_ids`, `n_ctx`, `ledger`, `sampler`: per stage `stage` and its setting)"
+)
+JSON_KEYS = {
+    "generate": _GENERATION,
+    "chat": "as `generate`",
+    "explain": "as `generate`, and `steps`, each: `step`, `token`, `text`, `candidates`, `stages` (each `stage`, `value`, "
+    "`candidates_in`, `candidates_out`, `mass_removed`, `entropy_before`, `entropy_after` in nats, `top_before`, "
+    "`top_after`), `draw` (`u`, `low`, `high`, `token`, `probability`, `probability_before`, `rank_before`, `logprob`, "
+    "`sampled_logprob`), `top` (each `id`, `text`, `probabilities`: before any stage and after each)",
+    "tokenize": "`ids`, `tokens`",
+    "info": "`path`, `format`, `arch`, `compute`, `isa`, `threads`, `n_ctx`, `kv_dtype`, `rope_scaling`, `bytes`; with "
+    "`--tensors` also `tensors`: per name `type`, `shape`, `bytes`",
+    "models": "a list, each: `name`, `size` in bytes, `licence`, `source`, `cached`, `path` (null where it is not here)",
+    "compare": "`rows`, each: `model`, `prompt`, `sample`, `seed`, `text`, `finish_reason`, `tokens`, `mean_logprob`, "
+    "`entropy`, `top1_rate`, `repeats`, `echoes_prompt`, `seconds`, `error` (null where there is none); with `--bits` also "
+    "`bits_per_byte`, a list",
+    "verify": "a list, each: `model`, `compute`, `isa`, `prompt_ids`, `expected`, `got`, `same`",
+}
+
+
 def cli_page() -> str:
     parser = cli.parser()
     commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     lines = [
         "# The command line",
         "",
-        "`cutaway COMMAND`, or `python -m cutaway COMMAND`. Text goes to stdout, remarks to stderr. Exit status: 0, 1 for",
-        "a mistake (one sentence on stderr), 130 for Ctrl-C (what was generated stays).",
+        "`cutaway COMMAND`, or `python -m cutaway COMMAND`. Text goes to stdout, remarks to stderr.",
+        "",
+        "| exit status | meaning |",
+        "|---|---|",
+        "| 0 | done |",
+        "| 1 | a mistake, said in one sentence on stderr; for `verify` also: other bits |",
+        "| 130 | Ctrl-C; what was there stays on stdout, with `--json` too, as whole JSON |",
+        "",
+        "Completion of commands, options, models and files: `source <(cutaway completion bash)`, or in zsh, after",
+        "`compinit`, `source <(cutaway completion zsh)`.",
     ]
     for name, sub in commands.choices.items():
         example = (sub.epilog or "").removeprefix("example: ")
@@ -77,6 +109,15 @@ def cli_page() -> str:
             spelled += f" {value}" if action.option_strings and value else ""
             meaning = (action.help or "").replace("%(default)s", str(action.default)).replace("|", "\\|")
             lines.append(f"| `{spelled}` | {meaning} |")
+    lines += [
+        "",
+        "## JSON",
+        "",
+        "What `--json` prints. Keys are added, never renamed or removed, within a version 0.x.",
+        "",
+    ]
+    lines += ["| command | keys |", "|---|---|"]
+    lines += [f"| `{name}` | {keys} |" for name, keys in JSON_KEYS.items()]
     return "\n".join(lines) + "\n"
 
 

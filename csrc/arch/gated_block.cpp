@@ -19,10 +19,12 @@ Block read_block(Loader& in, const Config& c, int layer, const BlockNames& n, Ro
   const auto bias = [&](const char* name, const Spelling& tensor, int64_t size, int64_t heads,
                         RowOrder order = nullptr) -> const std::vector<float>* {
     if (!tensor.gguf) return nullptr;
+    const std::string stored = in.layer_name(tensor, layer);
     const bool promised = !in.gguf() && in.file().metadata.boolean("attention_bias").value_or(false);
-    if (!promised && !in.has(in.layer_name(tensor, layer)))
-      return nullptr;  // a promised one that is missing raises
-    return &in.vector(at + name, in.layer_name(tensor, layer), size, 0.0f, heads, order);
+    if (!promised && !in.has(stored)) return nullptr;  // a promised one that is missing raises
+    if (!promised && !in.gguf())
+      in.fail(text("key 'attention_bias' is false or missing, expected true: tensor '{}' is there", stored));
+    return &in.vector(at + name, stored, size, 0.0f, heads, order);
   };
   b.ln1 = norm("ln1.w", n.ln1, c.d_model);
   b.attn.W_Q = matrix("attn.W_Q", n.W_Q, q_rows, c.d_model, Orientation::heads_in, c.n_heads, qk_order);
@@ -61,13 +63,19 @@ const Matrix& read_embedding(Loader& in, Config& c, const Spelling& tensor) {
   return in.matrix("embed.W_E", name, c.d_vocab, c.d_model, Orientation::plain);
 }
 
-const Matrix& read_head(Loader& in, Config& c, const Spelling& tensor, const Matrix& W_E) {
+const Matrix& read_head(Loader& in, Config& c, const Spelling& tensor, const Matrix& W_E,
+                        bool tied_by_default) {
   const std::string name = in.key(tensor);
   c.tied_embeddings = !in.has(name);
-  if (const auto tie = in.gguf() ? std::nullopt : in.file().metadata.boolean("tie_word_embeddings");
-      tie && *tie != c.tied_embeddings)
-    in.fail(text("key 'tie_word_embeddings' is {}, but tensor '{}' is {}", *tie ? "true" : "false", name,
-                 c.tied_embeddings ? "missing" : "there as well"));
+  if (!in.gguf()) {
+    const auto tie = in.file().metadata.boolean("tie_word_embeddings");
+    if (tie.value_or(tied_by_default) != c.tied_embeddings)
+      in.fail(text("key 'tie_word_embeddings' is {}, expected {}: tensor '{}' is {}",
+                   !tie   ? tied_by_default ? "missing, which means true" : "missing, which means false"
+                   : *tie ? "true"
+                          : "false",
+                   c.tied_embeddings ? "true" : "false", name, c.tied_embeddings ? "missing" : "there"));
+  }
   if (!c.tied_embeddings)
     return in.matrix("unembed.W_U", name, c.d_vocab, c.d_model, Orientation::transposed);
   in.name_again("unembed.W_U", W_E, Orientation::transposed);
@@ -98,15 +106,33 @@ void read_sizes(Loader& in, Config& c, const std::string& arch, int64_t default_
       in.fail(text("key '{}.rope.dimension_count' differs from the head dimension {}; that is not supported",
                    arch, c.d_head));
   }
+  refuse_partial_rotation(in, "");
   c.d_mlp = count(".feed_forward_length", "intermediate_size", 1 << 22);
   c.n_ctx = count(".context_length", "max_position_embeddings", 1 << 28);
   const std::string eps = arch + ".attention.layer_norm_rms_epsilon";
   c.eps = static_cast<float>(in.number({eps.c_str(), "rms_norm_eps"}, 0.0, 1.0));
 }
 
+double read_rope_base(const Loader& in, const Spelling& key, const char* newer, double otherwise) {
+  const double base = in.number(key, 1.0, 1e12, otherwise);
+  if (in.gguf()) return base;
+  const double stated = in.number({"", newer}, 1.0, 1e12, base);
+  if (stated != base && in.file().metadata.has(key.hf))
+    in.fail(text("key '{}' is {}, expected {} as '{}' has it", newer, stated, base, key.hf));
+  return stated;
+}
+
+void refuse_partial_rotation(const Loader& in, const std::string& at) {
+  const std::string key = at + "partial_rotary_factor";
+  if (in.gguf()) return;  // rope.dimension_count, see read_sizes
+  const auto factor = in.file().metadata.number(key);
+  if (factor && *factor != 1.0)
+    in.fail(text("key '{}' is {}, expected 1; rotating a part of each head is not supported", key, *factor));
+}
+
 void refuse_if(const Loader& in, const char* key) {
   if (!in.gguf() && in.file().metadata.boolean(key).value_or(false))
-    in.fail(text("key '{}' is true; that is not supported", key));
+    in.fail(text("key '{}' is true, expected false; that is not supported", key));
 }
 
 std::vector<std::string> harmless_keys(const Loader& in, std::vector<std::string> more) {

@@ -54,15 +54,18 @@ std::vector<Rope> read_ropes(Loader& in, int64_t d_head) {
                               : in.has_keys("rope_parameters.full_attention.")
                                   ? "rope_parameters.full_attention."
                                   : "rope_scaling.";
-  double base = in.number({"gemma3.rope.freq_base", "rope_theta"}, 1.0, 1e12, 1e6);
-  double local = in.number({"gemma3.rope.freq_base_swa", "rope_local_base_freq"}, 1.0, 1e12, 10000.0);
-  if (!in.gguf()) {
-    base = in.number({"", "rope_parameters.full_attention.rope_theta"}, 1.0, 1e12, base);
-    local = in.number({"", "rope_parameters.sliding_attention.rope_theta"}, 1.0, 1e12, local);
-    if (rope_scaling(in, "rope_parameters.sliding_attention.").type != "none")
+  const double base = read_rope_base(in, {"gemma3.rope.freq_base", "rope_theta"},
+                                     "rope_parameters.full_attention.rope_theta", 1e6);
+  const double local = read_rope_base(in, {"gemma3.rope.freq_base_swa", "rope_local_base_freq"},
+                                      "rope_parameters.sliding_attention.rope_theta", 10000.0);
+  refuse_partial_rotation(in, "rope_parameters.full_attention.");
+  refuse_partial_rotation(in, "rope_parameters.sliding_attention.");
+  if (!in.gguf())
+    if (const auto type = rope_scaling(in, "rope_parameters.sliding_attention.").type; type != "none")
       in.fail(
-          "key 'rope_parameters.sliding_attention.rope_type' scales the local layers; that is not supported");
-  }
+          text("key 'rope_parameters.sliding_attention.rope_type' is '{}', expected default; scaling the "
+               "local layers is not supported",
+               type));
   return {make_rope(base, d_head, rope_scaling(in, scaling)), make_rope(local, d_head, {})};
 }
 
@@ -111,7 +114,7 @@ void gemma3_build(Loader& in, Config& c, Plan& p) {
     x = gated_block({p, c, i}, x, read_block(in, c, i, kNames, nullptr, one));
   const auto& ln_final =
       in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model, one);
-  const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
+  const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E, true);
   head(model, rms_norm(model, "ln_final", x, ln_final), W_U);
   in.finish(harmless_keys(
       in, {"cache_implementation", "layer_types", "sliding_window_pattern", "_sliding_window_pattern"}));

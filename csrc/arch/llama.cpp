@@ -34,8 +34,9 @@ int64_t rope_pairs(int64_t row, int64_t d_head) {
 
 void read_config(Loader& in, Config& c) {
   read_sizes(in, c, "llama", 0);
-  double base = in.number({"llama.rope.freq_base", "rope_theta"}, 1.0, 1e12, 10000.0);
-  if (!in.gguf()) base = in.number({"", "rope_parameters.rope_theta"}, 1.0, 1e12, base);
+  const double base =
+      read_rope_base(in, {"llama.rope.freq_base", "rope_theta"}, "rope_parameters.rope_theta", 10000.0);
+  refuse_partial_rotation(in, "rope_parameters.");
   c.ropes = {make_rope(base, c.d_head,
                        rope_scaling(in, in.gguf()                         ? "llama.rope.scaling."
                                         : in.has_keys("rope_parameters.") ? "rope_parameters."
@@ -73,7 +74,7 @@ void llama_build(Loader& in, Config& c, Plan& p) {
     x = gated_block({p, c, i}, x, read_block(in, c, i, kNames, in.gguf() ? rope_pairs : nullptr, 0.0f));
   const auto& ln_final =
       in.vector("ln_final.w", in.key({"output_norm.weight", "model.norm.weight"}), c.d_model);
-  const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E);
+  const Matrix& W_U = read_head(in, c, {"output.weight", "lm_head.weight"}, W_E, false);
   head(model, rms_norm(model, "ln_final", x, ln_final), W_U);
   in.finish(harmless_keys(in, {"pretraining_tp", "is_llama_config", "transformers.js_config."}));
 }

@@ -25,20 +25,36 @@ double llama3_scaled(double inv_freq, const RopeScaling& s) {
 RopeScaling rope_scaling(const Loader& in, const std::string& at) {
   RopeScaling s;
   const Metadata& m = in.file().metadata;
+  std::string said;
   for (const char* name : {"type", "rope_type"})  // Hugging Face has written both
-    if (const auto type = m.string(at + name)) s.type = *type == "default" ? "none" : *type;
-  if (s.type != "none" && s.type != "linear" && s.type != "llama3")
-    in.fail(text("key '{}type' is '{}', expected none, linear or llama3", at, s.type));
+    if (const auto type = m.string(at + name)) {
+      if (*type != "none" && *type != "default" && *type != "linear" && *type != "llama3")
+        in.fail(text("key '{}{}' is '{}', expected {}, linear or llama3", at, name, *type,
+                     in.gguf() ? "none" : "default"));
+      if (!said.empty() && said != *type)
+        in.fail(text("key '{}{}' is '{}', expected '{}' as '{}type' has it", at, name, *type, said, at));
+      said = *type;
+      s.type = *type == "default" ? "none" : *type;
+    }
+  const bool scaled = s.type != "none";
+  // What a type needs must be there: a default of ours would be another model than the file's.
   const auto read = [&](const char* name, double& value) {
-    value = in.number({(at + name).c_str(), (at + name).c_str()}, 1e-3, 1e9, value);
+    const std::string key = at + name;
+    value = in.number({key.c_str(), key.c_str()}, 1e-3, 1e9, scaled ? std::nullopt : std::optional(value));
   };
   read("factor", s.factor);
-  if (s.type == "none" && s.factor != 1.0)
-    in.fail(text("key '{}factor' is {}, but no type says how it is applied", at, s.factor));
+  if (!scaled && s.factor != 1.0)
+    in.fail(
+        text("key '{}factor' is {}, but no type says how it is applied; expected linear or llama3 as "
+             "'{}{}'",
+             at, s.factor, at, in.gguf() ? "type" : "rope_type"));
   if (s.type != "llama3") return s;
   read("low_freq_factor", s.low_freq_factor);
   read("high_freq_factor", s.high_freq_factor);
   read("original_max_position_embeddings", s.original_n_ctx);
+  if (s.low_freq_factor >= s.high_freq_factor)
+    in.fail(text("key '{}low_freq_factor' is {}, expected less than high_freq_factor, {}", at,
+                 s.low_freq_factor, s.high_freq_factor));
   return s;
 }
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from . import views
     from .catalogue import models
     from .chat import ChatTemplate
+    from .comparison.run import compare
+    from .comparison.table import Comparison
     from .inspect import inspect_file
     from .model import Model, Session, isas, load, step
     from .sampler import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 # instant and loads nothing that a notebook may not need.
 _LAZY = {
     "ChatTemplate": "chat",
+    "Comparison": "comparison.table",
     "FrequencyPenalty": "sampler",
     "MinP": "sampler",
     "Model": "model",
@@ -38,6 +41,7 @@ _LAZY = {
     "Tokenizer": "tokenizer",
     "TopK": "sampler",
     "TopP": "sampler",
+    "compare": "comparison.run",
     "inspect_file": "inspect",
     "isas": "model",
     "load": "model",
@@ -49,6 +53,7 @@ _SUBMODULES = ("views",)  # public as they are
 __all__ = [
     "ArgumentError",
     "ChatTemplate",
+    "Comparison",
     "Error",
     "FormatError",
     "FrequencyPenalty",
@@ -63,6 +68,7 @@ __all__ = [
     "Tokenizer",
     "TopK",
     "TopP",
+    "compare",
     "inspect_file",
     "isas",
     "load",
@@ -77,7 +83,11 @@ def __getattr__(name: str) -> object:
     if name in _SUBMODULES:
         return import_module(f".{name}", __name__)
     if name not in _LAZY:
-        raise AttributeError(f"module 'cutaway' has no attribute {name!r}")
+        import difflib
+
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near and not name.startswith("_") else ""
+        raise AttributeError(f"module 'cutaway' has no attribute {name!r}{hint}")
     value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -70,7 +70,7 @@ def resolve(name_or_path: str | os.PathLike[str], progress: bool = True) -> Path
     if text and path.exists():
         return path.absolute()
     if isinstance(name_or_path, os.PathLike) or os.sep in text or text.endswith((".gguf", ".safetensors")):
-        raise ArgumentError(f"There is no file or folder {path.absolute()}.")
+        raise ArgumentError(f"There is no file or folder {path.absolute()}.{_near_path(path.absolute())}")
     raise _unknown(text)
 
 
@@ -106,6 +106,21 @@ def _unknown(name: str) -> ArgumentError:
     return ArgumentError(
         f"There is no model {name!r}.{hint} Known names: {', '.join(known)}; or give a path to a .gguf file or to a "
         "folder with config.json and safetensors."
+    )
+
+
+def _near_path(path: Path) -> str:
+    """What may have been meant: a neighbour of that path, or the catalogue's own copy of a hub's "org/name"."""
+    try:
+        beside = [name for name in os.listdir(path.parent) if not name.startswith(".")]
+    except OSError:
+        beside = []
+    near = [str(path.parent / name) for name in difflib.get_close_matches(path.name, beside, n=2, cutoff=0.7)]
+    near = near or difflib.get_close_matches(path.name.lower(), [entry.name for entry in ENTRIES], n=1, cutoff=0.7)
+    if near:
+        return f" Did you mean {' or '.join(map(repr, near))}?"
+    return (
+        "" if path.parent.is_dir() else f" {path.parent} does not exist either; the working directory is {os.getcwd()}."
     )
 
 

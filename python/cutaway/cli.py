@@ -1,36 +1,63 @@
-"""The command line: cutaway generate | chat | tokenize | info | models | verify.
+"""The command line: cutaway generate | chat | explain | tokenize | info | models | compare | verify | completion.
 
-Exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what was generated stays).
+Exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what was there stays).
 """
 
 import argparse
+import difflib
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import __version__, commands
+from . import __version__, command_compare, command_explain, commands
 from .catalogue import DEFAULT
+from .completion import SHELLS
 from .errors import Error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller: what is said goes nowhere
+        sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a traceback
-    args = parser().parse_args(argv)
+    args = _parsed(sys.argv[1:] if argv is None else argv)
     try:
-        return int(args.run(args))
+        status = int(args.run(args))
+        sys.stdout.flush()  # a full disk is noticed here, not after the exit status is given
+        return status
     except KeyboardInterrupt:
         return 130
     except Error as err:
         print(f"cutaway: {err}", file=sys.stderr)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough: nothing more can be written, also at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _drop_output()
     except OSError as err:
-        print(f"cutaway: {err.filename or 'system'}: {err.strerror or err}", file=sys.stderr)
+        print(f"cutaway: {err.filename or 'output'}: {err.strerror or err}", file=sys.stderr)
+        _drop_output()
     return 1
+
+
+def _drop_output() -> None:
+    """Nothing more can be written to stdout, also not by the flush at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    top = parser()
+    args, unknown = top.parse_known_args(argv)
+    if unknown:
+        name = next(word for word in argv if word in _COMMANDS)
+        sub = next(a.choices[name] for a in top._actions if isinstance(a, argparse._SubParsersAction))
+        near = difflib.get_close_matches(unknown[0].split("=")[0], sub._option_string_actions, n=1)
+        hint = f", perhaps {near[0]} was meant" if near else ""
+        sub.error(f"{name} has no argument {unknown[0]}{hint}")
+    return args
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,7 +66,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    top = _Parser(prog="cutaway", description="An LLM engine with the side panel off.")
+    top = _Parser(
+        prog="cutaway",
+        description="An LLM engine with the side panel off.",
+        epilog="exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what was there stays)",
+    )
     top.add_argument("--version", action="version", version=f"cutaway {__version__}")
     kinds = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, (run, summary, example, groups) in _COMMANDS.items():
@@ -90,9 +121,9 @@ def _engine(sub: argparse.ArgumentParser) -> None:
     add("--n-ctx", metavar="N", type=int, help="longest context, in tokens (default: the file's)")
 
 
-def _sampling(sub: argparse.ArgumentParser) -> None:
+def _sampling(sub: argparse.ArgumentParser, n: str = "128") -> None:
     add = sub.add_argument_group("sampling").add_argument
-    add("-n", "--max-new-tokens", metavar="N", type=int, help="stop after so many tokens (default: 128)")
+    add("-n", "--max-new-tokens", metavar="N", type=int, help=f"stop after so many tokens (default: {n})")
     add("-t", "--temperature", metavar="T", type=float, help="0 is greedy (default: 1)")
     add("--top-k", metavar="K", type=int, help="keep the k largest logits (default: 0, all)")
     add("--top-p", metavar="P", type=float, help="keep the nucleus of this probability (default: 1)")
@@ -102,6 +133,17 @@ def _sampling(sub: argparse.ArgumentParser) -> None:
     add("--frequency-penalty", metavar="X", type=float, help="default: 0, off")
     add("--seed", metavar="N", type=int, help="same seed, same text (default: one is picked and shown)")
     add("--stop", metavar="TEXT", action="append", help="a text to stop at; may be given several times")
+
+
+def _explained(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--step", metavar="I", type=int, help="the step to show in bars, from 0 (default: the only one)")
+    sub.add_argument("--top", metavar="K", type=int, default=10, help="bars of so many tokens (default: %(default)s)")
+    sub.add_argument("--html", metavar="FILE", help="write what is shown to this page too")
+    _sampling(sub, "1, or as many as --step needs")
+
+
+def _shell(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("shell", choices=SHELLS, help="the shell that is to complete")
 
 
 def _as_json(sub: argparse.ArgumentParser) -> None:
@@ -123,6 +165,12 @@ _COMMANDS: dict[str, _Command] = {
         'cutaway chat "Why is the sky blue?" --seed 7',
         (_message, _model, _sampling, _engine, _as_json),
     ),
+    "explain": (
+        command_explain.explain,
+        "Show what the sampler did: bars of one step, or a line for each of several.",
+        'cutaway explain "The capital of France is" -t 0.7 --top-p 0.9 --seed 7',
+        (_prompt, _model, _explained, _engine, _as_json),
+    ),
     "tokenize": (
         commands.tokenize,
         "Show a text as tokens.",
@@ -136,10 +184,22 @@ _COMMANDS: dict[str, _Command] = {
         (_model_first, _engine, _as_json),
     ),
     "models": (commands.models, "List the models that have a name.", "cutaway models", (_as_json,)),
+    "compare": (
+        command_compare.compare,
+        "Show what several models say to the same prompts, side by side.",
+        f'cutaway compare gemma3-270m {DEFAULT} -p "What is the capital of France?"',
+        (command_compare.arguments, _engine, _as_json),
+    ),
     "verify": (
         commands.verify,
         "Recompute stored fingerprints: the same bits on this machine?",
         f"cutaway verify {DEFAULT} --every-isa",
         (_models, _as_json),
+    ),
+    "completion": (
+        commands.completion,
+        "Print a script that completes commands, options, models and files.",
+        "cutaway completion bash",
+        (_shell,),
     ),
 }

@@ -1,5 +1,6 @@
 """What each command does. `cli` reads the arguments; here they become calls of the package and output."""
 
+import io
 import json
 import sys
 from argparse import Namespace
@@ -39,12 +40,23 @@ def _sampling(args: Namespace) -> dict[str, Any]:
 def _text(given: str | None, what: str) -> str:
     if given is not None and given != "-":
         return given
-    if given is None and sys.stdin.isatty():
+    if sys.stdin is None or (given is None and sys.stdin.isatty()):
         raise ArgumentError(f"Give {what} as an argument, or pipe it in.")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="strict")  # in the C locale stray bytes would pass as surrogates
     try:
         return sys.stdin.read()
     except UnicodeDecodeError as err:
         raise ArgumentError(f"What is piped in is not text in {err.encoding}, at byte {err.start}.") from None
+
+
+def _template(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text("utf-8")
+    except UnicodeDecodeError as err:
+        raise ArgumentError(f"{path} is no chat template: it is not text in UTF-8, at byte {err.start}.") from None
 
 
 def _console() -> Any:
@@ -85,20 +97,36 @@ def _stream(stream: Any, as_json: bool) -> tuple[str, bool]:
     return text, interrupted
 
 
+_RESULT = "text ids prompt_ids logprobs sampled_logprobs seed finish_reason fingerprint timings".split()
+
+
+def _result(out: Any) -> dict[str, Any]:
+    """A Generation for JSON: what it holds, and the settings that were in force."""
+    settings = {**out.settings, "sampler": [_stage(stage) for stage in out.settings["sampler"].stages]}
+    return {**{name: getattr(out, name) for name in _RESULT}, "settings": settings}
+
+
+def _stage(stage: Any) -> dict[str, Any]:
+    return {"stage": stage.name, **vars(stage)}
+
+
 def _report(out: Any, as_json: bool) -> None:
     if as_json:
-        names = "text ids prompt_ids logprobs seed finish_reason fingerprint timings".split()
-        _print_json({name: getattr(out, name) for name in names})
+        _print_json(_result(out))
     else:
         speed = out.timings["tokens_per_second"]
         said = f"{len(out.ids)} tokens, {speed:.1f} tok/s, seed {out.seed}, {out.finish_reason}, {out.fingerprint}"
         print(f"[{said}]", file=sys.stderr)
 
 
-def generate(args: Namespace) -> int:
+def _prompt(args: Namespace) -> str | list[int]:
     if args.ids is not None and args.prompt is not None:
         raise ArgumentError("Give a prompt or --ids, not both.")
-    prompt = args.ids if args.ids is not None else _text(args.prompt, "a prompt")
+    return args.ids if args.ids is not None else _text(args.prompt, "a prompt")
+
+
+def generate(args: Namespace) -> int:
+    prompt = _prompt(args)
     stream = _load(args).generate(prompt, stream=True, **_sampling(args))
     _, interrupted = _stream(stream, args.json)
     _report(stream.result, args.json)
@@ -106,9 +134,11 @@ def generate(args: Namespace) -> int:
 
 
 def chat(args: Namespace) -> int:
-    template = Path(args.template).read_text("utf-8") if args.template else None
+    template = _template(args.template)
     messages = [{"role": "system", "content": args.system}] if args.system else []
-    single = args.message is not None or not sys.stdin.isatty()
+    single = args.message is not None or sys.stdin is None or not sys.stdin.isatty()
+    if args.json and not single:
+        raise ArgumentError("--json answers one message: give it as an argument, or pipe it in.")
     model = _load(args)
     while True:
         if single:
@@ -129,6 +159,14 @@ def chat(args: Namespace) -> int:
             _report(stream.result, args.json)
             return 130 if interrupted else 0
         messages.append({"role": "assistant", "content": text})
+
+
+def completion(args: Namespace) -> int:
+    from .cli import parser
+    from .completion import script
+
+    print(script(parser(), args.shell), end="")
+    return 0
 
 
 def tokenize(args: Namespace) -> int:
@@ -201,16 +239,20 @@ def verify(args: Namespace) -> int:
         for name in verification.stored():
             if name not in names:
                 print(f"{name} is not on this machine; `cutaway verify {name}` fetches it.", file=sys.stderr)
-    done = []
-    for given in names:
-        name, path = verification.locate(given)
-        isas: list[str | None] = [*ca.isas()] if args.every_isa else [None]
-        for isa in isas:
-            for check in verification.checks(name, path, isa, args.threads):
-                done.append(check)
-                if not args.json:
-                    verdict = "same" if check.same else f"DIFFERS, expected {check.expected}"
-                    print(f"{name} {check.compute} {check.isa} {len(check.prompt_ids)} tokens {check.got} {verdict}")
+    done, interrupted = list[verification.Check](), False
+    isas: list[str | None] = [*ca.isas()] if args.every_isa else [None]
+    try:
+        for given in names:
+            name, path = verification.locate(given)
+            for isa in isas:
+                for check in verification.checks(name, path, isa, args.threads):
+                    done.append(check)
+                    if not args.json:
+                        verdict = "same" if check.same else f"DIFFERS, expected {check.expected}"
+                        tokens = f"{len(check.prompt_ids)} tokens"
+                        print(f"{name} {check.compute} {check.isa} {tokens} {check.got} {verdict}", flush=True)
+    except KeyboardInterrupt:
+        interrupted = True
     different = sum(not check.same for check in done)
     if args.json:
         _print_json([{**vars(check), "same": check.same} for check in done])
@@ -219,4 +261,4 @@ def verify(args: Namespace) -> int:
             f"{different} of {len(done)} fingerprints differ: this build computes other bits on this machine. Please "
             "report it with the lines above and the output of `cutaway info`."
         )
-    return 0
+    return 130 if interrupted else 0

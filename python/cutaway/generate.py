@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -82,19 +82,28 @@ def advance(rows: list[Row]) -> None:
 
 def run(rows: list[Row]) -> None:
     """Drives rows to their end. Ctrl-C ends them where they stand."""
-    waiting, active = deque(row for row in rows if row.finish_reason is None), list[Row]()
     try:
-        while waiting or active:
-            while waiting and len(active) < BATCH_ROWS:
-                active.append(waiting.popleft())
-            advance(active)
-            for row in active:
-                if row.finish_reason is not None:
-                    row.session = None
-            active = [row for row in active if row.finish_reason is None]
+        for _ in finished(row for row in rows if row.finish_reason is None):
+            pass
     except KeyboardInterrupt:
         for row in rows:
             row.interrupt()
+
+
+def finished(rows: Iterable[Row]) -> Iterator[Row]:
+    """Drives rows to their end, BATCH_ROWS at a time, asking for one where there is room; gives each as it ends."""
+    waiting, active = iter(rows), list[Row]()
+    while True:
+        active += islice(waiting, BATCH_ROWS - len(active))
+        if not active:
+            return
+        if begun := [row for row in active if row.finish_reason is None]:
+            advance(begun)
+        for row in active:
+            if row.finish_reason is not None:
+                row.session = None
+                yield row
+        active = [row for row in active if row.finish_reason is None]
 
 
 @shows_settings

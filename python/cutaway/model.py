@@ -18,7 +18,7 @@ from .names import Activation, Names, table
 from .numbers import whole
 from .session import Session, step
 from .tokenizer import Tokenizer
-from .trace import Trace
+from .trace import Trace, checked_dtype
 from .weights import Weights
 
 __all__ = ["Model", "Session", "isas", "load", "step"]
@@ -46,6 +46,11 @@ def load(
     """
     from .catalogue import resolve
 
+    for name, value in (("compute", compute), ("isa", isa)):
+        if value is not None and not isinstance(value, str):
+            raise ArgumentError(
+                f"{name} must be a str such as {'int8' if name == 'compute' else 'avx2'!r}, got {value!r}."
+            )
     return Model(
         _core.Model(
             os.fspath(resolve(name_or_path)),
@@ -152,13 +157,14 @@ class Model:
         """(logits, trace): logits as `model(x)`, and the named activations.
 
         names: names or wildcards of `model.names()`, TransformerLens's `hook_` spellings included. positions: an int or
-        a list of them, negative from the end: only these rows are kept. A batch gives a list of (logits, trace).
+        a list of them, negative from the end: only these rows are kept. dtype: "float32", views of the engine's memory,
+        or "float16", converted copies to keep at half the size (the logits returned stay float32; ArgumentError names
+        an activation that float16 cannot hold). A batch gives a list of (logits, trace).
         Raises MemoryLimitError with the estimate before anything runs.
         """
-        if dtype != "float32":
-            raise ArgumentError(f"dtype is {dtype!r}, expected 'float32'.")
+        kept = checked_dtype(dtype)
         prompts, is_batch = self._prompts(x)
-        rows, traces = self._run(prompts, [], "all", names, positions, batch_axis)
+        rows, traces = self._run(prompts, [], "all", names, positions, batch_axis, kept)
         out = [(row[None] if batch_axis else row, trace) for row, trace in zip(rows, traces, strict=True)]
         return out if is_batch else out[0]
 
@@ -182,6 +188,11 @@ class Model:
         return out if is_batch else out[0]
 
     def _score(self, ids: np.ndarray) -> np.ndarray:
+        if len(ids) - 1 > self.n_ctx:  # known before hours of work
+            raise ArgumentError(
+                f"The text has {len(ids)} tokens, and the context holds {self.n_ctx}. Score it in pieces, or load the "
+                "model with a larger n_ctx if its file allows that."
+            )
         if len(ids) < 2:
             raise ArgumentError(f"score needs at least 2 tokens, got {len(ids)}: the first one is only given.")
         return np.asarray([_core.log_prob(row, int(ids[t + 1])) for t, row in self._rows(ids)])
@@ -245,6 +256,19 @@ class Model:
         logits: np.ndarray = self._core.unembed(rows)
         return logits if array.ndim == 2 else logits[0]
 
+    def lens(self, x: Any, positions: Any = None, top: int = 5, target: Any = "final") -> Any:
+        """The logit lens: the `top` next tokens that the residual stream gives after each layer. A batch gives a list.
+
+        x: text or ids. positions: which of them (default all), negative from the end. target: the token whose
+        probability and rank are followed through the layers: "final" (the model's own answer), "next" (what follows in
+        the text), an id, or one per position. Returns a `cutaway.lens.Lens`; its last layer is the model's prediction.
+        """
+        from .lens import logit_lens
+
+        prompts, is_batch = self._prompts(x)
+        out = [logit_lens(self, ids, positions, top, target) for ids in prompts]
+        return out if is_batch else out[0]
+
     # ---- the one way into the engine
 
     def _prompts(self, x: Any) -> tuple[list[np.ndarray], bool]:
@@ -266,9 +290,7 @@ class Model:
         if ids.size == 0:
             raise ArgumentError(f"{what} is empty. A model needs at least one token to continue from.")
         if ids.dtype.kind not in "iu" or ids.ndim != 1:
-            raise ArgumentError(
-                f"{what} has dtype {ids.dtype} and shape {list(ids.shape)}, expected text or whole numbers in one row."
-            )
+            raise ArgumentError(f"{what} {_not_ids(x, ids)}.")
         low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= self.config.d_vocab:
             bad = low if low < 0 else high
@@ -283,6 +305,7 @@ class Model:
         names: str | Iterable[str] | None,
         positions: Any,
         batch_axis: bool,
+        dtype: str = "float32",
     ) -> tuple[list[Any], list[Any]]:
         ids = [self._ids(p, f"prompt {i}" if len(prompts) > 1 else "the prompt") for i, p in enumerate(prompts)]
         chosen = [] if names is None else self._names.select(names)
@@ -299,12 +322,32 @@ class Model:
             arrays[prompt][by_id[id]] = array
         # Asked for the last row only, or for none, a call has no logits to put into the trace but these.
         shown = [[a for a in chosen if a.kind == "derived" or a.name in found] for found in arrays]
-        return rows, [Trace(self, s, found, batch_axis) for s, found in zip(shown, arrays, strict=True)]
+        traces = [Trace(self, s, found, batch_axis, dtype) for s, found in zip(shown, arrays, strict=True)]
+        for i, (trace, new) in enumerate(zip(traces, ids, strict=True)):
+            trace.ids, trace.positions = new, np.asarray(kept[i] if kept else range(len(new)), np.int64)
+        return rows, traces
 
     def _source(self, a: Activation) -> Activation:
         """What must be traced so that `a` can be shown: itself, or z for a derived result."""
         source: Activation = self._names[f"blocks.{a.layer}.attn.z"] if a.kind == "derived" else a
         return source
+
+
+def _not_ids(x: Any, array: np.ndarray) -> str:
+    """What a prompt is instead of text or ids, and what to do."""
+    first = x[0] if isinstance(x, (list, tuple)) else x
+    if isinstance(first, Mapping):
+        return "is a conversation, expected text or ids; model.chat(messages) takes conversations"
+    if isinstance(x, bytes):
+        return "is bytes, expected text or ids; bytes become text with .decode('utf-8')"
+    if array.ndim == 0 and array.dtype.kind in "iu":
+        return f"is the single number {x}, expected text or a list of ids; one id is written [{x}]"
+    shown = f"has dtype {array.dtype} and shape {list(array.shape)}, expected text or whole numbers in one row"
+    if array.dtype.kind == "f" and array.ndim == 1:
+        return f"{shown}; ids that came out as floats are turned back by .astype(int)"
+    if array.dtype.kind in "iu" and array.ndim > 1:
+        return f"{shown}; several prompts are a list, such as list(ids)"
+    return shown
 
 
 def _positions(positions: Any, n: int) -> list[int]:

@@ -62,7 +62,8 @@ class Names(Sequence[Activation]):
             name = canonical(pattern)
             found = [n for n in self._by_name if fnmatchcase(n, name)] if "*" in name else [name]
             if not found or found[0] not in self._by_name:
-                near = difflib.get_close_matches(name, self._by_name, n=3, cutoff=0.6)
+                near = [f"blocks.*.{name}"] if f"blocks.0.{name}" in self._by_name else []
+                near = near or difflib.get_close_matches(name, self._by_name, n=3, cutoff=0.6)
                 hint = f"Did you mean {', '.join(near)}?" if near else "model.names() lists them all."
                 raise ArgumentError(f"There is no activation '{pattern}'. {hint}")
             chosen.update(found)

@@ -222,6 +222,8 @@ def _number(name: str, value: Any) -> float:
 
 
 def _row(logits: npt.ArrayLike) -> np.ndarray:
+    if isinstance(logits, (str, bytes)):
+        raise ArgumentError("logits is text, expected one row of numbers [d_vocab], such as model(text)[-1].")
     try:
         return np.asarray(logits)
     except ValueError as error:

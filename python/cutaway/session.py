@@ -20,8 +20,14 @@ class Session:
     Forks share the cache's blocks of 64 positions and copy one only when they write to it.
     """
 
-    def __init__(self, model: Model, core: Any):
+    def __init__(self, model: Model, core: Any, ids: Sequence[int] = ()):
         self._model, self._core = model, core
+        self._ids = [*ids]  # of the cache, or where an interrupt kept some from being noted, its beginning
+
+    @property
+    def ids(self) -> np.ndarray | None:
+        """The tokens in the cache, int32 [length]; None where an interrupted call has left them unknown."""
+        return np.asarray(self._ids, np.int32) if len(self._ids) == len(self) else None
 
     def append(
         self,
@@ -42,18 +48,27 @@ class Session:
             raise ArgumentError("append takes token ids; encode the text with model.tokenizer first.")
         if not isinstance(ids, (list, tuple, np.ndarray)):
             ids = [ids]
+        past = len(self)
         (row,), (trace,) = self._model._run([ids], [self._core], logits or "none", names, positions, False)
+        self._note(past, ids)
+        if trace is not None:
+            trace.ids, trace.positions = self.ids, trace.positions + past
         if row is not None and logits == "last":
             row = row[0]
         return row if names is None else (row, trace)
 
+    def _note(self, past: int, ids: Iterable[int]) -> None:
+        if len(self._ids) == past:
+            self._ids.extend(int(id) for id in ids)
+
     def fork(self) -> Session:
         """A second session that goes on from here; costs no copy."""
-        return Session(self._model, self._core.fork())
+        return Session(self._model, self._core.fork(), self._ids)
 
     def truncate(self, n: int) -> None:
         """Keeps the first n positions."""
         self._core.truncate(whole("n", n))
+        del self._ids[n:]
 
     def __len__(self) -> int:
         return len(self._core)
@@ -89,4 +104,6 @@ def step(sessions: Sequence[Session], ids: Any) -> np.ndarray:
     rows, _ = model._run(
         [flat[i : i + 1] for i in range(len(sessions))], [s._core for s in sessions], "last", None, None, False
     )
+    for session, id in zip(sessions, flat, strict=True):
+        session._note(len(session) - 1, [id])
     return np.concatenate(rows)

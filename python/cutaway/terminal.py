@@ -72,19 +72,27 @@ def top(logits: np.ndarray, k: int) -> np.ndarray:
     return np.argsort(-np.asarray(logits), kind="stable")[:k]
 
 
-def attention(pattern: np.ndarray, tokens: Sequence[str | bytes]) -> Text:
-    """One head's pattern [query_pos, key_pos] as shaded cells: a row says where that position looks."""
-    if pattern.ndim != 2 or pattern.shape != (len(tokens), len(tokens)):
+def attention(
+    pattern: np.ndarray, tokens: Sequence[str | bytes], queries: Sequence[int] | None = None, first: int = 0
+) -> Text:
+    """One head's pattern [query_pos, key_pos] as shaded cells: a row says where that position looks.
+
+    queries: the key at which each row's query stands (default: the last of the text). first: the first key's number.
+    """
+    n = len(tokens)
+    at = list(range(n - len(pattern), n)) if queries is None else list(queries)
+    if pattern.ndim != 2 or pattern.shape != (len(at), n) or len(at) > n:
         raise ArgumentError(
-            f"The pattern has shape {list(pattern.shape)}, expected [query_pos, key_pos] = "
-            f"[{len(tokens)}, {len(tokens)}] for these tokens."
+            f"The pattern has shape {list(pattern.shape)}, expected [query_pos, key_pos] with key_pos = {n}, as "
+            f"many as tokens, and no more queries than keys."
         )
-    picture = Text(" " * (_LABEL + 4) + "".join(f"{key:<2d}" for key in range(len(tokens))) + "\n", style="dim")
-    for query, token in enumerate(tokens):
-        label = visible(token)
+    numbers = "".join(f"{(first + key) % 100:<2d}" for key in range(n))
+    picture = Text(" " * (_LABEL + 4) + numbers + "\n", style="dim")
+    for query, weights in zip(at, pattern, strict=True):
+        label = visible(tokens[query])
         label = label if len(label) <= _LABEL else label[: _LABEL - 1] + "…"
-        picture.append(f"{label:>{_LABEL}} {query:2d} ", style="default")
-        for weight in pattern[query, : query + 1]:
+        picture.append(f"{label:>{_LABEL}} {(first + query) % 100:2d} ", style="default")
+        for weight in weights[: query + 1]:
             # square root: most weights are small, and the eye should see them
             shade = _SHADES[min(int(np.sqrt(max(float(weight), 0.0)) * len(_SHADES)), len(_SHADES) - 1)]
             picture.append(shade * 2, style="cyan")

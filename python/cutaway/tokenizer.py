@@ -5,6 +5,7 @@ What the two kinds of vocabulary do is spelled out, slowly and readably, in `cut
 
 from __future__ import annotations
 
+import operator
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from .errors import ArgumentError
+from .errors import ArgumentError, FormatError
 
 if TYPE_CHECKING:
     from .views.encoding import Explanation
@@ -41,6 +42,10 @@ class Tokenizer:
 
         FormatError, naming the file and the key, where the vocabulary is damaged or of a kind that is not supported.
         """
+        if os.path.isdir(path):
+            raise FormatError(f"{os.fspath(path)} is a folder; expected a GGUF file, which holds its tokenizer.")
+        if isinstance(path, str) and not os.path.exists(path):
+            raise FormatError(f"There is no file {path}. A model's name is for ca.load(name).tokenizer.")
         return cls(_core.Tokenizer(os.fspath(path)))
 
     # ---- text to ids
@@ -55,6 +60,11 @@ class Tokenizer:
         ArgumentError for a lone surrogate, with its position. A vocabulary that lacks some bytes leaves them out, as
         the model's own tokenizer does, and a DroppedBytesWarning says so; `tok.missing_bytes` lists them.
         """
+        if isinstance(text, (list, tuple, int, np.ndarray, np.integer)):
+            raise ArgumentError(
+                f"the text is of type {type(text).__name__}, expected str or bytes; decode() turns ids into text, "
+                "encode_batch() takes a list of texts"
+            )
         ids, dropped = self._core.encode(text, add_special_tokens, parse_special)
         self._warn_dropped(dropped)
         return ids
@@ -122,15 +132,15 @@ class Tokenizer:
 
     def token_bytes(self, id: int) -> bytes:
         """The bytes that an id stands for."""
-        return self._core.token_bytes(id)
+        return self._core.token_bytes(_index(id))
 
     def piece(self, id: int) -> str:
         """The token as the file spells it, such as 'Ġthe' or '▁the'."""
-        return self._core.piece(id)
+        return self._core.piece(_index(id))
 
     def token_type(self, id: int) -> str:
         """normal | unknown | control | user_defined | unused | byte"""
-        return self._core.token_type(id)
+        return self._core.token_type(_index(id))
 
     def to_id(self, piece: str) -> int:
         """The id of a piece as the file spells it (see `piece`); ArgumentError if there is none."""
@@ -255,8 +265,10 @@ class Tokenizer:
         if array.ndim == 1 and array.size == 0:
             return array.astype(np.int32)
         if array.ndim != 1 or array.dtype.kind not in "iu":
+            hint = "; encode() turns text into ids" if array.dtype.kind in "US" else ""
+            hint = f"; one id is written [{ids}]" if array.ndim == 0 and array.dtype.kind in "iu" else hint
             raise ArgumentError(
-                f"ids have shape {list(array.shape)} and dtype {array.dtype}, expected integers of shape [n]"
+                f"ids have shape {list(array.shape)} and dtype {array.dtype}, expected integers of shape [n]{hint}"
             )
         outside = (array < 0) | (array >= len(self))
         if outside.any():
@@ -275,6 +287,13 @@ class Tokenizer:
                 DroppedBytesWarning,
                 stacklevel=3,
             )
+
+
+def _index(id: Any) -> int:
+    try:
+        return operator.index(id)
+    except TypeError:
+        raise ArgumentError(f"an id is a whole number, got {id!r}; to_id() turns a piece into its id") from None
 
 
 def readable(raw: bytes) -> str:

@@ -28,7 +28,9 @@ def probe(page: str, script: str, folder: Path, *, dark: bool = False, width: in
     if not scripts:
         page = re.sub(r"<script.*?</script>", "", page, flags=re.S)
     asked = (
-        "<script>addEventListener('load',()=>{const answer=(()=>{" + script + "})();"
+        "<script>addEventListener('load',function ask(){"
+        "if(!document.hasFocus())return setTimeout(ask,20);"  # a page without focus shows no :focus styles
+        "const answer=(()=>{" + script + "})();"
         "const e=document.createElement('pre');e.id='probe';e.textContent=JSON.stringify(answer);"
         "document.body.append(e)})</script>"
     )
@@ -42,7 +44,7 @@ def probe(page: str, script: str, folder: Path, *, dark: bool = False, width: in
         "--hide-scrollbars",
         f"--window-size={width},900",
     ]
-    command += ["--virtual-time-budget=3000", f"--user-data-dir={folder / 'profile'}"]
+    command += ["--virtual-time-budget=60000", f"--user-data-dir={folder / 'profile'}"]
     command += ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if dark else []
     done = subprocess.run([*command, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120)
     answer = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.S)

@@ -33,10 +33,12 @@ class Stream:
             ids=np.asarray([step.id for step in self.steps], np.int32),
             prompt_ids=np.asarray(self.prompt_ids, np.int32),
             logprobs=np.full(len(self.steps), -0.5),
+            sampled_logprobs=np.full(len(self.steps), -0.25),
             seed=self.seed,
             finish_reason=self.finish_reason,
             fingerprint="f" * 32,
             timings={"tokens_per_second": 12.34},
+            settings={"stop": (), "sampler": cutaway.Sampler([cutaway.Temperature(0.5)], seed=self.seed)},
         )
 
 

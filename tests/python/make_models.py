@@ -166,8 +166,16 @@ def make_metadata(family: str, weight_type: str, s: dict) -> dict:
     return general | {f"{family}.{key}": value for key, value in own.items()}
 
 
+def in_newer_spelling(config: dict) -> dict:
+    """What transformers 5 writes: base and scaling together in rope_parameters, dtype for torch_dtype."""
+    out = {k: v for k, v in config.items() if k not in ("rope_theta", "rope_scaling", "torch_dtype")}
+    scaling = config["rope_scaling"] or {"rope_type": "default"}
+    rope = {"rope_theta": config["rope_theta"]} | scaling
+    return out | {"dtype": config["torch_dtype"], "rope_parameters": rope, "transformers_version": "5.0.0"}
+
+
 def hugging_face_config(config: Config, s: dict, dtype: str) -> dict:
-    """config.json with the keys that the families' own files have."""
+    """config.json with the keys that the families' own files have; in transformers 5's spelling where s asks for it."""
     out = {
         "attention_bias": bool(s.get("attention_bias")),
         "attention_dropout": 0.0,
@@ -193,6 +201,7 @@ def hugging_face_config(config: Config, s: dict, dtype: str) -> dict:
         if s.get("llama3"):
             out["rope_scaling"] = {"rope_type": "llama3"} | LLAMA3
         own = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "mlp_bias": False}
+        out = in_newer_spelling(out) if s.get("rope_parameters") else out
         return own | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2, "pretraining_tp": 1} | out
     kinds = ["sliding_attention" if config.is_local(i) else "full_attention" for i in range(config.n_layers)]
     own = {"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "layer_types": kinds}
@@ -200,6 +209,10 @@ def hugging_face_config(config: Config, s: dict, dtype: str) -> dict:
     own |= {"hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": config.d_head}
     own |= {"rope_local_base_freq": config.rope_base_local, "use_bidirectional_attention": False}
     own |= {"attn_logit_softcapping": config.attn_soft_cap, "final_logit_softcapping": config.final_soft_cap}
+    if s.get("rope_parameters"):
+        out = in_newer_spelling(out)
+        local = {"rope_theta": own.pop("rope_local_base_freq"), "rope_type": "default"}
+        out["rope_parameters"] = {"full_attention": out["rope_parameters"], "sliding_attention": local}
     return own | {"bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0} | out
 
 
@@ -266,7 +279,7 @@ def make_model(
     Any other path: a Hugging Face folder with the same weights (float32 unless weight_type is F16 or BF16).
     sizes override default_sizes: n_layers, d_model, n_heads, n_kv_heads, d_head, d_mlp, d_vocab, n_ctx, tied,
     rope_base, sliding_window, window_pattern; also rope_linear_factor=2.0, llama3=True, attention_bias=True,
-    attn_logit_softcapping=30.0, final_logit_softcapping=20.0.
+    attn_logit_softcapping=30.0, final_logit_softcapping=20.0, rope_parameters=True (config.json as transformers 5 does).
     """
     s = default_sizes(family, weight_type) | sizes
     path = Path(path)

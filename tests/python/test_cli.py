@@ -77,8 +77,9 @@ def test_generate_json(loaded, capsys):
     status, out, err = run(capsys, "generate", "x", "--json")
     assert (status, err) == (0, "")
     assert json.loads(out) == {
-        "text": "Paris é…\n", "ids": [100, 101, 102, 103], "prompt_ids": [1, 2], "logprobs": [-0.5] * 4, "seed": 99,
-        "finish_reason": "length", "fingerprint": "f" * 32, "timings": {"tokens_per_second": 12.34},
+        "text": "Paris é…\n", "ids": [100, 101, 102, 103], "prompt_ids": [1, 2], "logprobs": [-0.5] * 4,
+        "sampled_logprobs": [-0.25] * 4, "seed": 99, "finish_reason": "length", "fingerprint": "f" * 32,
+        "timings": {"tokens_per_second": 12.34}, "settings": {"stop": [], "sampler": [{"stage": "temperature", "t": 0.5}]},
     }  # fmt: skip
 
 
@@ -352,7 +353,7 @@ def test_attention_picture():
     assert lines[1] == f"{'The':>14}  0 ██"
     assert lines[2].startswith(" long long lo…  1 ") and lines[2].endswith("░░██")
     assert lines[3] == " " * 12 + "\\n  2   " + "  ██"
-    with pytest.raises(cutaway.ArgumentError, match=r"\[3, 3\], expected .* = \[2, 2\]"):
+    with pytest.raises(cutaway.ArgumentError, match=r"\[3, 3\], expected .* key_pos = 2"):
         terminal.attention(pattern, ["a", "b"])
 
 

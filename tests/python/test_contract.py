@@ -1,7 +1,7 @@
 """The same bits (docs/determinism.md): the full product of everything that must not matter, on 2-layer random models of
 every weight type; pairwise on the real models. The reference is the scalar instruction set, one thread, one chunk, alone,
 nothing traced, an empty cache; for the real models, where scalar float32 takes a second per token, the fastest set, which
-is compared with scalar once."""
+is compared with scalar once, logits and every value of the first, a middle and the last layer."""
 
 from itertools import count, product
 
@@ -35,6 +35,11 @@ def same(name: str, got: np.ndarray, whole: np.ndarray, past: int) -> bool:
     return got.shape == want.shape and np.array_equal(bits(got), bits(want))
 
 
+def first(name: str, array: np.ndarray, n: int) -> np.ndarray:
+    """What an array of a whole run says of its first n positions."""
+    return array[:, :n, :n] if name.endswith((".pattern", ".scores")) else array[:n]
+
+
 def prepared(model: ca.Model, cache: str, ids: np.ndarray, other: np.ndarray) -> ca.Session:
     """A session that holds ids[:PAST], by three ways; empty for a cold one."""
     session = model.session()
@@ -61,9 +66,7 @@ def check(model: ca.Model, case: tuple, ids: np.ndarray, other: np.ndarray, logi
     model._core.chunk = chunk
     if chunk in (1, 7):  # a shorter text has the bits of the longer one's first rows
         ids, logits = ids[:SHORT], logits[:SHORT]
-        trace = {
-            n: a[:, :SHORT, :SHORT] if n.endswith((".pattern", ".scores")) else a[:SHORT] for n, a in trace.items()
-        }
+        trace = {n: first(n, a, SHORT) for n, a in trace.items()}
     session, past = prepared(model, cache, ids, other), 0 if cache == "cold" else PAST
     sessions, prompts = [session._core], [ids[past:]]
     if batched:  # ragged neighbours on both sides
@@ -136,10 +139,16 @@ def test_pairwise_on_real_models(model_path, name, compute):
     fast = ca.load(path, threads=2, compute=compute)
     logits, whole = fast.run_with_cache(ids)
     trace = {n: whole[n] for n in whole.names() if not n.endswith("attn.result")}
-    # The scalar set once: a few rows, all of the network.
-    few = 5 if compute == "float32" else LENGTH
-    assert same("logits", ca.load(path, isa="scalar", compute=compute)(ids[:few]), logits[:few], 0)
-    del whole
+    # The scalar set once: a few rows, all of the network; traced are all kinds of three layers and what has no layer.
+    scalar, few = ca.load(path, isa="scalar", compute=compute), 5 if compute == "float32" else LENGTH
+    layers = (0, scalar.config.n_layers // 2, scalar.config.n_layers - 1)
+    names = [n for n in trace if not n.startswith("blocks.") or int(n.split(".")[1]) in layers]
+    assert len(names) >= 3 * 19 + 4
+    row, traced = scalar.run_with_cache(ids[:few], names)
+    assert same("logits", row, logits[:few], 0)
+    for n in names:
+        assert same(n, traced[n], first(n, trace[n], few), 0), n
+    del whole, scalar, traced
     chosen = pairwise()
     for isa, threads in sorted({case[:2] for case in chosen}):
         model = ca.load(path, threads=threads, isa=isa, compute=compute)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cutaway
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -53,3 +54,20 @@ def test_an_old_python(tmp_path):
 def test_a_machine_with_everything(tmp_path):
     python = f'case "$*" in *ensurepip*|*Python.h*) exit 0;; esac; exec {os.path.realpath(sys.executable)} "$@"'
     assert need_tools(tmp_path, python3=python, **{"g++": "exit 0", "make": "exit 0"}) == (0, [])
+
+
+def test_the_demo_shows_the_ledger_and_writes_a_page(model_path, tmp_path):
+    """As `make demo` runs it, a second time: from a model that is there to a page that stands alone, in seconds."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(cutaway.__file__).parents[1]), "COLUMNS": "80"}
+    command = [sys.executable, str(SCRIPTS / "demo.py"), str(model_path("smollm2"))]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    ledger = lines[next(i for i, line in enumerate(lines) if line.startswith("the sampler at step ")) :]
+    assert max(map(len, ledger[:-1])) <= 80 and lines[-1] == f"The same in a browser: {tmp_path / 'demo.html'}"
+    assert any(line.startswith("draw: u = ") for line in lines)
+    assert any(line.startswith("step  token") for line in lines)
+    page = (tmp_path / "demo.html").read_text("utf-8")
+    assert page.count("<h3>") == 2 and len(page) < 200_000 and "http" not in page
+    ignored = (SCRIPTS.parent / ".gitignore").read_text("utf-8").splitlines()
+    assert "/demo.html" in ignored

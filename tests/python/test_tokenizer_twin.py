@@ -132,7 +132,7 @@ def test_pretokenizer_equals_twin(name, text):
 @given(text=texts)
 @settings(max_examples=300, deadline=None)
 def test_pretokenizers_equal_their_published_patterns(text):
-    regex = pytest.importorskip("regex")
+    regex = pytest.importorskip("regex", reason="needs the package regex, which has \\p{L} and the like")
     text = "".join(c for c in text if core.unicode_category(ord(c)) != "Cn")  # its Unicode is a newer one
     gpt2 = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
     assert [p.decode() for p, _ in core.pretokenize("gpt-2", text)] == gpt2.findall(text)
@@ -147,7 +147,9 @@ def test_pretokenizers_equal_their_published_patterns(text):
 @given(text=texts)
 @settings(max_examples=150, deadline=None)
 def test_engine_equals_sentencepiece(tmp_path_factory, vocabulary, text):
-    sentencepiece = pytest.importorskip("sentencepiece")
+    sentencepiece = pytest.importorskip(
+        "sentencepiece", reason="needs sentencepiece, the library that is compared with"
+    )
     theirs = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_model(vocabulary))
     path = tmp_path_factory.getbasetemp() / f"{id(vocabulary)}.gguf"
     tok = Tokenizer.from_file(path if path.exists() else write(path, vocabulary))
@@ -157,7 +159,7 @@ def test_engine_equals_sentencepiece(tmp_path_factory, vocabulary, text):
 
 
 def test_unicode_categories_are_those_of_version_16():
-    unicodedata2 = pytest.importorskip("unicodedata2")
+    unicodedata2 = pytest.importorskip("unicodedata2", reason="needs unicodedata2, which has the tables of Unicode 16")
     assert unicodedata2.unidata_version == "16.0.0"
     assert [core.unicode_category(cp) for cp in range(0x110000)] == [
         unicodedata2.category(chr(cp)) for cp in range(0x110000)

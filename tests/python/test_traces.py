@@ -3,6 +3,7 @@
 import cutaway as ca
 import numpy as np
 import pytest
+from cutaway.trace import to_float16
 from goldens import forward_goldens
 from small_variants import IDS
 
@@ -145,9 +146,87 @@ def test_batch_axis(small_model):
     assert trace["blocks.0.attn.z"].base is not None and not trace["blocks.0.attn.z"].flags.owndata
 
 
-def test_only_float32_for_now(small_model):
-    with pytest.raises(ca.ArgumentError, match="dtype is 'float16', expected 'float32'"):
-        small_model("llama").model.run_with_cache(IDS, dtype="float16")
+# ---- float16 storage
+
+
+@pytest.mark.parametrize("dtype", ["float16", np.float16, np.dtype("float16")])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_float16_is_a_rounded_copy_of_float32(family, dtype, small_model):
+    model = small_model(family).model
+    logits, whole = model.run_with_cache(IDS)
+    got, half = model.run_with_cache(IDS, dtype=dtype)
+    assert got.dtype == np.float32 and equal_bits(got, logits)
+    assert half.names() == whole.names()
+    for name in half:
+        expected = whole[name].astype(np.float16)  # NumPy rounds to nearest even
+        assert half[name].dtype == np.float16 and not half[name].flags.writeable
+        assert np.array_equal(half[name].view(np.uint16), expected.view(np.uint16)), name
+    scores = half["blocks.0.attn.scores"]
+    masked = np.isneginf(whole["blocks.0.attn.scores"])
+    assert masked.any() and np.isneginf(scores[masked]).all() and np.isfinite(scores[~masked]).all()
+    facts = half.info()["blocks.0.resid_post"]
+    assert (facts["dtype"], facts["copy"]) == ("float16", True)
+    assert facts["bytes"] * 2 == whole.info()["blocks.0.resid_post"]["bytes"]
+    assert not whole.info()["blocks.0.resid_post"]["copy"] and whole.info()["blocks.0.attn.result"]["copy"]
+    assert "float16 copies" in repr(half) and "copies" not in repr(whole)
+    z = sum(whole[name].nbytes for name in whole if name.endswith("attn.z"))
+    assert half.nbytes == whole.nbytes // 2 + z  # z stays in float32 too, for result
+    last = "blocks.0.resid_post", "blocks.1.resid_pre"
+    assert len({half.info()[name]["address"] for name in last}) == len({whole.info()[name]["address"] for name in last})
+
+
+def test_float16_takes_positions_batches_and_derived_names(small_model):
+    model = small_model("llama").model
+    pairs = model.run_with_cache([IDS, IDS[:5]], ["*.attn.result", "logits"], positions=-1, dtype="float16")
+    for ids, (_, half) in zip([IDS, IDS[:5]], pairs, strict=True):
+        whole = model.run_with_cache(ids, ["*.attn.result", "logits"], positions=-1)[1]
+        for name in whole:
+            assert np.array_equal(half[name], whole[name].astype(np.float16)), name
+    flat = model.run_with_cache(IDS, "embed", dtype="float16")[1]["embed"]
+    assert np.array_equal(model.run_with_cache(IDS, "embed", dtype="float16", batch_axis=True)[1]["embed"], flat[None])
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.int8, None, "half"])
+def test_other_dtypes_are_refused(dtype, small_model):
+    with pytest.raises(ca.ArgumentError, match="expected 'float32' or 'float16'"):
+        small_model("llama").model.run_with_cache(IDS, dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"), [(65504.0, True), (65519.99, True), (65520.0, False), (-1e9, False), (3e38, False)]
+)
+def test_where_float16_ends(value, fits):
+    array = np.asarray([1.0, -np.inf, np.nan, np.inf, value, 2**-25, 2049.0], np.float32)
+    if not fits:
+        with pytest.raises(
+            ca.ArgumentError,
+            match=f"^x does not fit into float16: its largest magnitude is {abs(value):.7g}".replace("+", "[+]"),
+        ):
+            to_float16("x", array)
+        return
+    half = to_float16("x", array)
+    assert half[[1, 3]].tolist() == [-np.inf, np.inf] and np.isnan(half[2])
+    assert half[[0, 4, 5, 6]].tolist() == [1.0, 65504.0, 0.0, 2048.0]  # ties go to even
+
+
+def test_an_overflow_in_a_hooked_model_names_the_activation(small_model):
+    model = small_model("llama").model
+    with model.hooks({"blocks.1.mlp_out": lambda a, name: a + 1e5}):
+        with pytest.raises(
+            ca.ArgumentError, match=r"blocks\.1\.mlp_out does not fit .* dtype='float32', or leave it out"
+        ):
+            model.run_with_cache(IDS, dtype="float16")
+        assert model.run_with_cache(IDS, "blocks.1.ln1.*", dtype="float16")[1].names()
+
+
+def test_gemma_overflows_float16(real_model):
+    model, ids = real_model("gemma3", "int8"), forward_goldens("gemma3")["german"].ids
+    largest = {n: np.abs(a).max() for n, a in model.run_with_cache(ids, "*.resid_post")[1].items()}
+    first = next(name for name in largest if largest[name] >= 65520)
+    with pytest.raises(
+        ca.ArgumentError, match=f"{first} does not fit into float16: its largest magnitude is {largest[first]:.7g}"
+    ):
+        model.run_with_cache(ids, "*.resid_post", dtype="float16")
 
 
 # ---- what must hold between the values

@@ -1,20 +1,48 @@
 """The rules of the house that every view keeps, in a real browser."""
 
 import re
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import cutaway as ca
 import numpy as np
 import pytest
 from browser import probe
-from cutaway.views.page import View, share
-from cutaway.views.sampling import next_token
+from compare_models import answer, made, table_of_tokens
+from cutaway.generate import generate
+from cutaway.views import View, attention, chat, lens, loss, next_token, pieces, tokens
+from cutaway.views.divergence import divergence
+from cutaway.views.page import share
+from fake_model import FakeModel
+from make_models import make_model
 
 ROW = np.log(np.asarray([0.1, 0.2, 0.05, 0.4, 0.25]))
 
+SAID = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?\n"}]
+CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+
+
+@cache
+def model() -> ca.Model:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "small.gguf"
+        make_model(path, "llama", "F32", 11)
+        return ca.load(path)
+
+
 # name -> a small one of every kind of view
 VIEWS = {
+    "side_by_side": lambda: made([answer("base"), answer("tuned"), answer("base", 1), answer("tuned", 1)]).view(),
+    "divergence": lambda: divergence(table_of_tokens()),
     "next_token": lambda: next_token(ROW, ca.Sampler([ca.Temperature(0.7), ca.TopK(3)], seed=1)),
+    "tokens": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3)),
+    "tokens by entropy": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3), color="entropy"),
+    "loss": lambda: loss(model(), "the other\nwater"),
+    "chat": lambda: chat(model(), SAID, template=CHATML),
+    "attention": lambda: attention(model().run_with_cache("the other\nwater", "*.pattern")[1], layer=1, head=2),
+    "lens": lambda: lens(model().lens("the other\nwater")),
+    "pieces": lambda: pieces(model(), "the other\nwater 12"),
 }
 
 

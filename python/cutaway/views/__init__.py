@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from .dialogue import chat
     from .encoding import pieces
     from .generated import tokens
+    from .heads import attention
+    from .layers import lens
     from .losses import loss
     from .page import View
     from .sampling import next_token
@@ -15,14 +17,16 @@ if TYPE_CHECKING:
 # Public name -> the module that holds it. A module is never named like a view: importing it would hide the view.
 _LAZY = {
     "View": "page",
+    "attention": "heads",
     "chat": "dialogue",
+    "lens": "layers",
     "loss": "losses",
     "next_token": "sampling",
     "pieces": "encoding",
     "tokens": "generated",
 }
 
-__all__ = ["View", "chat", "loss", "next_token", "pieces", "tokens"]
+__all__ = ["View", "attention", "chat", "lens", "loss", "next_token", "pieces", "tokens"]
 
 
 def __getattr__(name: str) -> object:

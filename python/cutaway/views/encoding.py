@@ -22,7 +22,9 @@ _LISTED_MERGES = 40  # per piece in the view
 _OPEN = 12  # up to so many pieces, the merges of each are unfolded
 _SHARES = (0.15, 0.5)  # neighbours differ
 _TABLE = """
-.ca .rows{max-height:36em;overflow-y:auto}.ca .encoding{width:100%}.ca .encoding td{border-top:1px solid var(--line);padding-top:.3em;white-space:normal}
+.ca .rows{max-height:36em;overflow-y:auto}
+.ca .encoding{width:100%}
+.ca .encoding td{border-top:1px solid var(--line);padding-top:.3em;white-space:normal}
 .ca .encoding summary{cursor:pointer;color:var(--dim)}.ca .encoding summary:focus{outline:2px solid var(--mark)}
 .ca .encoding details{white-space:nowrap}.ca .encoding .id{display:inline-block;margin-right:1.2em}
 """
@@ -113,10 +115,11 @@ class Explanation:
         open = " open" if len(parts) <= _OPEN else ""
         rows = "".join(self._row(part, open) for part in parts)
         said = f"{len(self.pieces):,} piece{'s' if len(self.pieces) != 1 else ''}; {said}"
+        heads = "".join(f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", "merges, in order"))
         body = (
             f"{flow([chip.html() for chip in chips], _HINT, 5)}<p class=dim>{said}</p>"
-            "<div class='wide rows'><table class=encoding><thead><tr><th>piece</th><th>rule</th><th>tokens: id and bytes</th>"
-            f"<th>merges, in order</th></tr></thead><tbody>{rows}</tbody></table></div>"
+            f"<div class='wide rows'><table class=encoding><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+            "</div>"
         )
         return View("Pieces and tokens", body, lambda: _terminal(parts, chips, said), style=STYLE + _TABLE)
 

@@ -28,10 +28,12 @@ font:14px/1.55 system-ui,sans-serif}
 [data-jp-theme-light=true] .ca,.vscode-light .ca,html[theme=light] .ca{color-scheme:light}
 [data-jp-theme-light=false] .ca,.vscode-dark .ca,html[theme=dark] .ca{color-scheme:dark}
 .ca h4{margin:0 0 .4em;font-size:1em}.ca p{margin:.4em 0}.ca small,.ca .dim{color:var(--dim)}
-.ca table{border-collapse:collapse;margin:.4em 0;color:inherit}
+.ca table{border-collapse:collapse;table-layout:auto;margin:.4em 0;color:inherit;font-size:inherit}
+.ca tbody tr:nth-child(n){background:none}
 .ca th,.ca td{padding:.1em .7em .1em 0;text-align:left;border:0;background:none;white-space:nowrap;vertical-align:top}
 .ca th{color:var(--dim);font-weight:600}.ca td.n,.ca th.n{text-align:right;font-variant-numeric:tabular-nums}
 .ca code,.ca pre,.ca .tok{font-family:ui-monospace,monospace;font-size:13px;background:none;color:inherit}
+.ca code{padding:0}
 .ca pre{white-space:pre-wrap;margin:.4em 0}
 .ca .heat{background:color-mix(in oklab,var(--hi) calc(var(--v)*100%),var(--lo))}
 .ca .tok{display:inline-block;white-space:pre;border:1px solid transparent;border-radius:2px}

@@ -41,7 +41,7 @@ def next_token(
 
 def explanation(e: Explanation, top: int = 10) -> View:
     """The ledger of one step as a view."""
-    names, columns = _columns(e)
+    names, columns = distributions(e)
     rows = shown_tokens(columns[0], e.token, top)
     name = "" if e.text is None else f" {escape(repr(e.text))}"
     body = [f"<h4>Step {e.step}: token {e.token}{name}</h4>", _bars(e, names, columns, rows)]
@@ -58,7 +58,7 @@ def shown_tokens(probs: np.ndarray, drawn: int, top: int) -> list[int]:
     return best if drawn in best else [*best, drawn]
 
 
-def _columns(e: Explanation) -> tuple[list[str], list[np.ndarray]]:
+def distributions(e: Explanation) -> tuple[list[str], list[np.ndarray]]:
     """The distribution before any stage and after each: names, and float64 [d_vocab] each."""
     from ..sampler import Sampler
 
@@ -122,21 +122,31 @@ def _part(begin: float, end: float, kind: str, label: str) -> str:
 
 
 def _terminal(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int]) -> RenderableType:
-    from rich.console import Group
+    from rich.console import Console, ConsoleOptions, Group, RenderResult
     from rich.table import Table
     from rich.text import Text
 
     from ..terminal import bar
 
-    longest, width = max(float(column[rows].max()) for column in columns), 6
-    table = Table("token", box=None, header_style="dim", padding=(0, 1, 0, 0))
-    for name in names:
-        table.add_column(name, no_wrap=True, width=width + 9)
-    for id in rows:
-        cells = []
-        for column in columns:
-            p = float(column[id])
-            shown = bar(p / longest, width).ljust(width)
-            cells.append(Text(f"{shown} {percent(p)}", "cyan") if p else Text("removed", "dim"))
-        table.add_row(Text(_name(e, id), style="bold" if id == e.token else ""), *cells)
-    return Group(table, *(Text(line) for line in e.draw_lines()))
+    longest = max(float(column[rows].max()) for column in columns)
+    first = min(16, max(len(_name(e, id)) for id in rows))
+
+    class Bars:
+        """The table with bars as long as the terminal allows: all of one scale, so none may be cropped."""
+
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            width = min(6, max(0, (options.max_width - first - 1) // len(names) - 9))
+            table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
+            table.add_column("token", no_wrap=True, min_width=first, max_width=first)
+            for name in names:
+                table.add_column(name, min_width=7, width=width + 8 if width else 7, overflow="fold")
+            for id in rows:
+                cells = []
+                for column in columns:
+                    p = float(column[id])
+                    shown = f"{percent(p):>7} {bar(p / longest, width)}".rstrip() if p else "removed"
+                    cells.append(Text(shown, "cyan" if p else "dim"))
+                table.add_row(Text(_name(e, id), style="bold" if id == e.token else ""), *cells)
+            yield table
+
+    return Group(Bars(), *(Text(line) for line in e.draw_lines()))

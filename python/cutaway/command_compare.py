@@ -1,0 +1,123 @@
+"""`cutaway compare`: the same prompts through several models."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+import cutaway as ca
+
+from .commands import _ENGINE, _SAMPLING, _console, _print_json
+from .errors import ArgumentError
+
+
+def arguments(sub: ArgumentParser) -> None:
+    sub.add_argument("models", metavar="MODEL", nargs="+", help="catalogue names or paths; LABEL=MODEL gives a label")
+    sub.add_argument("-p", "--prompt", metavar="TEXT", action="append", help="a prompt; may be given several times")
+    sub.add_argument("--prompts", metavar="FILE", help="prompts, one a line; a .json file holds a list; - is stdin")
+    sub.add_argument(
+        "--template",
+        metavar="LABEL=FILE",
+        action="append",
+        help="what surrounds the prompt for a model: a file with {prompt} or Jinja; LABEL= is raw text",
+    )
+    add = sub.add_argument_group("sampling").add_argument
+    add("--samples", metavar="N", type=int, default=1, help="answers to each prompt (default: %(default)s)")
+    add("--seed", metavar="N", type=int, default=0, help="sample j draws with seed + j (default: %(default)s)")
+    add("-n", "--max-new-tokens", metavar="N", type=int, help="stop after so many tokens (default: 50)")
+    add("-t", "--temperature", metavar="T", type=float, help="0 is greedy (default: 0.7)")
+    add("--top-k", metavar="K", type=int, help="keep the k largest logits (default: 0, all)")
+    add("--top-p", metavar="P", type=float, help="keep the nucleus of this probability (default: 1)")
+    add("--min-p", metavar="P", type=float, help="drop what is below this share of the top (default: 0)")
+    add("--repetition-penalty", metavar="X", type=float, help="default: 1, off")
+    add("--presence-penalty", metavar="X", type=float, help="default: 0, off")
+    add("--frequency-penalty", metavar="X", type=float, help="default: 0, off")
+    add("--stop", metavar="TEXT", action="append", help="a text to stop at; may be given several times")
+    out = sub.add_argument_group("output").add_argument
+    out("--resume", metavar="FILE", help="keep each finished row here; the same command goes on from it")
+    out("--html", metavar="FILE", help="write the side-by-side view as a page")
+    out("--bits", action="store_true", help="add bits per byte of each model on the same texts")
+    out("--no-progress", action="store_true", help="no bar on stderr")
+
+
+def compare(args: Namespace) -> int:
+    settings: dict[str, Any] = {name: getattr(args, name) for name in _SAMPLING if name != "seed"}
+    result = ca.compare(
+        _models(args.models),
+        _prompts(args),
+        n=args.samples,
+        seed=args.seed,
+        templates=_templates(args.template or []),
+        load={name: getattr(args, name) for name in _ENGINE},
+        resume=args.resume,
+        progress=not args.no_progress,
+        **settings,
+    )
+    bits = result.bits_per_byte(progress=not args.no_progress) if args.bits and not result.interrupted else None
+    if args.html:
+        print(f"[wrote {result.save(args.html)}]", file=sys.stderr)
+    if args.json:
+        more = {} if bits is None else {"bits_per_byte": _without_nan(bits.records())}
+        _print_json({"rows": _without_nan(result.records()), **more})
+    elif not args.html or bits is not None:
+        from rich.text import Text
+
+        console = _console()
+        if not args.html:
+            console.print(result)
+        if bits is not None:
+            console.print(Text(repr(bits)))
+    return 130 if result.interrupted else 0
+
+
+def _models(given: list[str]) -> dict[str, str]:
+    """Label -> model. LABEL=MODEL gives the label, unless there is a file of that name."""
+    models: dict[str, str] = {}
+    for one in given:
+        label, found, model = one.partition("=")
+        if not found or Path(one).exists():
+            label, model = Path(one).name.removesuffix(".gguf"), one
+        if label in models:
+            raise ArgumentError(f"Two models are called {label!r}. Write LABEL=MODEL to tell them apart.")
+        models[label] = model
+    return models
+
+
+def _prompts(args: Namespace) -> list[str]:
+    prompts = list(args.prompt or [])
+    if args.prompts:
+        try:
+            text = sys.stdin.read() if args.prompts == "-" else Path(args.prompts).read_text("utf-8")
+        except UnicodeDecodeError as err:
+            raise ArgumentError(f"{args.prompts} is not text in {err.encoding}, at byte {err.start}.") from None
+        prompts += _listed(text, args.prompts) if args.prompts.endswith(".json") else text.splitlines()
+    prompts = [prompt for prompt in prompts if prompt.strip()]
+    if not prompts:
+        raise ArgumentError("There are no prompts. Give them with -p TEXT, or --prompts FILE with one a line.")
+    return prompts
+
+
+def _listed(text: str, name: str) -> list[str]:
+    try:
+        listed = json.loads(text)
+    except ValueError as err:
+        raise ArgumentError(f"{name} is not JSON: {err}.") from None
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise ArgumentError(f"{name} holds no list of texts.")
+    return listed
+
+
+def _templates(given: list[str]) -> dict[str, str | None]:
+    templates: dict[str, str | None] = {}
+    for one in given:
+        label, found, file = one.partition("=")
+        if not found:
+            raise ArgumentError(f"--template is {one!r}, expected LABEL=FILE, or LABEL= for raw text.")
+        templates[label] = Path(file).read_text("utf-8") if file else None
+    return templates
+
+
+def _without_nan(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """JSON has no NaN."""
+    return [{name: None if value != value else value for name, value in record.items()} for record in records]
