@@ -49,6 +49,9 @@ struct Table {
   const char* isa;
   const Quant* quants;  // in the order of quants.def
   int n_quants;
+  // Multiply-adds that one thread surely does in a millisecond, with the slowest weight type and busy
+  // neighbours: how much work may lie between two looks for a signal.
+  int64_t f32_per_ms, int8_per_ms;
 #define KERNEL(name, ...) void (*name)(__VA_ARGS__);
 #include "kernels.def"
 #undef KERNEL

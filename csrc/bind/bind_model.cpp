@@ -72,12 +72,12 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   }
   request.logits = logit_rows(logits);
   request.taps.assign(taps.begin(), taps.end());
-  for (const auto& h : hooks) request.edits.insert(h.first);
+  for (const auto& h : hooks) request.hooks.insert(h.first);
   request.check = check_signals;
-  request.on_edit = [&](const Edit& edit) {
+  request.on_hook = [&](const Hooked& shown) {
     py::gil_scoped_acquire gil;
-    py::array a = view(edit.buffer, edit.data, edit.shape, true);
-    hooks.at(edit.value)(a, edit.sequence);  // edits in place
+    py::array a = view(shown.buffer, shown.data, shown.shape, true);
+    hooks.at(shown.value)(a, shown.sequence);  // edits in place
     freeze(a);
     return a.ref_count() > 1;  // kept, itself or as the base of a view, which stays writable
   };
@@ -140,7 +140,7 @@ py::list values_of(const Model& m) {
                                                       : "derived";
     py::list dims;
     for (const auto& d : v.dims) dims.append(py::make_tuple(d.first, d.second));
-    out.append(py::make_tuple(static_cast<int>(i), v.name, kind, dims, v.equation, v.editable));
+    out.append(py::make_tuple(static_cast<int>(i), v.name, kind, dims, v.equation, v.replaceable));
   }
   return out;
 }
@@ -153,9 +153,10 @@ py::list tensors_of(const Model& m) {
 
 // Memory for something computed when it is asked for.
 std::shared_ptr<Buffer> new_floats(size_t n, const std::string& what) {
-  if (n * 4 > (size_t{64} << 20) && n * 4 > available_bytes())
-    throw MemoryLimitError(
-        text("{} as float32 needs {} MiB, {} MiB are free", what, n * 4 >> 20, available_bytes() >> 20));
+  if (n * 4 > (size_t{64} << 20))
+    if (const uint64_t have = room_for(n * 4); n * 4 > have)
+      throw MemoryLimitError(
+          text("{} as float32 needs {} MiB, {} MiB are free", what, n * 4 >> 20, have >> 20));
   return std::make_shared<Buffer>(n * 4);
 }
 
@@ -182,7 +183,9 @@ void bind_model(py::module_& m) {
   m.def("isas", &isas, "Instruction sets this machine offers, slowest first: list of str.");
   m.def("default_isa", &default_isa);
   m.def("default_threads", &default_threads);
-  m.def("available_bytes", &available_bytes, "Memory that can be had without swapping, in bytes.");
+  m.def(
+      "available_bytes", [] { return available_bytes(); },
+      "Memory that can be had without swapping, in bytes.");
   m.def("in_forked_child", &in_forked_child);
 
   py::class_<Session, std::shared_ptr<Session>>(m, "Session")
@@ -260,7 +263,7 @@ void bind_model(py::module_& m) {
                                      text("blocks.{}.attn.result", layer));
             {
               py::gil_scoped_release release;
-              m.attention_result(layer, z.data(), z.shape(0), buffer->floats());
+              m.attention_result(layer, z.data(), z.shape(0), buffer->floats(), check_signals);
             }
             return view(buffer, buffer->floats(), shape);
           },

@@ -1,10 +1,12 @@
 #include "core/buffer.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
 
+#include "core/cpu.h"
 #include "core/error.h"
 
 namespace cutaway {
@@ -23,7 +25,11 @@ size_t size_class(size_t bytes) {
 Buffer::Buffer(size_t bytes) : data_(nullptr), bytes_(bytes) {
   const size_t align = bytes >= kHuge ? kHuge : 64;
   const size_t rounded = (bytes + align - 1) / align * align;
-  data_ = rounded < bytes ? nullptr : std::aligned_alloc(align, rounded ? rounded : align);
+  for (const bool last_try : {false, true}) {
+    data_ = rounded < bytes ? nullptr : std::aligned_alloc(align, rounded ? rounded : align);
+    if (data_ || last_try) break;
+    BufferPool::trim_all();
+  }
   if (!data_) throw MemoryLimitError(text("cannot allocate {} MiB of memory", bytes >> 20));
   // Huge pages are asked for before the first touch; afterwards it would be too late.
   if (bytes >= kHuge) madvise(data_, rounded, MADV_HUGEPAGE);
@@ -32,7 +38,12 @@ Buffer::Buffer(size_t bytes) : data_(nullptr), bytes_(bytes) {
 
 Buffer::~Buffer() { std::free(data_); }
 
-BufferPool::BufferPool(size_t keep) : shelf_(std::make_shared<Shelf>()) { shelf_->keep = keep; }
+BufferPool::BufferPool(size_t keep) : shelf_(std::make_shared<Shelf>()) {
+  shelf_->keep = keep;
+  std::lock_guard lock(shelves_mutex());
+  std::erase_if(shelves(), [](const auto& shelf) { return shelf.expired(); });
+  shelves().push_back(shelf_);
+}
 
 std::shared_ptr<Buffer> BufferPool::take(size_t bytes) {
   const size_t want = size_class(bytes ? bytes : 1);
@@ -58,11 +69,38 @@ std::shared_ptr<Buffer> BufferPool::take(size_t bytes) {
           }};
 }
 
-void BufferPool::trim() {
-  std::vector<std::unique_ptr<Buffer>> idle;  // freed outside the lock
-  std::lock_guard lock(shelf_->mutex);
-  idle.swap(shelf_->free);
-  shelf_->kept = 0;
+// Never destroyed: the last buffer may be let go after the statics are gone.
+std::vector<std::weak_ptr<BufferPool::Shelf>>& BufferPool::shelves() {
+  static auto* all = new std::vector<std::weak_ptr<Shelf>>;
+  return *all;
+}
+
+std::mutex& BufferPool::shelves_mutex() {
+  static auto* mutex = new std::mutex;
+  return *mutex;
+}
+
+void BufferPool::trim_all() {
+  {
+    std::lock_guard lock(shelves_mutex());
+    for (const auto& weak : shelves()) {
+      const std::shared_ptr<Shelf> shelf = weak.lock();
+      if (!shelf) continue;
+      std::vector<std::unique_ptr<Buffer>> idle;
+      std::lock_guard shelf_lock(shelf->mutex);
+      idle.swap(shelf->free);
+      shelf->kept = 0;
+    }
+  }
+#if defined(__GLIBC__)
+  malloc_trim(0);  // what was too small for pages of its own
+#endif
+}
+
+uint64_t room_for(uint64_t need) {
+  if (const uint64_t have = available_bytes(); have >= need) return have;
+  BufferPool::trim_all();
+  return available_bytes();
 }
 
 }  // namespace cutaway

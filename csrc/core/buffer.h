@@ -1,6 +1,7 @@
 // Aligned memory that outlives the call that filled it: tensors behind NumPy views, run state, KV blocks.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -29,7 +30,7 @@ class BufferPool {
  public:
   explicit BufferPool(size_t keep);
   std::shared_ptr<Buffer> take(size_t bytes);  // at least `bytes`; contents are undefined
-  void trim();                                 // gives the memory of idle buffers back to the system
+  static void trim_all();                      // frees the idle buffers of every pool of the process
 
  private:
   struct Shelf {
@@ -37,7 +38,12 @@ class BufferPool {
     std::vector<std::unique_ptr<Buffer>> free;
     size_t kept = 0, keep = 0;
   };
+  static std::vector<std::weak_ptr<Shelf>>& shelves();  // of all pools; under shelves_mutex()
+  static std::mutex& shelves_mutex();
   std::shared_ptr<Shelf> shelf_;
 };
+
+// Bytes that can be had. When they are fewer than `need`, idle buffers of every pool are freed first.
+uint64_t room_for(uint64_t need);
 
 }  // namespace cutaway

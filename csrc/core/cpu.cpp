@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <set>
-#include <sstream>
 
+#include "core/cgroup.h"
 #include "core/error.h"
 
 namespace cutaway {
@@ -66,24 +66,6 @@ int physical_cores() {
   return std::max(1, unknown ? logical : static_cast<int>(cores.size()));
 }
 
-int cgroup_quota() {  // whole CPUs, or a large number
-  std::istringstream v2(first_line("/sys/fs/cgroup/cpu.max"));
-  std::string quota;
-  double period = 0;
-  if (v2 >> quota >> period && quota != "max" && period > 0)
-    return std::max(1, static_cast<int>(std::strtod(quota.c_str(), nullptr) / period));
-  const double q1 = std::strtod(first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").c_str(), nullptr);
-  const double p1 = std::strtod(first_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us").c_str(), nullptr);
-  return q1 > 0 && p1 > 0 ? std::max(1, static_cast<int>(q1 / p1)) : 1 << 20;
-}
-
-uint64_t number_in(const char* path, uint64_t otherwise) {
-  const std::string line = first_line(path);
-  char* end = nullptr;
-  const unsigned long long v = std::strtoull(line.c_str(), &end, 10);
-  return end == line.c_str() ? otherwise : v;
-}
-
 std::string joined(const std::vector<std::string>& names) {
   std::string out;
   for (const auto& n : names) out += (out.empty() ? "" : ", ") + n;
@@ -120,25 +102,16 @@ int default_threads() {
       throw ArgumentError(text("CUTAWAY_THREADS is '{}', expected a number from 1 to 1024", forced));
     return static_cast<int>(n);
   }
-  return std::min(physical_cores(), cgroup_quota());
+  return std::min(physical_cores(), cgroup_cpus());
 }
 
-uint64_t available_bytes() {
+uint64_t available_bytes(const std::string& root) {
   uint64_t free_bytes = UINT64_MAX;
-  std::ifstream meminfo("/proc/meminfo");
+  std::ifstream meminfo(root + "/proc/meminfo");
   for (std::string line; std::getline(meminfo, line);)
     if (line.rfind("MemAvailable:", 0) == 0)
       free_bytes = std::strtoull(line.c_str() + 13, nullptr, 10) * 1024;
-  const uint64_t limit = number_in("/sys/fs/cgroup/memory.max", UINT64_MAX);
-  if (limit == UINT64_MAX) return free_bytes;
-  // What the cgroup uses includes the page cache, which gives way.
-  uint64_t used = number_in("/sys/fs/cgroup/memory.current", 0);
-  std::ifstream stat("/sys/fs/cgroup/memory.stat");
-  for (std::string line; std::getline(stat, line);)
-    if (line.rfind("inactive_file ", 0) == 0)
-      used -= std::min<uint64_t>(used, std::strtoull(line.c_str() + 14, nullptr, 10));
-  free_bytes = std::min(free_bytes, limit > used ? limit - used : 0);
-  return free_bytes;
+  return std::min(free_bytes, cgroup_bytes(root));
 }
 
 }  // namespace cutaway

@@ -12,7 +12,7 @@ std::vector<std::string> isas();                            // slowest first, al
 const kernels::Table& kernels_for(const std::string& isa);  // ArgumentError for one this machine lacks
 std::string default_isa();                                  // CUTAWAY_ISA, else the fastest
 int default_threads();  // CUTAWAY_THREADS, else min(affinity, cgroup quota, physical cores)
-uint64_t
-available_bytes();  // memory that can be had without swapping: min(MemAvailable, what the cgroup leaves)
+// Memory that can be had without swapping: min(MemAvailable, what the cgroups leave). `root` as in cgroup.h.
+uint64_t available_bytes(const std::string& root = "");
 
 }  // namespace cutaway

@@ -41,12 +41,6 @@ void probe(int threads) {
   probed = threads;
 }
 
-int affinity_cores() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
-}
-
 struct Region {
   RegionBody body;
   void* context;
@@ -62,14 +56,22 @@ void Barrier::wait(int count) noexcept {
     generation_.notify_all();
     return;
   }
-  static const int cores = affinity_cores();
-  const int spins = count <= cores ? 2000 : 0;  // 20 to 80 microseconds
+  const int spins = count <= usable_cores() ? 2000 : 0;  // 20 to 80 microseconds
   for (int spin = 0; spin < spins; ++spin) {
     if (generation_.load(std::memory_order_acquire) != mine) return;
     pause_cpu();
   }
   while (generation_.load(std::memory_order_acquire) == mine)
     generation_.wait(mine, std::memory_order_acquire);
+}
+
+int usable_cores() {
+  static const int cores = [] {
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+  }();
+  return cores;
 }
 
 bool in_forked_child() { return forked.load(); }
@@ -81,7 +83,7 @@ void run_region(int threads, RegionBody body, void* context) {
   threads = usable_threads(threads);
   if (threads <= 1) {
     FloatEnvironment scope;
-    Worker worker{0, 1, nullptr, 0, 0};
+    Worker worker{.id = 0, .count = 1, .barrier = nullptr};
     body(context, worker);
     return;
   }

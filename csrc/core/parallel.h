@@ -19,18 +19,23 @@ class Barrier {
   alignas(64) std::atomic<uint32_t> generation_{0};
 };
 
+struct Range {
+  int64_t begin = 0, end = 0;
+};
+
 struct Worker {
   int id;
   int count;
-  Barrier* barrier;  // null when count == 1
-  int step = 0;      // stages this worker has run in this call; picks the task counter
-  int part = 0;      // which repetition of the stage
+  Barrier* barrier;             // null when count == 1
+  int step = 0;                 // stages this worker has run in this call; picks the task counter
+  Range rows = {}, tiles = {};  // of the part of the stage that is being run
   void sync() noexcept {
     if (barrier) barrier->wait(count);
   }
   // This worker's share [first, last) of n things, contiguous.
   int64_t first(int64_t n) const { return n * id / count; }
   int64_t last(int64_t n) const { return n * (id + 1) / count; }
+  Range share(Range s) const { return {s.begin + first(s.end - s.begin), s.begin + last(s.end - s.begin)}; }
 };
 
 using RegionBody = void (*)(void* context, Worker& worker);
@@ -39,6 +44,8 @@ using RegionBody = void (*)(void* context, Worker& worker);
 // floating-point environment. After a fork the child has no team and runs on one thread. Throws Error when
 // the threads cannot be created.
 void run_region(int threads, RegionBody body, void* context);
+
+int usable_cores();  // that this process may run on
 
 // Threads a region asked for `threads` would really get (1 in a forked child).
 int usable_threads(int threads);

@@ -13,7 +13,7 @@ void start_threads(int threads, RegionBody body, void* context) {
   {
     // The team can be smaller than asked for: OMP_THREAD_LIMIT, or a caller that is a worker of another team.
     const int count = omp_get_num_threads();
-    Worker worker{omp_get_thread_num(), count, count > 1 ? &barrier : nullptr, 0, 0};
+    Worker worker{.id = omp_get_thread_num(), .count = count, .barrier = count > 1 ? &barrier : nullptr};
     body(context, worker);
   }
 }

@@ -14,7 +14,7 @@ void start_threads(int threads, RegionBody body, void* context) {
   std::atomic<int> count{0};  // the size of the team, once it is known: nobody begins before
   const auto work = [&](int id) {
     count.wait(0);
-    Worker worker{id, count.load(), count.load() > 1 ? &barrier : nullptr, 0, 0};
+    Worker worker{.id = id, .count = count.load(), .barrier = count.load() > 1 ? &barrier : nullptr};
     body(context, worker);
   };
   std::vector<std::thread> team;

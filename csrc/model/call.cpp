@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
+#include <numeric>
 
 #include "core/error.h"
 
@@ -23,19 +23,30 @@ int64_t logit_rows(const Request& request, const Sequence& s) {
 std::vector<ValueId> own_buffers(const Plan& plan, const Request& request) {
   std::vector<ValueId> out;
   const auto add = [&](ValueId id) {
-    if (!request.edits.count(id)) id = plan.root(id);
+    if (!request.hooks.count(id)) id = plan.root(id);
     if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
   };
   for (ValueId id : request.taps)
     if (plan.values()[id].kind != ValueKind::logits) add(id);
-  for (ValueId id : request.edits)
+  for (ValueId id : request.hooks)
     if (plan.values()[id].kind != ValueKind::logits) add(id);
   return out;
 }
 
-int64_t map_floats(const Value& v, const Sequence& s) {
+KeptQueries::KeptQueries(const Sequence& s) : queries(s.positions), row_of(s.ids.size(), -1) {
+  if (queries.empty()) {
+    queries.resize(s.ids.size());
+    std::iota(queries.begin(), queries.end(), 0);
+  }
+  std::sort(queries.begin(), queries.end());
+  queries.erase(std::unique(queries.begin(), queries.end()), queries.end());
+  for (size_t i = 0; i < queries.size(); ++i) row_of[queries[i]] = static_cast<int64_t>(i);
+}
+
+int64_t map_floats(const Request& request, ValueId id, const Value& v, const Sequence& s) {
   const int64_t n = static_cast<int64_t>(s.ids.size());
-  return v.dims[0].second * n * (s.cache->length() + n);
+  const int64_t rows = request.hooks.count(id) ? n : static_cast<int64_t>(KeptQueries(s).queries.size());
+  return v.dims[0].second * rows * (s.cache->length() + n);
 }
 
 namespace {
@@ -50,6 +61,7 @@ std::vector<int64_t> shape_of(const Value& v, int64_t rows) {
 
 Call::Call(Model& model, const Request& request) : model_(model), plan_(model.plan()), request_(request) {
   for (const Sequence& s : request.sequences) {
+    kept_.emplace_back(s);
     first_.push_back(total_);
     total_ += static_cast<int64_t>(s.ids.size());
     first_logit_.push_back(logits_);
@@ -68,7 +80,7 @@ Call::Call(Model& model, const Request& request) : model_(model), plan_(model.pl
     if (v.kind == ValueKind::rows) rows_[id] = model.pool().take(static_cast<size_t>(total_) * v.width * 4);
     if (v.kind == ValueKind::pattern)
       for (const Sequence& s : request.sequences)
-        maps_[id].push_back(model.pool().take(map_floats(v, s) * 4));
+        maps_[id].push_back(model.pool().take(map_floats(request, id, v, s) * 4));
   }
 }
 
@@ -81,42 +93,52 @@ void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) 
     ValueId id = static_cast<ValueId>(i);
     run.pattern[i].clear();
     if (values[i].kind == ValueKind::pattern)
-      for (const auto& buffer : maps_[i]) run.pattern[i].push_back(buffer->floats());
+      for (size_t k = 0; k < maps_[i].size(); ++k) run.pattern[i].push_back(map_of(id, k));
     if (values[i].kind != ValueKind::rows) continue;
-    if (!request_.edits.count(id)) id = plan_.root(id);
+    if (!request_.hooks.count(id)) id = plan_.root(id);
     run.tapped[i] = rows_[id] != nullptr;
     run.value[i] = rows_[id] ? rows_[id]->floats() + first_row * values[i].width
                              : arena.floats() + plan_.offset(id) * arena_rows;
   }
 }
 
+// A hook sees every query.
+Map Call::map_of(ValueId id, size_t sequence) const {
+  float* const data = maps_[id][sequence]->floats();
+  const KeptQueries& kept = kept_[sequence];
+  const int64_t n = static_cast<int64_t>(kept.row_of.size()),
+                n_kept = static_cast<int64_t>(kept.queries.size());
+  if (request_.hooks.count(id) || n_kept == n) return {data, n, nullptr};
+  return {data, n_kept, kept.row_of.data()};
+}
+
 void Call::hooks(Run& run, const Stage& stage) {
   for (ValueId id : stage.writes) {
-    if (!request_.edits.count(id)) continue;
+    if (!request_.hooks.count(id)) continue;
     const Value& v = plan_.values()[id];
     for (size_t i = 0; i < request_.sequences.size(); ++i) {
       const Sequence& s = request_.sequences[i];
       const int64_t n = static_cast<int64_t>(s.ids.size());
-      Edit edit{id, static_cast<int>(i), nullptr, nullptr, {}};
+      Hooked shown{id, static_cast<int>(i), nullptr, nullptr, {}};
       if (v.kind == ValueKind::pattern) {
-        edit.buffer = maps_[id][i];
-        edit.data = run.pattern[id][i];
-        edit.shape = {v.dims[0].second, n, s.cache->length() + n};
+        shown.buffer = maps_[id][i];
+        shown.data = run.pattern[id][i].data;
+        shown.shape = {v.dims[0].second, n, s.cache->length() + n};
       } else if (v.kind == ValueKind::logits) {
         if (!out_.logit_rows[i]) continue;
-        edit.buffer = out_.logits_buffer;
-        edit.data = out_.logits[i];
-        edit.shape = {out_.logit_rows[i], v.width};
+        shown.buffer = out_.logits_buffer;
+        shown.data = out_.logits[i];
+        shown.shape = {out_.logit_rows[i], v.width};
       } else {
-        edit.buffer = rows_[id];
-        edit.data = rows_[id]->floats() + first_[i] * v.width;
-        edit.shape = shape_of(v, n);
+        shown.buffer = rows_[id];
+        shown.data = rows_[id]->floats() + first_[i] * v.width;
+        shown.shape = shape_of(v, n);
       }
-      if (request_.on_edit(edit)) {
+      if (request_.on_hook(shown)) {
         replace_buffer(run, id, i);
-        if (v.kind == ValueKind::pattern) edit.data = run.pattern[id][i];
+        if (v.kind == ValueKind::pattern) shown.data = run.pattern[id][i].data;
       }
-      if (v.kind == ValueKind::pattern) check_map(v, edit, s.cache->length());
+      if (v.kind == ValueKind::pattern) check_map(v, shown, s.cache->length());
     }
   }
 }
@@ -133,7 +155,7 @@ void Call::replace_buffer(Run& run, ValueId id, size_t sequence) {
   // Everything that pointed into the old buffer: aliases, maps, logits.
   const auto moved = [&](float*& p) { p = held->floats() + (p - before); };
   if (kind == ValueKind::pattern) {
-    moved(run.pattern[id][sequence]);
+    moved(run.pattern[id][sequence].data);
   } else if (kind == ValueKind::logits) {
     for (float*& p : out_.logits)
       if (p) moved(p);
@@ -147,7 +169,8 @@ void Call::replace_buffer(Run& run, ValueId id, size_t sequence) {
 Output Call::finish() {
   for (ValueId id : request_.taps) {
     const Value& v = plan_.values()[id];
-    const ValueId at = request_.edits.count(id) ? id : plan_.root(id);
+    if (v.kind == ValueKind::derived) continue;
+    const ValueId at = request_.hooks.count(id) ? id : plan_.root(id);
     for (size_t i = 0; i < request_.sequences.size(); ++i) {
       const Sequence& s = request_.sequences[i];
       const int64_t n = static_cast<int64_t>(s.ids.size());
@@ -159,10 +182,15 @@ Output Call::finish() {
         t.shape = {out_.logit_rows[i], v.width};
         if (!s.positions.empty() && out_.logit_rows[i] == n) pick(t, s.positions, 0);
       } else if (v.kind == ValueKind::pattern) {
+        const Map map = map_of(at, i);
         t.buffer = maps_[at][i];
-        t.data = t.buffer->floats();
-        t.shape = {v.dims[0].second, n, s.cache->length() + n};
-        if (!s.positions.empty()) pick(t, s.positions, 1);
+        t.data = map.data;
+        t.shape = {v.dims[0].second, map.rows, s.cache->length() + n};
+        std::vector<int64_t> rows = s.positions;
+        if (map.row_of)
+          std::transform(rows.begin(), rows.end(), rows.begin(), [&](int64_t q) { return map.row_of[q]; });
+        // Nothing to copy where the map has these rows in this order.
+        if (!rows.empty() && !(map.row_of && s.positions == kept_[i].queries)) pick(t, rows, 1);
       } else {
         t.buffer = rows_[at];
         t.data = t.buffer->floats() + first_[i] * v.width;
@@ -190,20 +218,20 @@ void Call::pick(Traced& t, const std::vector<int64_t>& positions, size_t axis) c
   t.shape[axis] = n;
 }
 
-void Call::check_map(const Value& v, const Edit& e, int64_t past) const {
-  const bool scores = v.name.size() > 6 && v.name.compare(v.name.size() - 6, 6, "scores") == 0;
-  const float masked = scores ? -std::numeric_limits<float>::infinity() : 0.0f;
+void Call::check_map(const Value& v, const Hooked& e, int64_t past) const {
   const int64_t window = model_.config().layers[v.layer].window, keys = e.shape[2];
-  for (int64_t h = 0; h < e.shape[0]; ++h)
+  for (int64_t h = 0; h < e.shape[0]; ++h) {
+    if (request_.check) request_.check();
     for (int64_t q = 0; q < e.shape[1]; ++q) {
       const int64_t at = past + q, lo = window ? std::max<int64_t>(0, at - window + 1) : 0;
       const float* row = e.data + (h * e.shape[1] + q) * keys;
       for (int64_t key = 0; key < keys; ++key)
-        if ((key < lo || key > at) && !(row[key] == masked))
+        if ((key < lo || key > at) && !(row[key] == v.masked))
           throw ArgumentError(
               text("the hook on {} returned {} at head {}, query {}, key {}, which is masked; expected {}",
-                   v.name, row[key], h, q, key, scores ? "-inf" : "0"));
+                   v.name, row[key], h, q, key, v.masked));
     }
+  }
 }
 
 void Call::set_rows(Run& run, int64_t begin, int64_t end, std::vector<int32_t>& tokens,

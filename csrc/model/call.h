@@ -12,7 +12,14 @@ int64_t total_rows(const Request& request);
 int64_t logit_rows(const Request& request, const Sequence& s);
 // Values that get buffers of their own, never the arena: what is traced and what is hooked.
 std::vector<ValueId> own_buffers(const Plan& plan, const Request& request);
-int64_t map_floats(const Value& v, const Sequence& s);  // of one sequence's scores or pattern
+int64_t map_floats(const Request& request, ValueId id, const Value& v, const Sequence& s);
+
+// The queries of a sequence whose scores and patterns are kept: all, unless positions were chosen.
+struct KeptQueries {
+  explicit KeptQueries(const Sequence& s);
+  std::vector<int64_t> queries;  // ascending, each once
+  std::vector<int64_t> row_of;   // by query: its place among them, or -1
+};
 
 class Call {
  public:
@@ -36,10 +43,11 @@ class Call {
   // Goes on with a copy of a hooked value whose array somebody kept: what they do with it cannot reach the
   // call.
   void replace_buffer(Run& run, ValueId id, size_t sequence);
+  Map map_of(ValueId id, size_t sequence) const;
   // Keeps the chosen rows of `axis` in a buffer of their own.
   void pick(Traced& t, const std::vector<int64_t>& positions, size_t axis) const;
   // A hook must leave masked keys masked: 0 in a pattern, -inf in scores.
-  void check_map(const Value& v, const Edit& e, int64_t past) const;
+  void check_map(const Value& v, const Hooked& e, int64_t past) const;
 
   Model& model_;
   const Plan& plan_;
@@ -49,6 +57,7 @@ class Call {
   std::vector<int64_t> first_, first_logit_;
   std::vector<std::shared_ptr<Buffer>> rows_;               // by value: [total, width]
   std::vector<std::vector<std::shared_ptr<Buffer>>> maps_;  // by value, then sequence
+  std::vector<KeptQueries> kept_;                           // by sequence
 };
 
 }  // namespace cutaway

@@ -1,5 +1,6 @@
 // Runs a schedule: regions of stages, left for hooks and for a look at signals.
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <functional>
 
@@ -9,8 +10,15 @@ namespace cutaway {
 
 class Executor {
  public:
-  Executor(const std::vector<Stage>& stages, Run& run, int threads, const Edits& edits)
-      : stages_(stages), run_(run), threads_(threads), edits_(edits) {}
+  // With more threads than cores a part takes that much longer, so it is planned that much shorter.
+  Executor(const std::vector<Stage>& stages, Run& run, int threads, const Hooks& hooks, const Pacing& pacing)
+      : stages_(stages),
+        run_(run),
+        threads_(threads),
+        hooks_(hooks),
+        part_ms_(pacing.part_ms * std::min(1.0, static_cast<double>(usable_cores()) / threads)),
+        check_period_(std::chrono::duration_cast<Clock::duration>(
+            std::chrono::duration<double, std::milli>(pacing.check_ms))) {}
 
   // between(stage) runs on the calling thread whenever a region has ended; `stage` is the one whose hooked
   // values are complete, or null.
@@ -29,27 +37,26 @@ class Executor {
 
  private:
   using Clock = std::chrono::steady_clock;
-  static constexpr auto kSignalPeriod = std::chrono::milliseconds(20);
 
   // Every worker walks the same stages; worker 0 keeps the cursor and decides, before the barrier, whether to
   // leave.
-  void region(Worker& w, size_t stage, int part, int step) {
+  void region(Worker& w, size_t stage, int64_t part, int step) {
     w.step = step;
     for (;;) {
       const Stage& s = stages_[stage];
-      const int parts = s.repeat ? s.repeat(run_) : 1;
+      const Parts parts(s.work ? s.work(run_) : Work{}, w.count, part_ms_);
       if (w.id == 0) run_.tasks[(w.step + 1) & 1].store(0, std::memory_order_relaxed);
-      w.part = part;
-      if (part < parts) s.run(run_, w);
-      const bool done = ++part >= parts;
+      w.rows = parts.rows(part), w.tiles = parts.tiles(part);
+      if (part < parts.count()) s.run(run_, w);
+      const bool done = ++part >= parts.count();
       if (done) ++stage, part = 0;
       // Two flags by turns: a slow worker still reads this step's while worker 0 writes the next one's.
       bool& leave = leave_[w.step & 1];
       ++w.step;
       if (w.id == 0) {
         stage_ = stage, part_ = part, step_ = w.step;
-        if (done && !edits_.empty() && seen(s)) hooked_ = &s;
-        leave = hooked_ || stage == stages_.size() || Clock::now() - started_ > kSignalPeriod;
+        if (done && !hooks_.empty() && seen(s)) hooked_ = &s;
+        leave = hooked_ || stage == stages_.size() || Clock::now() - started_ >= check_period_;
       }
       w.sync();
       if (leave) return;
@@ -58,16 +65,19 @@ class Executor {
 
   bool seen(const Stage& s) const {
     for (ValueId id : s.writes)
-      if (edits_.count(id)) return true;
+      if (hooks_.count(id)) return true;
     return false;
   }
 
   const std::vector<Stage>& stages_;
   Run& run_;
   int threads_;
-  const Edits& edits_;
+  const Hooks& hooks_;
+  double part_ms_;
+  Clock::duration check_period_;
   size_t stage_ = 0;
-  int part_ = 0, step_ = 0;
+  int64_t part_ = 0;
+  int step_ = 0;
   bool leave_[2] = {false, false};
   const Stage* hooked_ = nullptr;
   Clock::time_point started_;

@@ -1,8 +1,6 @@
 // One call of the model: checks, memory, chunks, hooks. The arithmetic is in the stages.
 #include <algorithm>
-#include <cmath>
 
-#include "core/cpu.h"
 #include "core/error.h"
 #include "model/call.h"
 #include "model/executor.h"
@@ -40,24 +38,15 @@ void Model::check_request(const Request& request) const {
       if (request.sequences[j].cache == s.cache)
         throw ArgumentError(text("prompts {} and {} use the same session", j, i));
   }
-  for (ValueId id : request.edits)
-    if (!plan_.values()[id].editable)
+  for (ValueId id : request.hooks)
+    if (!plan_.values()[id].replaceable)
       throw ArgumentError(text("{} can be read but not replaced", plan_.values()[id].name));
 }
 
-// Rows of a chunk: so many that a stage stays well below the period at which signals are looked for.
+// Rows of a chunk.
 int64_t Model::chunk_for(const Request& request, int64_t rows) const {
-  if (!request.edits.empty()) return rows;  // a hook sees all positions of the call at once
-  if (chunk > 0) return std::min(chunk, rows);
-  const bool scalar = kernels_ == &kernels_for("scalar"), int8 = compute_ == "int8";
-  const double per_ms =
-      (scalar ? (int8 ? 5e5 : 2e5) : (int8 ? 2e7 : 8e6)) * threads;  // multiply-adds, conservative
-  double largest = 1;
-  for (const Matrix& m : weights_.matrices)
-    if (m.rows != config_.d_vocab)
-      largest = std::max(largest, static_cast<double>(m.rows) * static_cast<double>(m.cols));
-  const int64_t fit = static_cast<int64_t>(20.0 * per_ms / largest);
-  return std::min(rows, std::clamp<int64_t>(fit, 16, kChunk));
+  if (!request.hooks.empty()) return rows;  // a hook sees all positions of the call at once
+  return std::min(rows, chunk > 0 ? chunk : kChunk);
 }
 
 uint64_t Model::estimate(const Request& request) const {
@@ -72,14 +61,16 @@ uint64_t Model::estimate(const Request& request) const {
     const Value& v = plan_.values()[id];
     if (v.kind == ValueKind::rows) bytes += static_cast<uint64_t>(total) * v.width * 4;
     if (v.kind == ValueKind::pattern)
-      for (const Sequence& s : request.sequences) bytes += static_cast<uint64_t>(map_floats(v, s)) * 4;
+      for (const Sequence& s : request.sequences)
+        bytes += static_cast<uint64_t>(map_floats(request, id, v, s)) * 4;
   }
-  for (ValueId id : request.taps) {  // chosen positions are copied out
+  for (ValueId id : request.taps) {  // chosen positions are copied out, derived values computed later
     const Value& v = plan_.values()[id];
     for (const Sequence& s : request.sequences) {
       const uint64_t kept = s.positions.size() * 4, n = s.ids.size();
       if (v.kind == ValueKind::rows) bytes += kept * v.width;
       if (v.kind == ValueKind::pattern) bytes += kept * v.dims[0].second * (s.cache->length() + n);
+      if (v.kind == ValueKind::derived) bytes += (kept ? kept : n * 4) * v.width;
     }
   }
   return bytes;
@@ -87,8 +78,7 @@ uint64_t Model::estimate(const Request& request) const {
 
 void Model::check_memory(uint64_t need, const char* remedy) {
   if (need <= kSmall) return;
-  if (need > available_bytes()) pool_.trim();  // buffers of earlier calls that wait for the next one
-  if (const uint64_t have = available_bytes(); need > have)
+  if (const uint64_t have = room_for(need); need > have)
     throw MemoryLimitError(
         text("this call needs about {} MiB and {} MiB are free; {}", need >> 20, have >> 20, remedy));
 }
@@ -136,9 +126,9 @@ Output Model::forward(const Request& request) {
   if (static_cast<int64_t>(run.cos_sin.size()) < angles) run.cos_sin.resize(angles);
 
   std::vector<Stage> hooked;
-  if (!request.edits.empty())
-    for (const auto& phase : plan_.phases()) phase->schedule(request.edits, hooked);
-  const std::vector<Stage>& stages = request.edits.empty() ? stages_ : hooked;
+  if (!request.hooks.empty())
+    for (const auto& phase : plan_.phases()) phase->schedule(request.hooks, hooked);
+  const std::vector<Stage>& stages = request.hooks.empty() ? stages_ : hooked;
   int64_t done_logits = 0;
   for (int64_t begin = 0; begin < total; begin += rows) {
     const int64_t end = std::min(total, begin + rows);
@@ -147,7 +137,7 @@ Output Model::forward(const Request& request) {
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
     run.tasks[0] = run.tasks[1] = 0;
-    Executor(stages, run, n_threads, request.edits).go([&](const Stage* stage) {
+    Executor(stages, run, n_threads, request.hooks, request.pacing).go([&](const Stage* stage) {
       if (request.check) request.check();
       if (stage) call.hooks(run, *stage);
     });

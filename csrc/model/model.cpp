@@ -32,7 +32,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   const Architecture& arch = architecture_of(file);
   uint64_t bytes = 0;
   for (const TensorInfo& t : file.tensors) bytes += t.bytes;
-  if (const uint64_t have = available_bytes(); bytes + bytes / 8 > have)
+  if (const uint64_t have = room_for(bytes + bytes / 8); bytes + bytes / 8 > have)
     throw MemoryLimitError(text("{}: loading needs about {} MiB, {} MiB are free", file.path,
                                 (bytes + bytes / 8) >> 20, have >> 20));
   if (file.format == "gguf") {
@@ -71,7 +71,8 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   return model;
 }
 
-void Model::attention_result(int layer, const float* z, int64_t rows, float* out) const {
+void Model::attention_result(int layer, const float* z, int64_t rows, float* out,
+                             const std::function<void()>& check) const {
   const FloatEnvironment scope;  // called outside a region
   const NamedWeight* found = nullptr;
   const std::string name = "blocks." + std::to_string(layer) + ".attn.W_O";
@@ -82,8 +83,14 @@ void Model::attention_result(int layer, const float* z, int64_t rows, float* out
   const kernels::Quant& q = kernels_->quants[W_O.quant];
   const int64_t H = config_.n_heads, d = config_.d_head, cols = W_O.cols;
   std::vector<float> one(cols, 0.0f);  // z of one head, zeros elsewhere
+  const double head_ms = static_cast<double>(W_O.rows * cols) / static_cast<double>(kernels_->f32_per_ms);
+  double since_check = 0;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t h = 0; h < H; ++h) {
+      if (since_check += head_ms; since_check > Pacing().check_ms) {
+        check();
+        since_check = 0;
+      }
       std::copy_n(z + (r * H + h) * d, d, one.begin() + h * d);
       q.linear_f32(out + (r * H + h) * W_O.rows, W_O.rows, one.data(), cols, W_O.tile(q, 0), 1, cols,
                    W_O.rows);
@@ -100,6 +107,8 @@ std::unique_ptr<Model::State> Model::take_state() {
 }
 
 void Model::give_state(std::unique_ptr<State> state) {
+  state->arena.reset(),
+      state->int8.reset();  // idle in the pool, where anybody who lacks memory can free them
   std::lock_guard lock(mutex_);
   states_.push_back(std::move(state));
 }

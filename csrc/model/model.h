@@ -43,7 +43,7 @@ struct Traced {
   std::vector<int64_t> shape;
 };
 
-struct Edit {
+struct Hooked {
   ValueId value;
   int sequence;
   std::shared_ptr<Buffer> buffer;  // of its own
@@ -54,11 +54,12 @@ struct Edit {
 struct Request {
   std::vector<Sequence> sequences;
   LogitRows logits = LogitRows::all;
-  std::vector<ValueId> taps;
-  Edits edits;
+  std::vector<ValueId> taps;  // of a derived value only the memory is held free: it is computed later
+  Hooks hooks;
   // Runs on the calling thread, between regions. True: somebody still holds the array, and may write to it.
-  std::function<bool(const Edit&)> on_edit;
+  std::function<bool(const Hooked&)> on_hook;
   std::function<void()> check;  // may throw: cancels the call and restores every cache
+  Pacing pacing;                // how often it is called; never changes a bit
 };
 
 struct Output {
@@ -75,7 +76,7 @@ class Model {
   ~Model();
 
   // Runs the new ids of every sequence. Each row's bits depend on its own sequence alone. Throws
-  // ArgumentError, MemoryLimitError (before anything runs), or what on_edit and check throw; then no cache
+  // ArgumentError, MemoryLimitError (before anything runs), or what on_hook and check throw; then no cache
   // has changed.
   Output forward(const Request& request);
   // Bytes a request would need beyond the weights.
@@ -86,7 +87,9 @@ class Model {
   std::shared_ptr<Buffer> unembed(const float* resid, int64_t n, const std::function<void()>& check);
 
   // z: [rows, n_heads, d_head] -> out: [rows, n_heads, d_model], each head through its slice of W_O.
-  void attention_result(int layer, const float* z, int64_t rows, float* out) const;
+  // Calls check, which may throw, as often as forward does.
+  void attention_result(int layer, const float* z, int64_t rows, float* out,
+                        const std::function<void()>& check) const;
 
   const Config& config() const { return config_; }
   const Plan& plan() const { return plan_; }

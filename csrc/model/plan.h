@@ -14,6 +14,7 @@
 #include "kernels.h"
 #include "model/config.h"
 #include "model/kv_cache.h"
+#include "model/parts.h"
 #include "model/weights.h"
 
 namespace cutaway {
@@ -35,13 +36,14 @@ struct Value {
   std::vector<std::pair<std::string, int64_t>> dims;  // after pos: {"n_heads", 9}, {"d_head", 64}
   int64_t width = 0;                                  // their product
   std::string equation;
-  bool editable = false;       // a hook may replace it
+  bool replaceable = false;    // a hook may replace it
+  float masked = 0.0f;         // what a hidden key of a pattern holds
   ValueId same_as = kNoValue;  // shares the buffer of an earlier value unless hooked
   int layer = -1;
   int first_phase = -1, last_phase = -1;  // where the buffer is in use
 };
 
-using Edits = std::set<ValueId>;  // the values that hooks will see and may change
+using Hooks = std::set<ValueId>;  // the values that hooks will see and may change
 
 struct Run;
 
@@ -50,15 +52,14 @@ struct Run;
 struct Stage {
   std::function<void(Run&, Worker&)> run;
   std::vector<ValueId> writes;
-  std::function<int(const Run&)>
-      repeat;  // parts that follow each other (worker.part); null: 1. Lets signals in.
+  std::function<Work(const Run&)> work;  // for cutting it into parts (worker.rows, .tiles); null: one part
 };
 
 class Phase {
  public:
   virtual ~Phase() = default;
   // Stages for the given hooks: a value that lives inside a stage ends one when it is hooked.
-  virtual void schedule(const Edits& edits, std::vector<Stage>& out) const = 0;
+  virtual void schedule(const Hooks& hooks, std::vector<Stage>& out) const = 0;
 };
 
 class Plan {
@@ -100,6 +101,17 @@ struct SequencePart {
   int index = 0;            // which sequence of the call
 };
 
+// Scores or pattern of one sequence: [n_heads, rows, n_keys].
+struct Map {
+  float* data = nullptr;
+  int64_t rows = 0;
+  const int64_t* row_of = nullptr;  // by query, -1 where it is not kept; null: all are
+  float* row(int64_t head, int64_t query, int64_t n_keys) const {  // null where it is not kept
+    const int64_t r = row_of ? row_of[query] : query;
+    return r < 0 ? nullptr : data + (head * rows + r) * n_keys;
+  }
+};
+
 // Everything a stage needs about the chunk it works on.
 struct Run {
   const kernels::Table* kernels = nullptr;
@@ -109,10 +121,9 @@ struct Run {
   const int32_t* tokens = nullptr;     // [rows]
   const int64_t* positions = nullptr;  // [rows]
   std::vector<SequencePart> parts;
-  std::vector<float*> value;  // by ValueId: the chunk's first row; null where nothing is kept
-  std::vector<std::vector<float*>>
-      pattern;                     // by ValueId, then sequence: [n_heads, n_queries, n_keys] or empty
-  std::vector<uint8_t> tapped;     // by ValueId: has a buffer of its own
+  std::vector<float*> value;              // by ValueId: the chunk's first row; null where nothing is kept
+  std::vector<std::vector<Map>> pattern;  // by ValueId, then sequence; empty where nothing is kept
+  std::vector<uint8_t> tapped;            // by ValueId: has a buffer of its own
   std::vector<int64_t> head_rows;  // chunk rows whose logits are wanted; value[logits] takes them in order
   // Scratch shared by all workers: int8 rows of the current input; cos, sin per rope [rows, half].
   void* int8_rows = nullptr;

@@ -1,4 +1,5 @@
-// The working memory of one call. Kept between calls, so that a decode step makes no large allocation.
+// The working memory of one call. Kept between calls, its buffers in the pool, so that a decode step makes no
+// large allocation.
 #pragma once
 #include "model/model.h"
 

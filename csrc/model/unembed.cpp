@@ -52,7 +52,7 @@ std::shared_ptr<Buffer> Model::unembed(const float* resid, int64_t n, const std:
     }
     run.value[logits_] = logits->floats() + begin * V;
     run.tasks[0] = run.tasks[1] = 0;
-    Executor(head, run, n_threads, {}).go([&](const Stage*) {
+    Executor(head, run, n_threads, {}, {}).go([&](const Stage*) {
       if (check) check();
     });
   }

@@ -1,6 +1,6 @@
-// Attention over the KV cache. A task is (sequence, KV head, block of queries): all query heads of one KV
-// head read the same keys. Scores, softmax and values are three passes; a hook on scores or pattern cuts
-// between them.
+// Attention over the KV cache. A task is (sequence, KV head, block of rows); a row is a query and one of the
+// query heads that share the KV head, and so read the same keys. Scores, softmax and values are three passes;
+// a hook on scores or pattern cuts between them.
 #include <cstring>
 #include <limits>
 
@@ -12,9 +12,10 @@ namespace {
 using kernels::kKvBlock;
 using kernels::kLanes;
 
-constexpr int64_t kQueryBlock = 8;  // queries of a task, at most
-constexpr int64_t kProductsPerPart = 500'000'000;
-constexpr int64_t kScoreBytes = int64_t{1} << 20;  // scores of a task stay in L2
+constexpr int64_t kQueryBlock = 8;                                  // queries of a task, at most
+constexpr float kMasked = -std::numeric_limits<float>::infinity();  // a hidden key's score
+constexpr int64_t kScoreBytes = int64_t{1} << 20;                   // scores of a task stay in L2
+constexpr double kTaskMs = 10;  // of one thread: tasks are shared out evenly
 
 struct Names {
   ValueId q, scores, pattern, z;
@@ -41,8 +42,8 @@ class Attention final : public Phase {
  public:
   Attention(const Config& c, int layer, const Names& n) : c_(c), layer_(layer), n_(n) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
-    const bool cut_scores = edits.count(n_.scores), cut_pattern = edits.count(n_.pattern);
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
+    const bool cut_scores = hooks.count(n_.scores), cut_pattern = hooks.count(n_.pattern);
     Until from = Until::scores;
     if (cut_scores) push(stages, from, Until::scores, {n_.scores}), from = Until::pattern;
     if (cut_pattern) push(stages, from, Until::pattern, {n_.pattern}), from = Until::values;
@@ -53,116 +54,117 @@ class Attention final : public Phase {
   void push(std::vector<Stage>& stages, Until from, Until until, std::vector<ValueId> writes) const {
     Stage s;
     s.writes = std::move(writes);
-    s.repeat = [this](const Run& run) { return parts(run); };
+    s.work = [this](const Run& run) { return this->work_of(run); };
     s.run = [this, from, until](Run& run, Worker& w) { work(run, w, from, until); };
     stages.push_back(std::move(s));
   }
 
   int64_t group() const { return c_.n_heads / c_.n_kv_heads; }
 
-  // Queries of a block: as many as keep the scores in L2, the same for every thread count.
-  int64_t query_block(const SequencePart& part) const {
+  // A row over all keys it may see: two products with d_head values and a softmax.
+  double row_ms(const Run& run, const SequencePart& part) const {
+    const int64_t window = c_.layers[layer_].window, keys = part.position + part.rows;
+    const int64_t seen = window ? std::min(keys, window + kQueryBlock) : keys;
+    return static_cast<double>(seen * (2 * c_.d_head + kElement)) /
+           static_cast<double>(run.kernels->f32_per_ms);
+  }
+
+  // Rows of a block: as many as keep the scores in L2 and the task short.
+  int64_t block_rows(const Run& run, const SequencePart& part) const {
     const int64_t keys = (part.position + part.rows + kLanes - 1) / kLanes * kLanes;
-    int64_t n = kQueryBlock;
-    while (n > 1 && n * group() * keys * 4 > kScoreBytes) n /= 2;
+    const double ms = row_ms(run, part);
+    int64_t n = kQueryBlock * group();
+    while (n > 1 && (n * keys * 4 > kScoreBytes || static_cast<double>(n) * ms > kTaskMs)) n = (n + 1) / 2;
     return n;
   }
 
-  int64_t tasks(const SequencePart& p) const {
-    const int64_t size = query_block(p);
-    return (p.rows + size - 1) / size * c_.n_kv_heads;
-  }
-  int64_t tasks(const Run& run) const {
-    int64_t n = 0;
-    for (const SequencePart& p : run.parts) n += tasks(p);
-    return n;
+  int64_t blocks(const Run& run, const SequencePart& part) const {
+    const int64_t size = block_rows(run, part);
+    return (part.rows * group() + size - 1) / size;
   }
 
-  // A stage over long texts is run in parts, so that signals are looked at in between.
-  int parts(const Run& run) const {
-    int64_t products = 0;
-    for (const SequencePart& p : run.parts) products += p.rows * p.n_keys * c_.n_heads * c_.d_head * 2;
-    const int64_t most = std::max<int64_t>(1, tasks(run));
-    return static_cast<int>(std::min(most, 1 + products / kProductsPerPart));
+  Work work_of(const Run& run) const {
+    Work work{0, 0};
+    for (const SequencePart& p : run.parts) {
+      work.rows += blocks(run, p) * c_.n_kv_heads;
+      work.ms = std::max(work.ms, static_cast<double>(block_rows(run, p)) * row_ms(run, p));
+    }
+    return work;
   }
 
   void work(Run& run, Worker& w, Until from, Until until) const {
-    const int64_t total = tasks(run), n_parts = parts(run);
-    const int64_t begin = total * w.part / n_parts, end = total * (w.part + 1) / n_parts;
     std::atomic<int64_t>& next = run.next_task(w);
     for (;;) {
-      int64_t task = begin + next.fetch_add(1, std::memory_order_relaxed);
-      if (task >= end) return;
+      int64_t task = w.rows.begin + next.fetch_add(1, std::memory_order_relaxed);
+      if (task >= w.rows.end) return;
       const SequencePart* part = run.parts.data();
-      for (; task >= tasks(*part); ++part) task -= tasks(*part);
+      int64_t n = blocks(run, *part);
+      for (; task >= n * c_.n_kv_heads; n = blocks(run, *++part)) task -= n * c_.n_kv_heads;
       // The long rows first: the last queries see the most keys.
-      const int64_t size = query_block(*part), blocks = tasks(*part) / c_.n_kv_heads;
-      const int64_t kv = task % c_.n_kv_heads, block = blocks - 1 - task / c_.n_kv_heads;
-      one(run, w, *part, kv, block * size, std::min(size, part->rows - block * size), from, until);
+      const int64_t size = block_rows(run, *part), first = (n - 1 - task / c_.n_kv_heads) * size;
+      one(run, w, *part, task % c_.n_kv_heads, first, std::min(size, part->rows * group() - first), from,
+          until);
     }
   }
 
-  void one(Run& run, Worker& w, const SequencePart& part, int64_t kv, int64_t q0, int64_t n, Until from,
+  // R rows from r0 on; row i is query i / G and head i % G of the group.
+  void one(Run& run, Worker& w, const SequencePart& part, int64_t kv, int64_t r0, int64_t R, Until from,
            Until until) const {
     const kernels::Table& k = *run.kernels;
-    const int64_t G = group(), R = n * G, d = c_.d_head, window = c_.layers[layer_].window;
+    const int64_t G = group(), d = c_.d_head, window = c_.layers[layer_].window;
     const KvShape& shape = part.cache->shape();
-    const int64_t position = part.position + q0;  // of the first query
+    const int64_t position = part.position + r0 / G;  // of the first query
     const int64_t lowest = window ? std::max<int64_t>(0, position - window + 1) : 0,
-                  highest = position + n - 1;
+                  highest = part.position + (r0 + R - 1) / G;
     const int64_t first = lowest / kLanes * kLanes, last = highest / kLanes * kLanes + kLanes,
                   ld = last - first;
     const int64_t n_blocks = highest / kKvBlock + 1;
     Carver scratch(run.scratch[w.id].data());
     Scratch s(scratch, R, n_blocks, shape.d_pad(), R * ld);
-    for (int64_t r = 0; r < R; ++r) {  // row r: query r / G, head r % G of the group
-      const int64_t at = position + r / G;
+    for (int64_t r = 0; r < R; ++r) {
+      const int64_t at = part.position + (r0 + r) / G;
       s.hi[r] = at;
       s.lo[r] = window ? std::max<int64_t>(0, at - window + 1) : 0;
     }
     const kernels::AttentionRows visible{static_cast<int>(R), s.lo, s.hi};
     const auto row_in = [&](ValueId id, int64_t r) {  // [pos, n_heads, d_head]
-      return run.row(id, part.first_row + q0 + r / G, c_.n_heads * d) + (kv * G + r % G) * d;
+      return run.row(id, part.first_row + (r0 + r) / G, c_.n_heads * d) + (kv * G + (r0 + r) % G) * d;
     };
-    const auto map_row = [&](float* map, int64_t r) {  // [n_heads, n_queries, n_keys]
-      return map + ((kv * G + r % G) * part.n_queries + part.first_query + q0 + r / G) * part.n_keys;
+    const auto map_row = [&](const Map& map, int64_t r) {
+      return map.row(kv * G + (r0 + r) % G, part.first_query + (r0 + r) / G, part.n_keys);
     };
-    float* scores_map = map_of(run, n_.scores, part.index);
-    float* pattern_map = map_of(run, n_.pattern, part.index);
+    const auto keep = [&](ValueId id, float masked) {  // the rows of scores that are asked for
+      if (run.pattern[id].empty()) return;
+      for (int64_t r = 0; r < R; ++r)
+        if (float* out = map_row(run.pattern[id][part.index], r))
+          write_map(out, s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys, masked);
+    };
+    const auto take_back = [&](ValueId id) {  // what a hook left; a hooked map has every row
+      for (int64_t r = 0; r < R; ++r)
+        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(run.pattern[id][part.index], r) + s.lo[r],
+                    (s.hi[r] - s.lo[r] + 1) * 4);
+    };
 
     if (from == Until::scores) {
       for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->k(b, layer_, kv);
       for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.q, r);
       k.attention_scores(s.scores, ld, s.rows, R, s.blocks, d, first, last, c_.attn_scale, c_.attn_soft_cap,
                          shape.half);
-      if (scores_map)
-        for (int64_t r = 0; r < R; ++r)
-          write_map(map_row(scores_map, r), s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys,
-                    -std::numeric_limits<float>::infinity());
+      keep(n_.scores, kMasked);
       if (until == Until::scores) return;
     } else if (from == Until::pattern) {
-      for (int64_t r = 0; r < R; ++r)
-        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(scores_map, r) + s.lo[r],
-                    (s.hi[r] - s.lo[r] + 1) * 4);
+      take_back(n_.scores);
     }
     if (from != Until::values) {
       k.attention_softmax(s.scores, ld, &visible, first, last);
-      if (pattern_map)
-        for (int64_t r = 0; r < R; ++r)
-          write_map(map_row(pattern_map, r), s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys, 0.0f);
+      keep(n_.pattern, 0.0f);
       if (until == Until::pattern) return;
     } else {
-      for (int64_t r = 0; r < R; ++r)
-        std::memcpy(s.scores + r * ld + s.lo[r] - first, map_row(pattern_map, r) + s.lo[r],
-                    (s.hi[r] - s.lo[r] + 1) * 4);
+      take_back(n_.pattern);
     }
     for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->v(b, layer_, kv);
     for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.z, r);
     k.attention_values(s.rows, s.scores, ld, &visible, first, s.blocks, d, shape.half, s.acc);
-  }
-
-  static float* map_of(const Run& run, ValueId id, int sequence) {
-    return run.pattern[id].empty() ? nullptr : run.pattern[id][sequence];
   }
 
   // One row of a map over all keys: x[key] where visible, `masked` elsewhere.
@@ -182,9 +184,9 @@ class Attention final : public Phase {
 int64_t attention_scratch(const Config& c, int64_t n_keys) {
   const int64_t G = c.n_heads / c.n_kv_heads, keys = (n_keys + kLanes - 1) / kLanes * kLanes;
   const KvShape shape{c.n_layers, c.n_kv_heads, c.d_head};
-  Carver count;  // the largest block of queries, and the most scores that query_block() lets through
+  Carver count;  // the largest block of queries, and the most scores that block_rows() lets through
   Scratch(count, kQueryBlock * G, n_keys / kKvBlock + 1, shape.d_pad(),
-          std::max<int64_t>(kScoreBytes / sizeof(float), G * keys));
+          std::max<int64_t>(kScoreBytes / sizeof(float), keys));
   return count.bytes();
 }
 
@@ -198,7 +200,12 @@ ValueId attention(const Scope& s, ValueId rot_q) {
   const Scope::Dims heads = {{"n_heads", c.n_heads}};
   Names n;
   n.q = rot_q;
-  n.scores = s.declare("attn.scores", heads, capped + seen, ValueKind::pattern);
+  n.scores = s.declare({.name = "attn.scores",
+                        .kind = ValueKind::pattern,
+                        .dims = heads,
+                        .equation = capped + seen,
+                        .replaceable = true,
+                        .masked = kMasked});
   n.pattern = s.declare("attn.pattern", heads, "softmax(scores)", ValueKind::pattern);
   n.z = s.declare("attn.z", {{"n_heads", c.n_heads}, {"d_head", c.d_head}}, "pattern @ v");
   s.declare({.name = "attn.result",

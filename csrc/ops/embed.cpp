@@ -27,11 +27,16 @@ void fill_angles(Run& run, int64_t first, int64_t last) {
 class Embed final : public Phase {
  public:
   Embed(ValueId out, const Matrix& W_E, float scale) : out_(out), W_E_(W_E), scale_(scale) {}
-  void schedule(const Edits&, std::vector<Stage>& stages) const override {
+  void schedule(const Hooks&, std::vector<Stage>& stages) const override {
     Stage stage;
     stage.writes = {out_};
+    stage.work = [this](const Run& run) {  // a row is decoded with the 15 beside it; an angle costs a hundred
+      int64_t angles = 0;
+      for (const Rope& rope : run.config->ropes) angles += static_cast<int64_t>(rope.inv_freq.size());
+      return row_work(run, run.rows, W_E_.cols * kernels::kLanes + angles * 100);
+    };
     stage.run = [this](Run& run, Worker& w) {
-      const int64_t first = w.first(run.rows), last = w.last(run.rows);
+      const auto [first, last] = w.share(w.rows);
       fill_angles(run, first, last);
       float* scratch = reinterpret_cast<float*>(run.scratch[w.id].data());
       for (int64_t r = first; r < last; ++r) {
@@ -53,12 +58,13 @@ class Embed final : public Phase {
 class Alias final : public Phase {
  public:
   Alias(ValueId id, ValueId of, int64_t width) : id_(id), of_(of), width_(width) {}
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
-    if (!edits.count(id_)) return;
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
+    if (!hooks.count(id_)) return;
     Stage stage;
     stage.writes = {id_};
+    stage.work = [this](const Run& run) { return row_work(run, run.rows, width_); };
     stage.run = [this](Run& run, Worker& w) {
-      const int64_t first = w.first(run.rows), last = w.last(run.rows);
+      const auto [first, last] = w.share(w.rows);
       for (int64_t i = first * width_; i < last * width_; ++i) run.value[id_][i] = run.value[of_][i];
     };
     stages.push_back(std::move(stage));
@@ -83,7 +89,7 @@ ValueId embed(const Scope& s, const Matrix& W_E) {
 ValueId alias(const Scope& s, const std::string& name, ValueId of, const std::string& equation) {
   const Scope::Dims dims = s.plan.values()[of].dims;
   const ValueId id =
-      s.declare({.name = name, .dims = dims, .equation = equation, .editable = true, .same_as = of});
+      s.declare({.name = name, .dims = dims, .equation = equation, .replaceable = true, .same_as = of});
   s.plan.reads(id);
   s.plan.phase<Alias>(id, of, s.plan.values()[id].width);
   return id;

@@ -13,11 +13,14 @@ class GatedMlp final : public Phase {
   GatedMlp(const Input& in, const Matrix& W_gate, const Matrix& W_in, Activation activation, const Names& n)
       : in_(in), W_gate_(W_gate), W_in_(W_in), activation_(activation), n_(n) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
     Input in = in_;
-    if (in.norm && edits.count(in.normalized)) in = norm_stage(in, stages);
-    const bool cut = edits.count(n_.pre) || edits.count(n_.pre_linear);
+    if (in.norm && hooks.count(in.normalized)) in = norm_stage(in, stages);
+    const bool cut = hooks.count(n_.pre) || hooks.count(n_.pre_linear);
     Stage linear;
+    linear.work = [this](const Run& run) {
+      return linear_work(run, run.rows, {&W_gate_, &W_in_}, W_gate_.n_tiles());
+    };
     linear.run = [this, in, cut](Run& run, Worker& w) { project(run, w, in, !cut); };
     if (in.norm) linear.writes = {in.scale, in.normalized};
     linear.writes.insert(linear.writes.end(), {n_.pre, n_.pre_linear});
@@ -26,9 +29,10 @@ class GatedMlp final : public Phase {
     if (cut) {
       Stage act;
       act.writes = {n_.post};
+      act.work = [this](const Run& run) { return row_work(run, run.rows, W_gate_.rows); };
       act.run = [this](Run& run, Worker& w) {
-        const int64_t n = run.rows * W_gate_.rows, first = w.first(n), last = w.last(n);
-        activate(run, first, last - first);
+        const auto [first, last] = w.share(w.rows);
+        activate(run, first * W_gate_.rows, (last - first) * W_gate_.rows);
       };
       stages.push_back(std::move(act));
     }
@@ -36,14 +40,13 @@ class GatedMlp final : public Phase {
 
  private:
   void project(Run& run, Worker& w, const Input& in, bool act) const {
-    const Prepared x =
-        prepare(run, w, in, run.value[in.x], run.rows, needs_int8(run, W_gate_) || needs_int8(run, W_in_));
-    const int64_t begin = w.first(W_gate_.n_tiles()), end = w.last(W_gate_.n_tiles()), d = W_gate_.rows;
-    run_linear(run, W_gate_, x, run.rows, begin, end, run.value[n_.pre], d);
-    run_linear(run, W_in_, x, run.rows, begin, end, run.value[n_.pre_linear], d);
-    if (!act) return;
-    const int64_t c = begin * kernels::kLanes, n = std::min(end * kernels::kLanes, d) - c;
-    for (int64_t r = 0; n > 0 && r < run.rows; ++r) activate(run, r * d + c, n);
+    const Prepared x = prepare(run, w, in, needs_int8(run, W_gate_) || needs_int8(run, W_in_));
+    const Range tiles = w.share(w.tiles), c = columns(tiles, W_gate_);
+    run_linear(run, W_gate_, x, w.rows, tiles, run.value[n_.pre]);
+    run_linear(run, W_in_, x, w.rows, tiles, run.value[n_.pre_linear]);
+    if (!act || c.begin >= c.end) return;
+    for (int64_t r = w.rows.begin; r < w.rows.end; ++r)
+      activate(run, r * W_gate_.rows + c.begin, c.end - c.begin);
   }
 
   void activate(Run& run, int64_t at, int64_t n) const {

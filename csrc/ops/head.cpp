@@ -6,65 +6,60 @@
 namespace cutaway {
 namespace {
 
-constexpr int64_t kHeadRows = 16;  // rows of logits between two looks for a signal
-
 class Head final : public Phase {
  public:
   Head(const Input& in, const Matrix& W_U, float cap, ValueId gathered, ValueId logits)
       : in_(in), W_U_(W_U), cap_(cap), gathered_(gathered), logits_(logits) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
-    const bool cut = edits.count(in_.normalized);
-    if (cut) norm_stage(in_, stages);
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
+    const bool hooked = hooks.count(in_.normalized);
+    norm_stage(in_, stages);
+    // Without a hook all rows are normed only if somebody looks.
+    if (!hooked)
+      stages.back().work = [this](const Run& run) {
+        return row_work(run, seen(run) ? run.rows : 0, in_.width);
+      };
     Stage gather;
-    gather.run = [this, cut](Run& run, Worker& w) { this->gather(run, w, cut); };
-    if (!cut) gather.writes = {in_.scale, in_.normalized};
+    gather.work = [this](const Run& run) { return row_work(run, n_logits(run), in_.width); };
+    gather.run = [this, hooked](Run& run, Worker& w) { this->gather(run, w, hooked || seen(run)); };
     stages.push_back(std::move(gather));
     Stage logits;
     logits.writes = {logits_};
-    logits.repeat = [](const Run& run) {
-      return static_cast<int>((run.head_rows.size() + kHeadRows - 1) / kHeadRows);
-    };
+    logits.work = [this](const Run& run) { return linear_work(run, n_logits(run), {&W_U_}, W_U_.n_tiles()); };
     logits.run = [this](Run& run, Worker& w) { project(run, w); };
     stages.push_back(std::move(logits));
   }
 
  private:
-  // The normed rows that are asked for, side by side. All rows are normed only if somebody looks.
+  bool seen(const Run& run) const { return run.tapped[in_.normalized] || run.tapped[in_.scale]; }
+  static int64_t n_logits(const Run& run) { return static_cast<int64_t>(run.head_rows.size()); }
+
+  // The normed rows that are asked for, side by side.
   void gather(Run& run, Worker& w, bool normed) const {
     const int64_t d = in_.width;
-    const bool seen = run.tapped[in_.normalized] || run.tapped[in_.scale];
-    const auto norm = [&](int64_t r, float* out) {
-      float* scale = run.value[in_.scale] && !normed ? run.value[in_.scale] + r : nullptr;
-      run.kernels->rms_norm(out, scale, run.row(in_.x, r, d), in_.norm->data(), 1, d, in_.eps);
-    };
-    if (seen && !normed) {
-      for (int64_t r = w.first(run.rows); r < w.last(run.rows); ++r) norm(r, run.row(in_.normalized, r, d));
-      w.sync();
-    }
-    const int64_t n = static_cast<int64_t>(run.head_rows.size());
-    for (int64_t i = w.first(n); i < w.last(n); ++i) {
+    const auto [first, last] = w.share(w.rows);
+    for (int64_t i = first; i < last; ++i) {
       const int64_t r = run.head_rows[i];
       float* out = run.row(gathered_, i, d);
-      if (seen || normed)
+      if (normed)
         std::memcpy(out, run.row(in_.normalized, r, d), d * sizeof(float));
       else
-        norm(r, out);
+        run.kernels->rms_norm(out, nullptr, run.row(in_.x, r, d), in_.norm->data(), 1, d, in_.eps);
     }
   }
 
   void project(Run& run, Worker& w) const {
-    const int64_t first = w.part * kHeadRows;
-    const int64_t rows = std::min<int64_t>(kHeadRows, static_cast<int64_t>(run.head_rows.size()) - first);
     Input in;
+    in.x = gathered_;
     in.width = in_.width;
-    const Prepared x = prepare(run, w, in, run.row(gathered_, first, in_.width), rows, needs_int8(run, W_U_));
-    const int64_t begin = w.first(W_U_.n_tiles()), end = w.last(W_U_.n_tiles()), d = W_U_.rows;
-    float* out = run.row(logits_, first, d);
-    run_linear(run, W_U_, x, rows, begin, end, out, d);
-    const int64_t c = begin * kernels::kLanes, n = std::min(end * kernels::kLanes, d) - c;
-    if (cap_ == 0.0f || n <= 0) return;
-    for (int64_t r = 0; r < rows; ++r) run.kernels->soft_cap(out + r * d + c, out + r * d + c, cap_, n);
+    const Prepared x = prepare(run, w, in, needs_int8(run, W_U_));
+    const Range tiles = w.share(w.tiles), c = columns(tiles, W_U_);
+    run_linear(run, W_U_, x, w.rows, tiles, run.value[logits_]);
+    if (cap_ == 0.0f || c.begin >= c.end) return;
+    for (int64_t r = w.rows.begin; r < w.rows.end; ++r) {
+      float* out = run.row(logits_, r, W_U_.rows) + c.begin;
+      run.kernels->soft_cap(out, out, cap_, c.end - c.begin);
+    }
   }
 
   Input in_;

@@ -62,18 +62,20 @@ int64_t shared_int8_bytes(int64_t rows, int64_t max_cols) {
   return count.bytes();
 }
 
-Prepared prepare(Run& run, Worker& w, const Input& in, const float* x, int64_t rows, bool want_int8) {
+Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
   const kernels::Table& k = *run.kernels;
-  const int64_t cols = in.width;
+  const int64_t cols = in.width, rows = w.rows.end - w.rows.begin;
+  const float* const x = run.row(in.x, w.rows.begin, cols);
   Prepared out{x, cols, {}};
+  const auto scale_of = [&](int64_t r) { return run.value[in.scale] ? run.value[in.scale] + r : nullptr; };
   if (rows <= kFewRows) {  // every worker for itself: no barrier, the same bits
     Carver scratch(run.scratch[w.id].data());
     float* normed = scratch.take<float>(kFewRows * cols);
     if (in.norm) {
-      float* scale = w.id == 0 && run.value[in.scale] ? run.value[in.scale] : nullptr;
       // Worker 0 writes a tapped value in place; the others keep their own copy.
-      if (w.id == 0 && run.tapped[in.normalized]) normed = run.value[in.normalized];
-      k.rms_norm(normed, scale, x, in.norm->data(), rows, cols, in.eps);
+      if (w.id == 0 && run.tapped[in.normalized]) normed = run.row(in.normalized, w.rows.begin, cols);
+      k.rms_norm(normed, w.id == 0 ? scale_of(w.rows.begin) : nullptr, x, in.norm->data(), rows, cols,
+                 in.eps);
       out.x = normed;
     }
     if (want_int8) {
@@ -83,41 +85,54 @@ Prepared prepare(Run& run, Worker& w, const Input& in, const float* x, int64_t r
     return out;
   }
   if (!in.norm && !want_int8) return out;
-  const int64_t first = w.first(rows), last = w.last(rows);
+  const int64_t first = w.first(rows), mine = w.last(rows) - first;  // of the part
   if (in.norm) {
-    float* normed = run.value[in.normalized];
-    float* scale = run.value[in.scale] ? run.value[in.scale] + first : nullptr;
-    k.rms_norm(normed + first * cols, scale, x + first * cols, in.norm->data(), last - first, cols, in.eps);
+    float* normed = run.row(in.normalized, w.rows.begin, cols);
+    k.rms_norm(normed + first * cols, scale_of(w.rows.begin + first), x + first * cols, in.norm->data(), mine,
+               cols, in.eps);
     out.x = normed;
   }
   if (want_int8) {
     Carver shared(run.int8_rows);
     out.int8 = int8_rows(shared, rows, cols);
-    const kernels::Int8Rows mine = row_of(out.int8, first, cols);
-    k.quantize(&mine, out.x + first * cols, last - first, cols);
+    const kernels::Int8Rows codes = row_of(out.int8, first, cols);
+    k.quantize(&codes, out.x + first * cols, mine, cols);
   }
   w.sync();
   return out;
 }
 
-void run_linear(const Run& run, const Matrix& m, const Prepared& in, int64_t rows, int64_t first_tile,
-                int64_t last_tile, float* out, int64_t ld) {
-  if (first_tile >= last_tile) return;
+void run_linear(const Run& run, const Matrix& m, const Prepared& in, Range rows, Range tiles, float* out) {
+  const Range c = columns(tiles, m);
+  if (c.begin >= c.end) return;
   const kernels::Quant& q = run.kernels->quants[m.quant];
-  const uint8_t* tiles = m.tile(q, first_tile);
-  const int64_t n_out = std::min(last_tile * kernels::kLanes, m.rows) - first_tile * kernels::kLanes;
-  float* to = out + first_tile * kernels::kLanes;
+  const int64_t n_rows = rows.end - rows.begin, n_out = c.end - c.begin;
+  float* to = out + rows.begin * m.rows + c.begin;
   if (needs_int8(run, m))
-    q.linear_int8(to, ld, &in.int8, tiles, rows, m.cols, n_out);
+    q.linear_int8(to, m.rows, &in.int8, m.tile(q, tiles.begin), n_rows, m.cols, n_out);
   else
-    q.linear_f32(to, ld, in.x, in.ld, tiles, rows, m.cols, n_out);
+    q.linear_f32(to, m.rows, in.x, in.ld, m.tile(q, tiles.begin), n_rows, m.cols, n_out);
+}
+
+Work linear_work(const Run& run, int64_t rows, std::initializer_list<const Matrix*> matrices, int64_t tiles) {
+  double ms = 0;
+  for (const Matrix* m : matrices) {
+    const int64_t per_ms = needs_int8(run, *m) ? run.kernels->int8_per_ms : run.kernels->f32_per_ms;
+    ms += static_cast<double>(m->rows) * static_cast<double>(m->cols) / static_cast<double>(per_ms);
+  }
+  return {rows, ms, tiles};
+}
+
+Work row_work(const Run& run, int64_t rows, int64_t elements) {
+  return {rows, static_cast<double>(elements * kElement) / static_cast<double>(run.kernels->f32_per_ms)};
 }
 
 Input norm_stage(const Input& in, std::vector<Stage>& out) {
   Stage stage;
   stage.writes = {in.scale, in.normalized};
+  stage.work = [in](const Run& run) { return row_work(run, run.rows, in.width); };
   stage.run = [in](Run& run, Worker& w) {
-    const int64_t first = w.first(run.rows), last = w.last(run.rows);
+    const auto [first, last] = w.share(w.rows);
     float* scale = run.value[in.scale] ? run.value[in.scale] + first : nullptr;
     run.kernels->rms_norm(run.row(in.normalized, first, in.width), scale, run.row(in.x, first, in.width),
                           in.norm->data(), last - first, in.width, in.eps);

@@ -15,14 +15,16 @@ class LinearAdd final : public Phase {
   LinearAdd(const Input& in, const OutputWeights& w, float eps, const Names& n)
       : in_(in), W_(*w.W), bias_(w.bias), norm_(w.post), eps_(eps), n_(n) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
-    const bool cut = edits.count(n_.out);
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
+    const bool cut = hooks.count(n_.out);
     Stage linear;
+    linear.work = [this](const Run& run) { return linear_work(run, run.rows, {&W_}, W_.n_tiles()); };
     linear.run = [this, cut](Run& run, Worker& w) { project(run, w, !norm_ && !cut); };
     if (!norm_) linear.writes = cut ? std::vector<ValueId>{n_.out} : std::vector<ValueId>{n_.out, n_.sum};
     stages.push_back(std::move(linear));
     if (norm_) {
       Stage normed;
+      normed.work = [this](const Run& run) { return row_work(run, run.rows, 2 * W_.rows); };
       normed.run = [this, cut](Run& run, Worker& w) { norm_rows(run, w, !cut); };
       normed.writes =
           cut ? std::vector<ValueId>{n_.scale, n_.out} : std::vector<ValueId>{n_.scale, n_.out, n_.sum};
@@ -30,7 +32,8 @@ class LinearAdd final : public Phase {
     }
     if (cut) {
       Stage sum;
-      sum.run = [this](Run& run, Worker& w) { add_rows(run, w.first(run.rows), w.last(run.rows)); };
+      sum.work = [this](const Run& run) { return row_work(run, run.rows, W_.rows); };
+      sum.run = [this](Run& run, Worker& w) { add_rows(run, w.share(w.rows)); };
       sum.writes = {n_.sum};
       stages.push_back(std::move(sum));
     }
@@ -39,32 +42,31 @@ class LinearAdd final : public Phase {
  private:
   void project(Run& run, Worker& w, bool add) const {
     const kernels::Table& k = *run.kernels;
-    const Prepared x = prepare(run, w, in_, run.value[in_.x], run.rows, needs_int8(run, W_));
-    const int64_t begin = w.first(W_.n_tiles()), end = w.last(W_.n_tiles()), d = W_.rows;
-    float* out = run.value[n_.raw];
-    run_linear(run, W_, x, run.rows, begin, end, out, d);
-    if (!bias_ && !add) return;
-    const int64_t c = begin * kernels::kLanes, n = std::min(end * kernels::kLanes, d) - c;
-    if (n <= 0) return;
-    for (int64_t r = 0; r < run.rows; ++r) {
-      float* y = out + r * d + c;
-      if (bias_) k.add(y, y, bias_->data() + c, n);
-      if (add) k.add(run.row(n_.sum, r, d) + c, run.row(n_.residual, r, d) + c, y, n);
+    const Prepared x = prepare(run, w, in_, needs_int8(run, W_));
+    const Range tiles = w.share(w.tiles), c = columns(tiles, W_);
+    run_linear(run, W_, x, w.rows, tiles, run.value[n_.raw]);
+    const int64_t n = c.end - c.begin, d = W_.rows;
+    if ((!bias_ && !add) || n <= 0) return;
+    for (int64_t r = w.rows.begin; r < w.rows.end; ++r) {
+      float* y = run.row(n_.raw, r, d) + c.begin;
+      if (bias_) k.add(y, y, bias_->data() + c.begin, n);
+      if (add) k.add(run.row(n_.sum, r, d) + c.begin, run.row(n_.residual, r, d) + c.begin, y, n);
     }
   }
 
   void norm_rows(Run& run, Worker& w, bool add) const {
-    const int64_t first = w.first(run.rows), last = w.last(run.rows), d = W_.rows;
+    const auto [first, last] = w.share(w.rows);
+    const int64_t d = W_.rows;
     float* scale = run.value[n_.scale] ? run.value[n_.scale] + first : nullptr;
     run.kernels->rms_norm(run.row(n_.out, first, d), scale, run.row(n_.raw, first, d), norm_->data(),
                           last - first, d, eps_);
-    if (add) add_rows(run, first, last);
+    if (add) add_rows(run, {first, last});
   }
 
-  void add_rows(Run& run, int64_t first, int64_t last) const {
+  void add_rows(Run& run, Range rows) const {
     const int64_t d = W_.rows;
-    run.kernels->add(run.row(n_.sum, first, d), run.row(n_.residual, first, d), run.row(n_.out, first, d),
-                     (last - first) * d);
+    run.kernels->add(run.row(n_.sum, rows.begin, d), run.row(n_.residual, rows.begin, d),
+                     run.row(n_.out, rows.begin, d), (rows.end - rows.begin) * d);
   }
 
   Input in_;

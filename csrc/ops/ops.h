@@ -1,6 +1,8 @@
 // The coarse operations that recipes are written in. Each call names its values and adds one phase to the
 // plan, but for rms_norm: a norm is done by the phase that reads it.
 #pragma once
+#include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -69,7 +71,15 @@ class Carver {
   int64_t bytes_ = 0;
 };
 
-constexpr int64_t kFewRows = 16;  // up to so many rows every worker does the prologue for itself
+// The work of a stage: linear layers that share `tiles` tiles; a row-wise step over `elements` numbers a row.
+Work linear_work(const Run& run, int64_t rows, std::initializer_list<const Matrix*> matrices, int64_t tiles);
+Work row_work(const Run& run, int64_t rows, int64_t elements);
+constexpr int64_t kElement = 8;  // multiply-adds that one number of a norm, activation or softmax costs
+
+// Columns [begin, end) of a span of tiles; the last tile can have fewer than 16.
+inline Range columns(Range tiles, const Matrix& m) {
+  return {std::min(tiles.begin * kernels::kLanes, m.rows), std::min(tiles.end * kernels::kLanes, m.rows)};
+}
 
 // Rows ready for a linear layer.
 struct Prepared {
@@ -81,15 +91,15 @@ struct Prepared {
 Input plain(const Plan& p, ValueId x);
 void reads(Plan& p, const Input& in);  // the next phase reads it
 bool needs_int8(const Run& run, const Matrix& m);
-// All workers call it. With many rows it ends in a barrier.
-Prepared prepare(Run& run, Worker& w, const Input& in, const float* x, int64_t rows, bool want_int8);
+// Rows w.rows of the input. All workers call it. Up to kFewRows each does all of them for itself; else it
+// ends in a barrier.
+Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8);
 // Bytes of a worker's scratch that prepare() and attention() use; of the int8 rows that all workers share.
 int64_t prepare_scratch(int64_t max_cols);
 int64_t attention_scratch(const Config& c, int64_t n_keys);
 int64_t shared_int8_bytes(int64_t rows, int64_t max_cols);
-// Tiles [first, last) of out = W x. out: [rows, ld].
-void run_linear(const Run& run, const Matrix& m, const Prepared& in, int64_t rows, int64_t first_tile,
-                int64_t last_tile, float* out, int64_t ld);
+// Rows `rows` and tiles `tiles` of out = W x. out: [run.rows, W.rows]; in: from row rows.begin on.
+void run_linear(const Run& run, const Matrix& m, const Prepared& in, Range rows, Range tiles, float* out);
 // A stage for the norm alone, for when its result is hooked; returns the input to use after it.
 Input norm_stage(const Input& in, std::vector<Stage>& out);
 

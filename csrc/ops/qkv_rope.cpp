@@ -13,20 +13,26 @@ class QkvRope final : public Phase {
   QkvRope(const Config& c, int layer, const Input& in, const AttentionWeights& w, const Names& n)
       : c_(c), layer_(layer), in_(in), w_(w), n_(n) {}
 
-  void schedule(const Edits& edits, std::vector<Stage>& stages) const override {
+  void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
     Input in = in_;
-    if (in.norm && edits.count(in.normalized)) in = norm_stage(in, stages);
+    if (in.norm && hooks.count(in.normalized)) in = norm_stage(in, stages);
     Stage linear;
+    linear.work = [this](const Run& run) {
+      return linear_work(run, run.rows, {w_.W_Q, w_.W_K, w_.W_V}, n_tiles());
+    };
     linear.run = [this, in](Run& run, Worker& w) { project(run, w, in); };
     if (in.norm) linear.writes = {in.scale, in.normalized};
     stages.push_back(std::move(linear));
 
     // norm | rotate | store: one stage, cut where a hook looks in.
-    const bool cut_qkv = edits.count(n_.q) || edits.count(n_.k) || edits.count(n_.v);
-    const bool cut_rot = edits.count(n_.rot_q) || edits.count(n_.rot_k);
+    const bool cut_qkv = hooks.count(n_.q) || hooks.count(n_.k) || hooks.count(n_.v);
+    const bool cut_rot = hooks.count(n_.rot_q) || hooks.count(n_.rot_k);
     const auto push = [&](bool norm, bool rotate, bool keep, std::vector<ValueId> writes) {
       Stage s;
       s.writes = std::move(writes);
+      s.work = [this](const Run& run) {
+        return row_work(run, run.rows, (c_.n_heads + 2 * c_.n_kv_heads) * c_.d_head);
+      };
       s.run = [this, norm, rotate, keep](Run& run, Worker& w) { heads(run, w, norm, rotate, keep); };
       stages.push_back(std::move(s));
     };
@@ -40,18 +46,18 @@ class QkvRope final : public Phase {
   }
 
  private:
+  int64_t n_tiles() const { return w_.W_Q->n_tiles() + w_.W_K->n_tiles() + w_.W_V->n_tiles(); }
+
   // The three projections as one list of tiles.
   void project(Run& run, Worker& w, const Input& in) const {
     const Matrix* m[3] = {w_.W_Q, w_.W_K, w_.W_V};
     const ValueId out[3] = {n_.q, n_.k, n_.v};
     const bool int8 = needs_int8(run, *m[0]) || needs_int8(run, *m[1]) || needs_int8(run, *m[2]);
-    const Prepared x = prepare(run, w, in, run.value[in.x], run.rows, int8);
-    const int64_t total = m[0]->n_tiles() + m[1]->n_tiles() + m[2]->n_tiles();
-    int64_t begin = w.first(total), end = w.last(total);
+    const Prepared x = prepare(run, w, in, int8);
+    auto [begin, end] = w.share(w.tiles);
     for (int i = 0; i < 3; ++i) {
       const int64_t n = m[i]->n_tiles();
-      run_linear(run, *m[i], x, run.rows, std::min(begin, n), std::min(end, n), run.value[out[i]],
-                 m[i]->rows);
+      run_linear(run, *m[i], x, w.rows, {std::min(begin, n), std::min(end, n)}, run.value[out[i]]);
       begin = std::max<int64_t>(begin - n, 0);
       end = std::max<int64_t>(end - n, 0);
     }
@@ -59,9 +65,10 @@ class QkvRope final : public Phase {
 
   // Units are (row, head), heads counted through q, k, v.
   void heads(Run& run, Worker& w, bool norm, bool rotate, bool keep) const {
-    const int64_t per_row = c_.n_heads + 2 * c_.n_kv_heads, units = run.rows * per_row;
+    const int64_t per_row = c_.n_heads + 2 * c_.n_kv_heads;
+    const auto [first, last] = w.share({w.rows.begin * per_row, w.rows.end * per_row});
     size_t part = 0;
-    for (int64_t u = w.first(units); u < w.last(units); ++u) {
+    for (int64_t u = first; u < last; ++u) {
       const int64_t r = u / per_row, h = u % per_row;
       while (r >= run.parts[part].first_row + run.parts[part].rows) ++part;
       if (h < c_.n_heads)

@@ -12,7 +12,7 @@ ValueId Scope::declare(Value value) const {
 
 ValueId Scope::declare(const std::string& name, const Dims& dims, const std::string& equation,
                        ValueKind kind) const {
-  return declare({.name = name, .kind = kind, .dims = dims, .equation = equation, .editable = true});
+  return declare({.name = name, .kind = kind, .dims = dims, .equation = equation, .replaceable = true});
 }
 
 }  // namespace cutaway

@@ -217,14 +217,15 @@ void Sampler::probs(LogitsRow row, std::span<const int64_t> seen, double* out) c
 }
 
 double log_prob(LogitsRow row, int32_t id) {
-  const FloatEnvironment scope;
   if (id < 0 || id >= row.d_vocab)
     throw ArgumentError(text("token id {} is not in the vocabulary, expected 0 to {}", id, row.d_vocab - 1));
-  Candidates c;
-  row.f32 ? c.load(row.f32, row.d_vocab) : c.load(row.f64, row.d_vocab);
-  const int64_t at = c.index_of(id);
-  return at < 0 ? -std::numeric_limits<double>::infinity()
-                : c.logits[at] - c.largest() - exact_log(c.total());
+  return with_exact_floats([&] {
+    Candidates c;
+    row.f32 ? c.load(row.f32, row.d_vocab) : c.load(row.f64, row.d_vocab);
+    const int64_t at = c.index_of(id);
+    return at < 0 ? -std::numeric_limits<double>::infinity()
+                  : c.logits[at] - c.largest() - exact_log(c.total());
+  });
 }
 
 }  // namespace cutaway

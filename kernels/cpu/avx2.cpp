@@ -8,6 +8,7 @@ namespace {
 
 constexpr const char* kISA = "avx2";
 constexpr int kMaxRows = 4;
+constexpr int64_t kF32PerMs = 4'000'000, kInt8PerMs = 15'000'000;  // see kernels.h
 
 struct f32x16 {
   __m256 lo, hi;

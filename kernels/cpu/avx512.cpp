@@ -8,6 +8,7 @@ namespace {
 
 constexpr const char* kISA = "avx512";
 constexpr int kMaxRows = 16;
+constexpr int64_t kF32PerMs = 6'000'000, kInt8PerMs = 20'000'000;  // see kernels.h
 
 using f32x16 = __m512;
 using i32x16 = __m512i;

@@ -6,6 +6,7 @@ namespace {
 
 constexpr const char* kISA = "scalar";
 constexpr int kMaxRows = 4;
+constexpr int64_t kF32PerMs = 120'000, kInt8PerMs = 600'000;  // see kernels.h
 
 struct f32x16 {
   float v[kLanes];

@@ -10,6 +10,8 @@ static Table make_table() {
   t.isa = kISA;
   t.quants = kQuants;
   t.n_quants = sizeof(kQuants) / sizeof(kQuants[0]);
+  t.f32_per_ms = kF32PerMs;
+  t.int8_per_ms = kInt8PerMs;
 #define KERNEL(name, ...) t.name = k_##name;
 #include "kernels.def"
 #undef KERNEL

@@ -309,7 +309,7 @@ class Model:
     ) -> tuple[list[Any], list[Any]]:
         ids = [self._ids(p, f"prompt {i}" if len(prompts) > 1 else "the prompt") for i, p in enumerate(prompts)]
         chosen = [] if names is None else self._names.select(names)
-        taps = sorted({self._source(a).id for a in chosen})
+        taps = sorted({a.id for a in chosen} | {self._source(a).id for a in chosen})
         kept = [] if positions is None else [_positions(positions, len(p)) for p in ids]
         rows, traced = self._core.forward(sessions, ids, logits, taps, self._hooks.calls(), kept)
         if _core.in_forked_child():

@@ -23,12 +23,16 @@ TEST(BufferPool, GivesABufferBackToWhoAsksForItsSize) {
   EXPECT_EQ(again->floats()[3], 7.0f);
 }
 
-TEST(BufferPool, TrimFreesWhatIsIdle) {
-  BufferPool pool(1 << 20);
+TEST(BufferPool, LackOfMemoryFreesWhatIsIdleInEveryPool) {
+  BufferPool pool(1 << 20), other(1 << 20);
   auto held = pool.take(kBytes), idle = pool.take(kBytes);
   held->floats()[0] = idle->floats()[0] = 7.0f;
   idle.reset();
-  pool.trim();
+  other.take(kBytes)->floats()[0] = 7.0f;
+  room_for(1);
+  EXPECT_EQ(other.take(kBytes)->floats()[0], 7.0f) << "there is room: everything stays";
+  room_for(UINT64_MAX);
+  EXPECT_EQ(other.take(kBytes)->floats()[0], 0.0f);
   EXPECT_EQ(pool.take(kBytes)->floats()[0], 0.0f);  // a new buffer: they are made of zeros
   EXPECT_EQ(held->floats()[0], 7.0f);
 }

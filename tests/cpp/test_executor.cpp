@@ -23,6 +23,13 @@ struct Log {
 
 constexpr int kParts[] = {1, 3, 0, 1, 5, 2};
 constexpr int kTasks = 8;
+constexpr int kRows = 12;  // of a part, whether 1, 2, 3 or 4 threads share them
+
+// Rows of 1 ms, so many to a part that it has kRows, also where the threads outnumber the cores.
+Pacing pacing(int threads) {
+  const double slower = std::max(1.0, static_cast<double>(threads) / usable_cores());
+  return {kRows / threads * slower + 0.5, 20};
+}
 
 std::vector<Stage> stages_of(Log& log) {
   std::vector<Stage> stages;
@@ -30,10 +37,10 @@ std::vector<Stage> stages_of(Log& log) {
   for (int i = 0; i < 6; ++i) {
     Stage s;
     s.writes = {i};
-    if (kParts[i] != 1) s.repeat = [i](const RunState&) { return kParts[i]; };
+    if (kParts[i] != 1) s.work = [i](const RunState&) { return Work{kParts[i] * kRows, 1.0}; };
     const bool shared = kParts[i] == 1;
     s.run = [&log, i, shared, task](RunState& run, Worker& w) {
-      log.seen[w.id].push_back({i, w.part});
+      log.seen[w.id].push_back({i, static_cast<int>(w.rows.begin) / kRows});
       if (i == 1) {  // a stage may meet in the middle
         ++log.inner;
         w.sync();
@@ -61,7 +68,7 @@ TEST(Executor, EveryPartOnceOnEveryWorkerInOrder) {
       const std::vector<Stage> stages = stages_of(log);
       RunState run;
       int regions = 0;
-      Executor(stages, run, threads, {}).go([&](const Stage* hooked) {
+      Executor(stages, run, threads, {}, pacing(threads)).go([&](const Stage* hooked) {
         EXPECT_EQ(hooked, nullptr);
         ++regions;
       });
@@ -77,9 +84,9 @@ TEST(Executor, LeavesTheRegionAfterAHookedValue) {
     Log log(threads);
     const std::vector<Stage> stages = stages_of(log);
     RunState run;
-    const Edits edits = {1, 4, 5};
+    const Hooks hooks = {1, 4, 5};
     std::vector<size_t> hooked_stages, done;
-    Executor(stages, run, threads, edits).go([&](const Stage* hooked) {
+    Executor(stages, run, threads, hooks, pacing(threads)).go([&](const Stage* hooked) {
       if (!hooked) return;
       hooked_stages.push_back(static_cast<size_t>(hooked - stages.data()));
       done.push_back(log.seen[0].size());
@@ -96,14 +103,14 @@ TEST(Executor, LeavesLongRegionsForSignals) {
   for (int threads : {1, 3}) {
     std::vector<std::vector<int>> seen(threads);
     std::vector<Stage> stages(1);
-    stages[0].repeat = [](const RunState&) { return 6; };
+    stages[0].work = [](const RunState&) { return Work{6 * kRows, 1.0}; };
     stages[0].run = [&](RunState&, Worker& w) {
-      seen[w.id].push_back(w.part);
+      seen[w.id].push_back(static_cast<int>(w.rows.begin) / kRows);
       std::this_thread::sleep_for(std::chrono::milliseconds(25));
     };
     RunState run;
     int regions = 0;
-    Executor(stages, run, threads, {}).go([&](const Stage*) { ++regions; });
+    Executor(stages, run, threads, {}, pacing(threads)).go([&](const Stage*) { ++regions; });
     EXPECT_EQ(regions, 6);
     for (const auto& s : seen) EXPECT_EQ(s, (std::vector<int>{0, 1, 2, 3, 4, 5}));
   }
@@ -113,8 +120,8 @@ TEST(Executor, WhatIsThrownBetweenRegionsGetsThrough) {
   Log log(2);
   const std::vector<Stage> stages = stages_of(log);
   RunState run;
-  const Edits edits = {1};
-  EXPECT_THROW(Executor(stages, run, 2, edits).go([](const Stage* s) {
+  const Hooks hooks = {1};
+  EXPECT_THROW(Executor(stages, run, 2, hooks, pacing(2)).go([](const Stage* s) {
     if (s) throw std::runtime_error("stop");
   }),
                std::runtime_error);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <thread>
 
 #if defined(__x86_64__)
@@ -178,7 +179,7 @@ TEST_P(ModelTest, SameBitsWithEveryHookAndEveryTrace) {
     Request r;
     r.sequences = {{&hooked, x, {}}};
     int seen = 0;
-    r.on_edit = [&](const Edit&) {
+    r.on_hook = [&](const Hooked&) {
       ++seen;
       return false;
     };
@@ -186,12 +187,12 @@ TEST_P(ModelTest, SameBitsWithEveryHookAndEveryTrace) {
     t.sequences = {{&traced, x, {}}};
     const auto& values = m->plan().values();
     for (size_t i = 0; i < values.size(); ++i) {
-      if (values[i].editable) r.edits.insert(static_cast<ValueId>(i));
+      if (values[i].replaceable) r.hooks.insert(static_cast<ValueId>(i));
       if (values[i].kind != ValueKind::derived && !values[i].name.empty())
         t.taps.push_back(static_cast<ValueId>(i));
     }
     Output out = m->forward(r);
-    EXPECT_EQ(seen, static_cast<int>(r.edits.size()));
+    EXPECT_EQ(seen, static_cast<int>(r.hooks.size()));
     EXPECT_TRUE(SameBits(out.logits[0], want.data(), want.size())) << isa << ", hooked";
     out = m->forward(t);
     EXPECT_EQ(out.traced.size(), t.taps.size());
@@ -227,6 +228,97 @@ TEST_P(ModelTest, ACancelledCallLeavesTheCacheAsItWas) {
   EXPECT_EQ(cache.length(), 30);
   EXPECT_EQ(cache.n_blocks(), 1);
   EXPECT_TRUE(equal(append(*m, cache, {x.begin() + 30, x.end()}), {want.begin() + 30 * kVocab, want.end()}));
+}
+
+// With a look after every part there are at least as many looks as the work, counted here from the weights
+// and by the kernels' pace, has parts of the planned length; and the logits are the same.
+TEST_P(ModelTest, LooksForSignalsAsOftenAsTheWorkHasParts) {
+  const auto m = load("scalar");
+  const Table& k = scalar();
+  constexpr double kPartMs = 0.5;  // so short that tiles are cut as well
+  double row_ms = 0, head_ms = 0;
+  for (const Matrix& w : m->weights().matrices) {
+    const bool int8 = m->compute() == "int8" && k.quants[w.quant].integer;
+    (w.rows == kVocab ? head_ms : row_ms) +=
+        static_cast<double>(w.rows * w.cols) / (int8 ? k.int8_per_ms : k.f32_per_ms);
+  }
+  const int64_t n = 120, d_head = 20, heads = 8;
+  const double attention_ms = n * (n + 1) / 2 * heads * d_head * 2.0 / k.f32_per_ms;  // of the global layer
+  const std::vector<int32_t> x = ids(n, 8);
+  const std::vector<float> want = logits(*m, x);
+  for (int threads : {1, 2}) {
+    m->threads = threads;
+    for (const bool hooked : {false, true}) {  // a hooked call is one chunk
+      std::map<LogitRows, int> looks;
+      for (LogitRows rows : {LogitRows::none, LogitRows::all}) {
+        KvCache cache = m->new_cache();
+        Request r;
+        r.sequences = {{&cache, x, {}}};
+        r.logits = rows;
+        r.pacing = {kPartMs, 0};
+        r.check = [&] { ++looks[rows]; };
+        r.on_hook = [](const Hooked&) { return false; };
+        if (hooked) r.hooks = {m->plan().find("blocks.1.attn.pattern"), m->plan().find("blocks.1.mlp.pre")};
+        const Output out = m->forward(r);
+        if (rows == LogitRows::all) { EXPECT_TRUE(SameBits(out.logits[0], want.data(), want.size())); }
+      }
+      const double part_ms = kPartMs * threads;
+      EXPECT_GE(looks[LogitRows::none], (n * row_ms + attention_ms) / part_ms) << threads << hooked;
+      EXPECT_GE(looks[LogitRows::all] - looks[LogitRows::none], n * head_ms / part_ms) << threads << hooked;
+    }
+  }
+}
+
+// Chosen positions: the rows that a full trace has there, in the order asked for; the same with hooks.
+TEST_P(ModelTest, ChosenPositionsAreRowsOfTheFullTrace) {
+  const auto m = load(isas().back(), 2);
+  const std::vector<int32_t> x = ids(40, 9);
+  const ValueId scores = m->plan().find("blocks.0.attn.scores"),
+                pattern = m->plan().find("blocks.1.attn.pattern");
+  const auto trace = [&](const std::vector<int64_t>& positions, const Hooks& hooks) {
+    KvCache cache = m->new_cache();
+    append(*m, cache, ids(5, 1));
+    m->chunk = 7;
+    Request r;
+    r.sequences = {{&cache, x, positions}};
+    r.taps = {scores, pattern};
+    r.hooks = hooks;
+    r.on_hook = [](const Hooked&) { return false; };
+    return m->forward(r).traced;
+  };
+  const std::vector<Traced> all = trace({}, {});
+  for (const Hooks& hooks : {Hooks{}, Hooks{pattern}, Hooks{scores}})
+    for (const std::vector<int64_t>& positions : {std::vector<int64_t>{39}, {3, 9, 30}, {9, 3, 39, 9}}) {
+      const std::vector<Traced> some = trace(positions, hooks);
+      for (int i : {0, 1}) {
+        const int64_t rows = static_cast<int64_t>(positions.size());
+        ASSERT_EQ(some[i].shape, (std::vector<int64_t>{8, rows, 45}));
+        for (int64_t h = 0; h < 8; ++h)
+          for (int64_t p = 0; p < rows; ++p)
+            EXPECT_TRUE(
+                SameBits(some[i].data + (h * rows + p) * 45, all[i].data + (h * 40 + positions[p]) * 45, 45));
+      }
+    }
+  EXPECT_LT(trace({39}, {})[0].buffer->bytes(), 8192u) << "only what was asked for is kept";
+}
+
+// attn.result is computed later, from z; the memory it will take is in the estimate.
+TEST_P(ModelTest, TheEstimateCountsDerivedValues) {
+  const auto m = load(isas().back());
+  const ValueId z = m->plan().find("blocks.0.attn.z"), result = m->plan().find("blocks.0.attn.result");
+  KvCache cache = m->new_cache();
+  Request r;
+  r.sequences = {{&cache, ids(30, 2), {}}};
+  r.taps = {z};
+  const uint64_t without = m->estimate(r);
+  r.taps = {z, result};
+  EXPECT_EQ(m->estimate(r) - without, 30u * 8 * 256 * 4);
+  EXPECT_EQ(m->forward(r).traced.size(), 1u);
+  r.sequences[0].positions = {7, 8};
+  r.taps = {z};
+  const uint64_t two = m->estimate(r);
+  r.taps = {z, result};
+  EXPECT_EQ(m->estimate(r) - two, 2u * 8 * 256 * 4);
 }
 
 #if defined(__x86_64__)
