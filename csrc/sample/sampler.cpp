@@ -17,8 +17,8 @@ constexpr size_t kIdle = 4;  // workspaces kept between calls
 struct Sampler::Workspace {
   Candidates candidates;
   History history;
-  double raw_largest = 0, raw_log_total = 0;  // of the row before any stage
-  std::vector<int32_t> ids;                   // the candidates before a stage, when recording
+  double raw_largest = 0, raw_total = 0;  // of the row before any stage
+  std::vector<int32_t> ids;               // the candidates before a stage, when recording
   std::vector<double> probabilities, terms;
 };
 
@@ -146,7 +146,7 @@ void Sampler::filter(LogitsRow row, std::span<const int64_t> seen, Workspace& wo
   count_ids(seen, row.d_vocab, work.history);
   if (want_raw) {
     work.raw_largest = c.largest();
-    work.raw_log_total = exact_log(c.total());
+    work.raw_total = c.total();
   }
   for (size_t s = 0; s < stages_.size(); ++s) {
     if (!record) {
@@ -194,11 +194,11 @@ Choice Sampler::draw(LogitsRow row, std::span<const int64_t> seen, uint64_t step
     const int64_t at = locate(c, d.u, d.low, d.high);
     d.token = c.ids[at];
     const double raw = row.f32 ? row.f32[d.token] : row.f64[d.token];
-    d.logprob = raw - work.raw_largest - work.raw_log_total;
+    d.logprob = raw - work.raw_largest - exact_log(work.raw_total);
     d.sampled_logprob = c.logits[at] - c.largest() - exact_log(c.total());
     if (record) {
       d.probability = c.weights()[at] / c.total();
-      d.probability_before = exact_exp(d.logprob);
+      d.probability_before = exact_exp(raw - work.raw_largest) / work.raw_total;
       d.rank_before = rank_of(row, d.token);
       record->draw = d;
     }

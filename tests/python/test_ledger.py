@@ -43,7 +43,7 @@ def test_every_step_equals_the_twin():
         assert d.token == step.id == np.flatnonzero(cumulative > d.u)[0]
         assert (d.high, d.probability) == (pytest.approx(cumulative[step.id]), last[step.id])
         assert d.rank_before == 1 + (step.logits > step.logits[step.id]).sum()
-        assert d.probability_before == pytest.approx(raw[step.id]) == np.exp(step.logprob)
+        assert d.probability_before == raw[step.id] == pytest.approx(np.exp(step.logprob))
         assert step.sampled_logprob == d.sampled_logprob == pytest.approx(np.log(last[step.id]))
         assert line.candidates == (last > 0).sum()
         seen.append(step.id)
