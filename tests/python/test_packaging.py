@@ -125,7 +125,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         scripts = archive.read(f"cutaway-{cutaway.__version__}.dist-info/entry_points.txt").decode()
     assert {name.split("/")[0] for name in names} == {"cutaway", f"cutaway-{cutaway.__version__}.dist-info"}
     shipped = (
-        path for path in PACKAGE_SOURCE.rglob("*") if path.suffix in (".py", ".pyi", ".json", ".js") or path.name == "py.typed"
+        path
+        for path in PACKAGE_SOURCE.rglob("*")
+        if path.suffix in (".py", ".pyi", ".json", ".js") or path.name == "py.typed"
     )
     assert {f"cutaway/{path.relative_to(PACKAGE_SOURCE).as_posix()}" for path in shipped} <= set(names)
     (module,) = [name for name in names if name.endswith((".so", ".pyd"))]

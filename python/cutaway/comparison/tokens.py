@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, Error
+from ..probabilities import log_softmax
 from ..views.table import Table
-from .metrics import kl_and_entropies, log_softmax, mean
+from .metrics import kl_and_entropies, mean
 from .prompts import content
 
 if TYPE_CHECKING:
@@ -221,9 +222,9 @@ def _scored(
         at_a, at_b = np.asarray([p.at_a - 1 for p in group]), np.asarray([p.at_b - 1 for p in group])
         logits_a, resid_a = _forward(sessions[0], ids_a, at_a, layers)
         logits_b, resid_b = _forward(sessions[1], ids_b, at_b, layers)
-        kl, entropy_a, entropy_b = kl_and_entropies(logits_a, logits_b)
-        top_a, top_b = logits_a.argmax(axis=1), logits_b.argmax(axis=1)
         logp_a, logp_b = log_softmax(logits_a), log_softmax(logits_b)
+        kl, entropy_a, entropy_b = kl_and_entropies(logp_a, logp_b)
+        top_a, top_b = logits_a.argmax(axis=1), logits_b.argmax(axis=1)
         first = _first_layers(model_a, model_b, resid_a, resid_b, len(group))
         for i, pair in enumerate(group):
             yield {
