@@ -8,6 +8,7 @@ from rich.text import Text
 
 from .errors import ArgumentError
 from .probabilities import softmax
+from .views.chips import shorten
 from .views.page import visible
 
 _TOKEN_STYLES = ("black on cyan", "black on green", "black on yellow", "black on magenta", "white on blue")
@@ -78,8 +79,7 @@ def attention(
     numbers = "".join(f"{(first + key) % 100:<2d}" for key in range(n))
     picture = Text(" " * (_LABEL + 4) + numbers + "\n", style="dim")
     for query, weights in zip(at, pattern, strict=True):
-        label = visible(tokens[query])
-        label = label if len(label) <= _LABEL else label[: _LABEL - 1] + "…"
+        label = shorten(visible(tokens[query]), _LABEL)
         picture.append(f"{label:>{_LABEL}} {(first + query) % 100:2d} ", style="default")
         for weight in weights[: query + 1]:
             # square root: most weights are small, and the eye should see them

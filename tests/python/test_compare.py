@@ -318,6 +318,9 @@ def test_named_models_are_loaded_one_after_the_other_and_freed(files, monkeypatc
     result = run([str(path) for path in files.values()], load={"threads": 1})
     gc.collect()
     assert most == [0, 0, 0] and all(ref() is None for ref in alive) and result.labels == list(files)
+    result.bits_per_byte(progress=False)
+    gc.collect()
+    assert most == [0] * 6 and all(ref() is None for ref in alive)
 
 
 def test_progress(models, capsys):

@@ -128,6 +128,11 @@ def compare_tokens(
     rows, skipped, prompts = list[TokenRow](), list[str](), comparison.prompts
     with a.model() as model_a, b.model() as model_b:
         check_vocabularies(a, model_a.tokenizer, b, model_b.tokenizer)
+        if model_a.d_vocab != model_b.d_vocab:  # the same tokens, and rows padded to different lengths
+            raise ArgumentError(
+                f"KL compares distributions over one vocabulary: {a.label!r} gives {model_a.d_vocab:,} logits, "
+                f"{b.label!r} {model_b.d_vocab:,}. bits_per_byte() compares such models on the same text."
+            )
         followed = list(continuations(comparison, [a.label, b.label], text, model_a.tokenizer))
         with progress_bar(len(followed), 0, progress, "text") as bar:
             for prompt, answer_of, sample, ids in followed:
@@ -161,15 +166,15 @@ def continuations(
 ) -> Iterator[tuple[int, str, int, list[int]]]:
     """(prompt, whose answer, sample, ids) of everything that is compared: each prompt, then what follows it."""
     given, stops = None if text is None else given_texts(comparison, text), set(tokenizer.stop_ids)
-    for index in comparison.prompts:
+    for index, rows in comparison.by_prompt().items():
         if comparison.align == "content":
             yield index, "", 0, []
         if given is not None:
             yield index, "text", 0, tokenizer.encode(given[index]).tolist()
             continue
-        for row in comparison:
+        for row in rows:
             said = [id for id in row.ids if id not in stops]
-            if row.prompt_index == index and row.model in labels and said:
+            if row.model in labels and said:
                 yield index, row.model, row.sample, said
 
 

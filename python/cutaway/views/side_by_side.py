@@ -38,15 +38,11 @@ _TEXT = 2000  # characters of a prompt or a plain answer that a cell shows
 
 def side_by_side(comparison: Comparison, prompts: int) -> View:
     """The first `prompts` prompts of a comparison."""
-    shown = list(comparison.prompts)[:prompts]
-    by_prompt: dict[int, list[Answer]] = {index: [] for index in shown}
-    for row in comparison:
-        if row.prompt_index in by_prompt:
-            by_prompt[row.prompt_index].append(row)
+    by_prompt = dict(itertools.islice(comparison.by_prompt().items(), prompts))
     coloured = _budget(by_prompt.values())
     body = [f"<h4>{escape(_title(comparison))}</h4>", scale("probability before any stage", _SHARES)]
-    body += [_prompt_row(comparison, by_prompt[index], coloured) for index in shown]
-    rest = len(comparison.prompts) - len(shown)
+    body += [_prompt_row(comparison, rows, coloured) for rows in by_prompt.values()]
+    rest = len(comparison.prompts) - len(by_prompt)
     if rest:
         body.append(f"<p class=dim>… {rest:,} more prompts; .to_pandas() has all rows, .of([...]) shows others</p>")
     return View(_title(comparison), "".join(body), lambda: _terminal(comparison, by_prompt, rest), style=COMPARED)
@@ -121,7 +117,7 @@ def tip(piece: str, *said: str) -> str:
 def _facts(row: Answer) -> str:
     facts = [
         f"seed {row.seed}",
-        f"{_count(row.tokens, 'token')}, {row.finish_reason}",
+        f"{_count(row.tokens, 'token')}, {escape(row.finish_reason)}",
         f"mean log P {row.mean_logprob:.2f}",
         f"entropy {row.entropy:.2f}",
         f"top-1 {100 * row.top1_rate:.0f} %",
