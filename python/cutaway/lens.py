@@ -142,7 +142,10 @@ def _targets(target: Any, ids: np.ndarray, at: np.ndarray, d_vocab: int) -> np.n
     if isinstance(target, str) and target in ("final", "next"):
         following = np.append(ids[1:], np.int32(-1))
         return np.full(len(at), -1, np.int32) if target == "final" else following[at]
-    given = np.asarray(target)
+    try:
+        given = np.asarray(target)
+    except ValueError:  # a ragged list
+        given = np.asarray(None)
     if given.dtype.kind not in "iu" or given.shape not in ((), at.shape):
         raise ArgumentError(
             f"target is {target!r}, expected 'final' (the model's own answer), 'next' (the token that follows in the "

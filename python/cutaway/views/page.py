@@ -136,5 +136,10 @@ def percent(p: float) -> str:
     return f"{100 * p:.1g} %" if p >= 1e-6 else "< 0.0001 %"
 
 
+def counted(n: int, what: str) -> str:
+    """Things with their number, as "1 token" or "1,365 tokens"."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
+
+
 def _packed(css: str) -> str:
     return css.replace("\n", "")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .chips import STYLE, Chip, scale, shorten
-from .page import View, escape, visible
+from .page import View, counted, escape, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,13 +50,9 @@ def side_by_side(comparison: Comparison, prompts: int) -> View:
 
 def _title(comparison: Comparison) -> str:
     settings, prompts = comparison.settings, len(comparison.prompts)
-    said = f"{' | '.join(comparison.labels)}: {_count(prompts, 'prompt')}, {_count(settings['n'], 'sample')} each"
+    said = f"{' | '.join(comparison.labels)}: {counted(prompts, 'prompt')}, {counted(settings['n'], 'sample')} each"
     said += f", seed {settings['seed']}, {', '.join(settings['stages'])}"
     return said + (" (interrupted: rows are missing)" if comparison.interrupted else "")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _budget(groups: Iterable[Sequence[Answer]]) -> set[tuple[str, int, int]]:
@@ -117,7 +113,7 @@ def tip(piece: str, *said: str) -> str:
 def _facts(row: Answer) -> str:
     facts = [
         f"seed {row.seed}",
-        f"{_count(row.tokens, 'token')}, {escape(row.finish_reason)}",
+        f"{counted(row.tokens, 'token')}, {escape(row.finish_reason)}",
         f"mean log P {row.mean_logprob:.2f}",
         f"entropy {row.entropy:.2f}",
         f"top-1 {100 * row.top1_rate:.0f} %",
@@ -163,7 +159,7 @@ def _terminal(comparison: Comparison, by_prompt: dict[int, list[Answer]], rest: 
                     continue
                 cell.append(_cut(row.text or ""), "cyan")
                 cell.append(
-                    f"\n[seed {row.seed}: {_count(row.tokens, 'token')}, {row.finish_reason}, "
+                    f"\n[seed {row.seed}: {counted(row.tokens, 'token')}, {row.finish_reason}, "
                     f"mean log P {row.mean_logprob:.2f}, entropy {row.entropy:.2f}, repeats {100 * row.repeats:.0f} %]",
                     "dim",
                 )
