@@ -11,7 +11,8 @@ import cutaway as ca
 import numpy as np
 from cutaway.catalogue import DEFAULT
 from cutaway.pages import save_page
-from cutaway.terminal import attention, next_tokens, token_line, token_table, top
+from cutaway.probabilities import top
+from cutaway.terminal import attention, next_tokens, token_line, token_table
 from cutaway.views.sampling import explanation
 from cutaway.views.table import text_table
 from rich.console import Console

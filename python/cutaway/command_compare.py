@@ -8,8 +8,8 @@ from typing import Any
 
 import cutaway as ca
 
-from .commands import _ENGINE, _SAMPLING, _console, _print_json
-from .errors import ArgumentError
+from .commands import _ENGINE, _SAMPLING, _console, _file, _print_json, _text
+from .errors import ArgumentError, Error
 
 
 def arguments(sub: ArgumentParser) -> None:
@@ -54,21 +54,38 @@ def compare(args: Namespace) -> int:
         progress=not args.no_progress,
         **settings,
     )
-    bits = result.bits_per_byte(progress=not args.no_progress) if args.bits and not result.interrupted else None
-    if args.html:
-        print(f"[wrote {result.save(args.html)}]", file=sys.stderr)
+    bits, interrupted = None, result.interrupted
+    if args.bits and not interrupted:
+        try:
+            bits = result.bits_per_byte(progress=not args.no_progress)
+        except KeyboardInterrupt:  # the answers are there all the same
+            interrupted = True
+    unwritten = _save(result, args.html)
     if args.json:
         more = {} if bits is None else {"bits_per_byte": _without_nan(bits.records())}
         _print_json({"rows": _without_nan(result.records()), **more})
-    elif not args.html or bits is not None:
+    else:
         from rich.text import Text
 
         console = _console()
-        if not args.html:
+        if not args.html or unwritten:
             console.print(result)
         if bits is not None:
             console.print(Text(repr(bits)))
-    return 130 if result.interrupted else 0
+    if unwritten:
+        raise unwritten
+    return 130 if interrupted else 0
+
+
+def _save(result: Any, path: str | None) -> Error | None:
+    """Writes the page. What went wrong is told after the rows are shown: they may be an hour's work."""
+    if path is None:
+        return None
+    try:
+        print(f"[wrote {result.save(path)}]", file=sys.stderr)
+    except Error as err:
+        return err
+    return None
 
 
 def _models(given: list[str]) -> dict[str, str]:
@@ -87,13 +104,10 @@ def _models(given: list[str]) -> dict[str, str]:
 def _prompts(args: Namespace) -> list[str]:
     prompts = list(args.prompt or [])
     if args.prompts:
-        try:
-            text = sys.stdin.read() if args.prompts == "-" else Path(args.prompts).read_text("utf-8")
-        except UnicodeDecodeError as err:
-            raise ArgumentError(f"{args.prompts} is not text in {err.encoding}, at byte {err.start}.") from None
-        prompts += _listed(text, args.prompts) if args.prompts.endswith(".json") else text.splitlines()
-    prompts = [prompt for prompt in prompts if prompt.strip()]
-    if not prompts:
+        text = _text("-", "prompts") if args.prompts == "-" else _file(args.prompts)
+        lines = (line for line in text.splitlines() if line.strip())
+        prompts += _listed(text, args.prompts) if args.prompts.endswith(".json") else lines
+    if not any(prompt.strip() for prompt in prompts):
         raise ArgumentError("There are no prompts. Give them with -p TEXT, or --prompts FILE with one a line.")
     return prompts
 
@@ -114,7 +128,7 @@ def _templates(given: list[str]) -> dict[str, str | None]:
         label, found, file = one.partition("=")
         if not found:
             raise ArgumentError(f"--template is {one!r}, expected LABEL=FILE, or LABEL= for raw text.")
-        templates[label] = Path(file).read_text("utf-8") if file else None
+        templates[label] = _file(file) if file else None
     return templates
 
 

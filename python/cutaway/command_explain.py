@@ -6,13 +6,12 @@ from typing import Any
 
 from .commands import _console, _load, _print_json, _prompt, _report, _result, _sampling
 from .errors import ArgumentError
-from .ledger import STAGE_COLUMNS, Explanation, Ledger
+from .ledger import STAGE_COLUMNS, Explanation, Ledger, stage_record
 from .views.table import text_table
 
 
 def explain(args: Namespace) -> int:
     from .pages import save_page
-    from .views.sampling import explanation
 
     if args.step is not None and args.step < 0:
         raise ArgumentError(f"--step counts from 0, got {args.step}.")
@@ -24,7 +23,7 @@ def explain(args: Namespace) -> int:
     interrupted = _drain(stream)
     out = stream.result
     ledger = _chosen(out.ledger(), args.step, out.finish_reason)
-    one = explanation(ledger[0], args.top) if len(ledger) == 1 else None
+    one = ledger[0].view(args.top) if len(ledger) == 1 else None
     if args.json:
         _print_json({**_result(out), "steps": [step_record(e, args.top) for e in ledger]})
     else:
@@ -68,17 +67,12 @@ def step_record(e: Explanation, top: int) -> dict[str, Any]:
     from .views.sampling import distributions, shown_tokens
 
     _, columns = distributions(e)
-    stages = []
-    for stage in e.stages:
-        facts = {**vars(stage)}
-        name, values = facts.pop("name"), facts.pop("values")
-        stages.append({"stage": name, "value": values[0] if values else None, **facts})
     return {
         "step": e.step,
         "token": e.token,
         "text": e.text,
         "candidates": e.candidates,
-        "stages": stages,
+        "stages": [stage_record(stage) for stage in e.stages],
         "draw": vars(e.draw),
         "top": [
             {"id": id, "text": e.source.text_of(id), "probabilities": [float(column[id]) for column in columns]}

@@ -50,13 +50,11 @@ def _text(given: str | None, what: str) -> str:
         raise ArgumentError(f"What is piped in is not text in {err.encoding}, at byte {err.start}.") from None
 
 
-def _template(path: str | None) -> str | None:
-    if path is None:
-        return None
+def _file(path: str) -> str:
     try:
         return Path(path).read_text("utf-8")
     except UnicodeDecodeError as err:
-        raise ArgumentError(f"{path} is no chat template: it is not text in UTF-8, at byte {err.start}.") from None
+        raise ArgumentError(f"{path} is not text in UTF-8, at byte {err.start}.") from None
 
 
 def _console() -> Any:
@@ -134,7 +132,7 @@ def generate(args: Namespace) -> int:
 
 
 def chat(args: Namespace) -> int:
-    template = _template(args.template)
+    template = None if args.template is None else _file(args.template)
     messages = [{"role": "system", "content": args.system}] if args.system else []
     single = args.message is not None or sys.stdin is None or not sys.stdin.isatty()
     if args.json and not single:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .probabilities import softmax_and_entropy
 from .views.table import Table, frame, text_table
 
 if TYPE_CHECKING:
     from .sampler import Sampler
+    from .views.page import View
 
 
 STAGE_COLUMNS = ("stage", "candidates", "mass removed", "entropy (nats)", "top probability")
@@ -104,6 +106,14 @@ class Explanation:
         """How many tokens could still be drawn after all stages."""
         return self.stages[-1].candidates_out if self.stages else int((self.source.logits > -np.inf).sum())
 
+    @property
+    def entropies(self) -> tuple[float, float]:
+        """Entropy in nats before any stage and after all; equal where there are no stages."""
+        if self.stages:
+            return self.stages[0].entropy_before, self.stages[-1].entropy_after
+        own = softmax_and_entropy(self.source.logits)[1]
+        return own, own
+
     def stage_cells(self) -> list[tuple[str, ...]]:
         """The stages as text, one cell per column of STAGE_COLUMNS."""
         return [
@@ -134,13 +144,17 @@ class Explanation:
         return "\n".join([f"{self.source.sampler}, step {self.step}", table, *self.draw_lines()])
 
     def to_pandas(self) -> Any:
-        """A DataFrame, one row per stage; the columns of StageRecord, `values` as its first number or NaN."""
+        """A DataFrame, one row per stage: step, stage, its setting as value, then the other fields of StageRecord."""
         return frame(stage_records([self]))
 
     def _repr_html_(self) -> str:
+        return self.view()._repr_html_()
+
+    def view(self, top: int = 10) -> View:
+        """Bars of the `top` most probable tokens before and after each stage, and the draw."""
         from .views.sampling import explanation
 
-        return explanation(self)._repr_html_()
+        return explanation(self, top)
 
 
 class Ledger(Table[Explanation]):
@@ -159,7 +173,7 @@ class Ledger(Table[Explanation]):
             str(row.step),
             str(d.token) if row.text is None else repr(row.text),
             f"{row.candidates:,}",
-            f"{row.stages[0].entropy_before:.3f} → {row.stages[-1].entropy_after:.3f}" if row.stages else "",
+            " → ".join(f"{entropy:.3f}" for entropy in row.entropies),
             f"{d.u:.4f}",
             f"[{d.low:.4f}, {d.high:.4f})",
             f"{d.rank_before:,}",
@@ -175,10 +189,11 @@ class Ledger(Table[Explanation]):
                 "text": e.text,
                 **asdict(e.draw),
                 "candidates": e.candidates,
-                "entropy_before": e.stages[0].entropy_before if e.stages else None,
-                "entropy_after": e.stages[-1].entropy_after if e.stages else None,
+                "entropy_before": before,
+                "entropy_after": after,
             }
             for e in self
+            for before, after in [e.entropies]
         ]
 
     def to_pandas(self, stages: bool = False) -> Any:
@@ -188,10 +203,11 @@ class Ledger(Table[Explanation]):
 
 def stage_records(steps: Sequence[Explanation]) -> list[dict[str, Any]]:
     """One per step and stage: the fields of StageRecord, its setting as `value`."""
-    out = []
-    for e in steps:
-        for s in e.stages:
-            fields = asdict(s)
-            values = fields.pop("values")
-            out.append({"step": e.step, "stage": fields.pop("name"), "value": values[0] if values else None, **fields})
-    return out
+    return [{"step": e.step, **stage_record(s)} for e in steps for s in e.stages]
+
+
+def stage_record(s: StageRecord) -> dict[str, Any]:
+    """A stage as plain values: its name as `stage`, its setting as `value`, then what it did."""
+    fields = asdict(s)
+    name, values = fields.pop("name"), fields.pop("values")
+    return {"stage": name, "value": values[0] if values else None, **fields}

@@ -13,6 +13,8 @@ import numpy as np
 from .errors import ArgumentError
 from .ledger import token_text
 from .numbers import whole
+from .probabilities import rank, softmax_and_entropy
+from .probabilities import top as best_ids
 from .views.table import frame
 
 if TYPE_CHECKING:
@@ -131,7 +133,7 @@ def logit_lens(model: Model, ids: np.ndarray, positions: Any, top: int, target: 
     for i in reversed(range(n_layers)):  # the last layer first: it names the target
         for rows in _chunks(n_pos, model.d_vocab):
             for k, logits in enumerate(model.unembed(trace[names[i]][rows]), rows.start):
-                _read(out, i, k, logits.copy())
+                _read(out, i, k, logits)
     return out
 
 
@@ -140,7 +142,10 @@ def _targets(target: Any, ids: np.ndarray, at: np.ndarray, d_vocab: int) -> np.n
     if isinstance(target, str) and target in ("final", "next"):
         following = np.append(ids[1:], np.int32(-1))
         return np.full(len(at), -1, np.int32) if target == "final" else following[at]
-    given = np.asarray(target)
+    try:
+        given = np.asarray(target)
+    except ValueError:  # a ragged list
+        given = np.asarray(None)
     if given.dtype.kind not in "iu" or given.shape not in ((), at.shape):
         raise ArgumentError(
             f"target is {target!r}, expected 'final' (the model's own answer), 'next' (the token that follows in the "
@@ -158,23 +163,16 @@ def _chunks(n: int, d_vocab: int) -> Iterator[slice]:
 
 
 def _read(out: Lens, i: int, k: int, logits: np.ndarray) -> None:
-    """Fills in layer i at position k. logits: float32 [d_vocab], used up."""
+    """Fills in layer i at position k. logits: float32 [d_vocab]."""
     if not np.isfinite(logits).all():
         raise ArgumentError(
             f"The logits after {out.names[i]} at position {out.positions[k]} are not finite; is a hook at work?"
         )
     if out.target == "final" and i == len(out.names) - 1:
         out.target_ids[k] = logits.argmax()
-    shifted = np.subtract(logits, logits.max(), dtype=np.float64)
-    weights = np.exp(shifted)
-    total = weights.sum()
-    shifted *= weights
-    out.entropy[i, k] = max(np.log(total) - shifted.sum() / total, 0.0)  # log z - sum(w log w) / z
+    probs, out.entropy[i, k] = softmax_and_entropy(logits)
     target = out.target_ids[k]
     if target >= 0:
-        before = np.count_nonzero(logits > logits[target]) + np.count_nonzero(logits[:target] == logits[target])
-        out.target_ranks[i, k], out.target_probs[i, k] = 1 + before, weights[target] / total
-    for t in range(out.top_ids.shape[2]):
-        best = int(logits.argmax())  # of equal logits the lower id
-        out.top_ids[i, k, t], out.top_probs[i, k, t] = best, weights[best] / total
-        logits[best] = -np.inf
+        out.target_ranks[i, k], out.target_probs[i, k] = rank(logits, target), probs[target]
+    best = best_ids(logits, out.top_ids.shape[2])
+    out.top_ids[i, k], out.top_probs[i, k] = best, probs[best]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -82,12 +81,13 @@ class Names(Sequence[Activation]):
         return "\n".join([*lines, f"{len(self)} activations; blocks.0 stands for all {len(layers)} blocks"])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in cells) + "</tr>"
-            for cells in self._cells()
-            if not re.match(r"blocks\.(?!0\.)", cells[0])
-        )
-        return f"<table><tr><th>name</th><th>shape</th><th>equation</th><th></th></tr>{rows}</table>"
+        from .views.page import View
+        from .views.table import html_table
+
+        rows = [cells for cells in self._cells() if not re.match(r"blocks\.(?!0\.)", cells[0])]
+        table = html_table(("name", "shape", "equation", ""), rows)
+        note = "<p class=dim>blocks.0 stands for all blocks</p>"
+        return View("Activations", f"<div class=wide>{table}</div>{note}", str)._repr_html_()
 
 
 # TransformerLens's legacy spellings that are more than a prefix away.

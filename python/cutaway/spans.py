@@ -11,15 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 from .errors import Error
 
 Render = Callable[[list[dict[str, Any]]], str]
 Key = tuple[int, int]  # message, part: a content is one text, or a list of parts of which some are text
-_PRIVATE = chain(range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))  # Unicode: no meaning
-_MARKS = [chr(c) for c in _PRIVATE]
+_PRIVATE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))  # Unicode gives them no meaning
 _TRIES = 100  # renderings spent on one content that a template cuts or inspects
 
 
@@ -53,8 +52,7 @@ class _Search:
 
     def __init__(self, render: Render, messages: list[dict[str, Any]], text: str, contents: dict[Key, str]) -> None:
         self._render, self._messages, self._text = render, messages, text
-        used = set(text).union(*contents.values())
-        self._free = [mark for mark in _MARKS if mark not in used]
+        self._used = set(text).union(*contents.values())
 
     def alone(self, key: Key, content: str) -> list[Span]:
         for ends in _ends(content):
@@ -114,11 +112,12 @@ class _Search:
 
     def _marked(self, places: dict[Key, list[int]]) -> list[tuple[int, Key, int]] | None:
         """Where marks come out: (position in the plain text, key, which of its places), in the order of the text."""
-        if sum(map(len, places.values())) > len(self._free):
-            return None
-        free, meaning, messages = iter(self._free), dict[str, tuple[Key, int]](), [dict(m) for m in self._messages]
+        free = (mark for mark in map(chr, chain(*_PRIVATE)) if mark not in self._used)
+        meaning, messages = dict[str, tuple[Key, int]](), [dict(m) for m in self._messages]
         for key, at in places.items():
-            marks = [next(free) for _ in at]
+            marks = [*islice(free, len(at))]
+            if len(marks) < len(at):
+                return None
             meaning.update({mark: (key, which) for which, mark in enumerate(marks)})
             _replace(messages, key, at, marks)
         try:

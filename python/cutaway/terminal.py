@@ -7,6 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import ArgumentError
+from .probabilities import softmax
+from .views.chips import shorten
 from .views.page import visible
 
 _TOKEN_STYLES = ("black on cyan", "black on green", "black on yellow", "black on magenta", "white on blue")
@@ -31,15 +33,6 @@ def token_table(ids: Sequence[int] | np.ndarray, tokens: Sequence[str | bytes]) 
     return table
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities in float64, [d_vocab]. Raises where the logits have none."""
-    row = np.asarray(logits, np.float64)
-    if row.ndim != 1 or not np.isfinite(row.max()) or np.isnan(row).any():
-        raise ArgumentError(f"Next-token bars need one row of finite logits, got shape {list(row.shape)}.")
-    exp = np.exp(row - row.max())
-    return exp / exp.sum()
-
-
 def bar(share: float, width: int) -> str:
     """A bar of `share` of `width` cells, to an eighth of a cell."""
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
@@ -57,6 +50,8 @@ def next_tokens(
     logits: np.ndarray, ids: Sequence[int] | np.ndarray, tokens: Sequence[str | bytes], width: int = 40
 ) -> Table:
     """Bars of the probabilities of some next tokens. logits: [d_vocab]; tokens[i] is the text of ids[i]."""
+    if logits.ndim != 1 or not np.isfinite(logits.max()) or np.isnan(logits).any():
+        raise ArgumentError(f"Next-token bars need one row of finite logits, got shape {list(logits.shape)}.")
     probs = softmax(logits)
     longest = max(probs[int(id)] for id in ids)
     table = Table(box=None, show_header=False, padding=(0, 1))
@@ -65,11 +60,6 @@ def next_tokens(
         name = Text(repr(visible(token)), style="bold")
         table.add_row(name, f"{100 * p:5.1f} %", Text(bar(p / longest, width), style="cyan"))
     return table
-
-
-def top(logits: np.ndarray, k: int) -> np.ndarray:
-    """The ids of the k largest logits, largest first; ties keep the lower id. [k]"""
-    return np.argsort(-np.asarray(logits), kind="stable")[:k]
 
 
 def attention(
@@ -89,8 +79,7 @@ def attention(
     numbers = "".join(f"{(first + key) % 100:<2d}" for key in range(n))
     picture = Text(" " * (_LABEL + 4) + numbers + "\n", style="dim")
     for query, weights in zip(at, pattern, strict=True):
-        label = visible(tokens[query])
-        label = label if len(label) <= _LABEL else label[: _LABEL - 1] + "…"
+        label = shorten(visible(tokens[query]), _LABEL)
         picture.append(f"{label:>{_LABEL}} {(first + query) % 100:2d} ", style="default")
         for weight in weights[: query + 1]:
             # square root: most weights are small, and the eye should see them

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -148,12 +147,13 @@ class Trace(Mapping[str, np.ndarray]):
         return "\n".join([f"Trace of {len(self)} arrays{kind}, {self.nbytes / 2**20:.1f} MiB", *rows, *more])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><td style="text-align:left">{html.escape(a.name)}</td><td>{self._shape(a)}</td></tr>'
-            for a in self._chosen[:200]
-        )
-        more = f"<p>... {len(self) - 200} more</p>" if len(self) > 200 else ""
-        return f"<table><tr><th>name</th><th>shape</th></tr>{rows}</table>{more}"
+        from .views.page import View
+        from .views.table import html_table
+
+        rows = [(a.name, str(self._shape(a))) for a in self._chosen[:200]]
+        more = f"<p class=dim>… {len(self) - 200} more</p>" if len(self) > 200 else ""
+        title = repr(self).split("\n", 1)[0]
+        return View(title, f"<h4>{title}</h4>{html_table(('name', 'shape'), rows)}{more}", str)._repr_html_()
 
 
 def to_float16(name: str, array: np.ndarray) -> np.ndarray:

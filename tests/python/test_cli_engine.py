@@ -141,7 +141,9 @@ def test_files_that_are_no_template(name, path, capsys, tmp_path):
     (tmp_path / "binary").write_bytes(b"\x89PNG\xff")
     (tmp_path / "folder").mkdir()
     status, out, err = run(capsys, "chat", "x", "-m", path, "--template", str(tmp_path / name))
-    said = {"binary": "it is not text in UTF-8, at byte 0", "missing": "No such file", "folder": "Is a directory"}[name]
+    said = {"binary": "binary is not text in UTF-8, at byte 0", "missing": "No such file", "folder": "Is a directory"}[
+        name
+    ]
     assert (status, out) == (1, "") and said in err and err.count("\n") == 1
 
 

@@ -19,6 +19,7 @@ from cutaway.comparison import answers, metrics
 from cutaway.comparison.log import Log
 from cutaway.comparison.prompts import Template, content
 from cutaway.comparison.table import COLUMNS
+from cutaway.probabilities import log_softmax
 
 PROMPTS = ["the other one", "Hello, it is an error", "re"]
 
@@ -79,15 +80,21 @@ def test_echoes_prompt(answer, prompt, expected):
 
 
 def test_divergence_of_known_distributions():
-    p, q = np.log(np.float32([[0.5, 0.25, 0.25]])), np.log(np.float32([[0.25, 0.25, 0.5]]))
+    p, q = np.log([[0.5, 0.25, 0.25]]), np.log([[0.25, 0.25, 0.5]])
     kl, entropy_p, entropy_q = metrics.kl_and_entropies(p, q)
-    assert kl[0] == pytest.approx(0.25 * np.log(2), rel=1e-6)
-    assert entropy_p[0] == entropy_q[0] == pytest.approx(1.5 * np.log(2), rel=1e-6)
+    assert kl[0] == pytest.approx(0.25 * np.log(2), rel=1e-12)
+    assert entropy_p[0] == entropy_q[0] == pytest.approx(1.5 * np.log(2), rel=1e-12)
     assert metrics.kl_and_entropies(p, p)[0][0] == 0
-    never = np.float32([[0, 0, -np.inf]])
-    assert metrics.kl_and_entropies(never, np.zeros((1, 3), np.float32))[0][0] == pytest.approx(np.log(3 / 2))
-    assert metrics.kl_and_entropies(np.zeros((1, 3), np.float32), never)[0][0] == np.inf
+    two, three = log_softmax(np.asarray([[0, 0, -np.inf]])), log_softmax(np.zeros((1, 3)))
+    assert metrics.kl_and_entropies(two, three)[0][0] == pytest.approx(np.log(3 / 2))
+    assert metrics.kl_and_entropies(three, two)[0][0] == np.inf
     assert metrics.entropy_and_top(np.float32([0, -np.inf, 0])) == (pytest.approx(np.log(2)), 0)
+
+
+def test_a_divergence_is_never_negative():
+    # One token is certain but for a rounding error: the sum of the terms is -2.2e-16.
+    certain = np.asarray([[-np.finfo(float).eps, -800.0]])
+    assert metrics.kl_and_entropies(certain, np.asarray([[0.0, -800.0]]))[0][0] == 0
 
 
 # ---- rows
@@ -311,6 +318,9 @@ def test_named_models_are_loaded_one_after_the_other_and_freed(files, monkeypatc
     result = run([str(path) for path in files.values()], load={"threads": 1})
     gc.collect()
     assert most == [0, 0, 0] and all(ref() is None for ref in alive) and result.labels == list(files)
+    result.bits_per_byte(progress=False)
+    gc.collect()
+    assert most == [0] * 6 and all(ref() is None for ref in alive)
 
 
 def test_progress(models, capsys):

@@ -211,6 +211,13 @@ def check_bits(pair, result):
     return table
 
 
+def test_rows_of_logits_of_different_lengths_are_refused(models, monkeypatch):
+    result = run(models, ["the"])
+    monkeypatch.setattr(models["tuned"].config, "d_vocab", 320)  # padded, as some files are
+    with pytest.raises(ca.ArgumentError, match=r"'base' gives \d+ logits, 'tuned' 320. bits_per_byte"):
+        result.tokens("base", "tuned", progress=False)
+
+
 def test_bits_per_byte_of_different_vocabularies(models):
     pair = {name: models[name] for name in ("base", "other")}
     check_bits(pair, run(pair, ["the other one", "Hello é𝄞 error"], max_new_tokens=9))

@@ -122,13 +122,35 @@ def test_command_writes_a_page_and_resumes(files, tmp_path, capsys):
     assert len((tmp_path / "run.jsonl").read_text("utf-8").splitlines()) == 3
 
 
+def test_ctrl_c_in_the_bits_keeps_the_answers(files, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cutaway.comparison.table.Comparison.bits_per_byte", interrupted)
+    assert command(files["base"], "-p", "the", "--bits", "--json") == 130
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["tokens"] == 6
+
+
+def test_a_page_that_cannot_be_written_costs_no_answers(files, tmp_path, capsys):
+    assert command(files["base"], "-p", "the", "--html", tmp_path / "absent" / "x.html") == 1
+    shown = capsys.readouterr()
+    assert "1 prompt" in shown.out and "mean log P" in shown.out
+    assert shown.err.endswith("x.html cannot be written: No such file or directory.\n") and shown.err.count("\n") == 1
+
+
+def test_a_row_from_a_file_of_anyone_is_escaped():
+    assert "<b>x" not in made([answer("base", finish_reason="<b>x")], labels=("base",)).view().page()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "There are no prompts"),
+        (["-p", "x", "--template", "base={tmp}/bytes.txt"], "bytes.txt is not text in UTF-8, at byte 0"),
         (["-p", " "], "There are no prompts"),
         (["--prompts", "{tmp}/absent.txt"], "absent.txt: No such file"),
-        (["--prompts", "{tmp}/bytes.txt"], "is not text in utf-8, at byte 0"),
+        (["--prompts", "{tmp}/bytes.txt"], "is not text in UTF-8, at byte 0"),
         (["--prompts", "{tmp}/bad.json"], "is not JSON"),
         (["--prompts", "{tmp}/dict.json"], "holds no list of texts"),
         (["-p", "x", "--template", "base"], "expected LABEL=FILE"),

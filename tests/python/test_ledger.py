@@ -115,3 +115,26 @@ def test_the_view_of_a_step():
     view = out.steps[4].explain()._repr_html_()
     assert view.count("removed") >= 2 and "<script" not in view and "u = " in view
     assert 'src="http' not in view and "@import" not in view
+
+
+def test_a_sampler_without_stages_has_entropies_all_the_same():
+    logits = np.log(np.asarray([0.5, 0.25, 0.25], np.float32))
+    one = ca.Sampler([], seed=1).explain(logits)
+    assert one.entropies == (pytest.approx(1.5 * np.log(2), rel=1e-6),) * 2 and one.stages == ()
+    ledger = text(sampler=[]).ledger()
+    same = text(temperature=1.0).ledger()
+    assert [e.draw for e in ledger] == [e.draw for e in same]
+    for a, b in zip(ledger.records(), same.records(), strict=True):
+        assert a["entropy_before"] == a["entropy_after"] == pytest.approx(b["entropy_before"], rel=1e-12)
+    assert [cells[3] for cells in map(ledger.cells, ledger)] == [cells[3] for cells in map(same.cells, same)]
+
+
+def test_the_view_of_an_explanation(tmp_path):
+    one = text(top_k=5).steps[2].explain()
+    view = one.view(top=2)
+    assert view._repr_html_().count("<tr") < one._repr_html_().count("<tr")
+    assert view.save(tmp_path / "step.html").read_text("utf-8") == view.page()
+    with pytest.raises(ca.ArgumentError, match="top must be a whole number, 1 or greater, got 0"):
+        one.view(top=0)
+    with pytest.raises(ca.Error, match="cannot be written: No such file"):
+        view.save(tmp_path / "nowhere" / "step.html")

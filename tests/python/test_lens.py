@@ -69,7 +69,7 @@ def test_targets(small_model):
     assert one.positions.tolist() == [23, 3] and one.target_ids.tolist() == [7, 7]
     np.testing.assert_allclose(one.target_probs, probs[:, [23, 3], 7], rtol=1e-12)
     assert model.lens(IDS, target=[5, 6], positions=[0, 1]).target_ids.tolist() == [5, 6]
-    for bad in ("last", [1, 2, 3], 1.5):
+    for bad in ("last", [1, 2, 3], 1.5, [[1], [2, 3]]):
         with pytest.raises(ca.ArgumentError, match="target is .*, expected 'final'"):
             model.lens(IDS, target=bad)
     for bad in (-1, 273):

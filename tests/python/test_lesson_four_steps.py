@@ -74,6 +74,7 @@ def test_greedy_loop(real_model):
         (lambda *a: "text", False, "returned str"),
         (lambda *a: 1 / 0, False, "ZeroDivisionError"),
         (loop(model, prompt, 8), False, "pass the function itself"),
+        (lambda *_: [np.zeros(4)] * 8, False, "one id, not a row of logits"),
         (..., None, "replace"),
     ]:
         judged(four_steps.greedy_loop(answer, model, prompt, 8), right, words)

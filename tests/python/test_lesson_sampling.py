@@ -47,6 +47,7 @@ def top_p(probs, p):
         (lambda q, p: [], False, "always stays"),
         (lambda q, p: q.argmax(), False, "TypeError"),
         (lambda q, p: [7], False, "do not exist"),
+        (lambda q, p: q > 0.05, False, "this is a mask"),
         (..., None, "replace"),
     ],
 )

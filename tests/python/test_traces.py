@@ -315,6 +315,6 @@ def test_text_fingerprints_and_tables(small_model):
     assert trace.fingerprints() == same and len(set(same.values())) == len(same) and len(same["logits"]) == 32
     assert f"Trace of {len(trace)} arrays" in repr(trace)
     for shown in (trace._repr_html_(), model.names()._repr_html_()):
-        assert shown.startswith("<table>") and "blocks.0.attn.pattern" in shown and len(shown) < 200_000
+        assert shown.startswith('<div class="ca">') and "blocks.0.attn.pattern" in shown and len(shown) < 200_000
     assert "blocks.0 stands for all 2 blocks" in repr(model.names())
     assert "read-only" in repr(model.names())

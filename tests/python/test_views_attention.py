@@ -101,9 +101,12 @@ def test_arrays_and_what_is_wrong_with_them(small_model):
     p = uniform(2, 3)
     assert data_of(attention(p, list("abc"), head=1))["head"] == 1
     assert np.allclose(decoded(data_of(attention(p[0], list("abc"))), 0)[0], p[0], atol=QUANTUM)
+    for same in (p[None], p.astype(np.float16), p[None].astype(np.float16)):  # 1/3 rounds to 85/255 in both
+        assert data_of(attention(same, list("abc"))) == data_of(attention(p, list("abc")))
     model = small_model("llama").model
     trace = patterns(model)
     for call, message in [
+        (lambda: attention(np.stack([p, p]), list("abc")), "expected a trace or weights"),
         (lambda: attention(p), "Pass tokens=, the 3 tokens of the keys"),
         (lambda: attention(p, ["a"]), "tokens has 1 names, expected one per key: 3"),
         (lambda: attention(np.zeros((2, 3, 2)), list("ab")), "expected a trace or weights"),
@@ -192,6 +195,24 @@ def test_the_map_shows_the_pattern(tmp_path):
         tmp_path,
     )
     assert now == "layer 0, head 0, query 't2' → key 't1' 33 %"
+
+
+def test_arrow_keys_read_the_map(tmp_path):
+    page = attention(uniform(1, 4), [f"t{i}" for i in range(4)]).page()
+    read = probe(
+        page,
+        """const area=document.querySelector('.big .area');area.focus();
+        const press=key=>{document.activeElement.dispatchEvent(new KeyboardEvent('keydown',{key:'Arrow'+key}));
+          return document.querySelector('.now').textContent.split('query ')[1]};
+        return [area.tabIndex,...['Left','Up','Up','Left','Left','Down','Right','Right','Down','Down'].map(press)]""",
+        tmp_path,
+    )
+    assert read == [
+        0,  # the last query is shown first, and its own key
+        *("'t3' → key 't2' 25 %", "'t2' → key 't2' 33 %", "'t1' → key 't1' 50 %", "'t1' → key 't0' 50 %"),
+        *("'t1' → key 't0' 50 %", "'t2' → key 't0' 33 %", "'t2' → key 't1' 33 %", "'t2' → key 't2' 33 %"),
+        *("'t3' → key 't2' 25 %", "'t3' → key 't2' 25 %"),
+    ]
 
 
 def test_hostile_token_text(tmp_path):

@@ -91,7 +91,7 @@ def compare_bits(comparison: Comparison, text: str | Sequence[str] | None, *, pr
     """What `Comparison.bits_per_byte` does: tokenise with every model, agree on the bytes, then score one by one."""
     from .run import progress_bar
 
-    texts = _texts(comparison, text)
+    texts, prompts = _texts(comparison, text), comparison.prompts
     sides = comparison._sides
     reads: dict[tuple[_Text, str], _Read] = {}
     skipped: dict[_Text, str] = {}
@@ -99,7 +99,7 @@ def compare_bits(comparison: Comparison, text: str | Sequence[str] | None, *, pr
         tokenizer = side.tokenizer()
         for one, answer in texts.items():
             try:
-                reads[one, side.label] = _read(side, tokenizer, comparison.prompts[one.prompt], answer)
+                reads[one, side.label] = _read(side, tokenizer, prompts[one.prompt], answer)
             except Error as error:
                 skipped[one] = str(error)
     stretch = {one: _common([reads[one, side.label] for side in sides]) for one in texts if one not in skipped}
@@ -118,6 +118,7 @@ def compare_bits(comparison: Comparison, text: str | Sequence[str] | None, *, pr
                     except Error as error:
                         skipped[one] = str(error)
                     bar.update(1)
+            del model  # before the next one is loaded
     kept = [rows[one, side.label] for one in texts if one not in skipped for side in sides]
     return BitsTable(
         kept, [f"prompt {t.prompt}, {t.part} {t.answer_of}".rstrip() + f": {e}" for t, e in skipped.items()]
@@ -128,14 +129,14 @@ def _texts(comparison: Comparison, text: str | Sequence[str] | None) -> dict[_Te
     """What is compared, in order: each prompt, then what follows it (None: nothing)."""
     out: dict[_Text, str | None] = {}
     given = None if text is None else given_texts(comparison, text)
-    for index in comparison.prompts:
+    for index, rows in comparison.by_prompt().items():
         if comparison.align == "content":
             out[_Text(index, "prompt", "", 0)] = None
         if given is not None:
             out[_Text(index, "answer", "text", 0)] = given[index]
             continue
-        for row in comparison:
-            if row.prompt_index == index and row.text:
+        for row in rows:
+            if row.text:
                 out[_Text(index, "answer", row.model, row.sample)] = row.text
     return out
 

@@ -1,4 +1,4 @@
-"""The numbers of a comparison, each a plain function of ids, probabilities or logits."""
+"""The numbers of a comparison, each a plain function of ids, log-probabilities or logits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+
+from ..probabilities import entropy, softmax_and_entropy
 
 GRAM = 4  # tokens
 
@@ -36,32 +38,18 @@ def echoes_prompt(ids: Sequence[int], prompt_ids: Sequence[int]) -> float:
     return longest / len(prompt)
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """float64 natural log-probabilities over the last axis; -inf where a logit is -inf."""
-    wide = logits.astype(np.float64)
-    wide -= wide.max(axis=-1, keepdims=True)
-    return wide - np.log(np.exp(wide).sum(axis=-1, keepdims=True))
-
-
 def entropy_and_top(logits: np.ndarray) -> tuple[float, int]:
     """Entropy in nats of softmax(logits), in float64, and the id of the largest logit (ties: the lowest). [d_vocab]"""
-    logp = log_softmax(logits)
-    return float(_entropy(logp)), int(logits.argmax())
+    return softmax_and_entropy(logits)[1], int(logits.argmax())
 
 
-def kl_and_entropies(logits_a: np.ndarray, logits_b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """KL(P_a || P_b), H(P_a), H(P_b) in nats over the full vocabulary: float64 [n] of logits [n, d_vocab].
+def kl_and_entropies(logp_a: np.ndarray, logp_b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """KL(P_a || P_b), H(P_a), H(P_b) in nats over the full vocabulary: float64 [n] of log-probabilities [n, d_vocab].
 
     A token that a gives probability 0 adds nothing; one that only b gives 0 makes the divergence infinite.
     """
-    a, b = log_softmax(logits_a), log_softmax(logits_b)
-    p = np.exp(a)
+    p = np.exp(logp_a)
     with np.errstate(invalid="ignore"):
-        terms = np.where(p > 0, p * (a - b), 0.0)
-    return terms.sum(axis=-1), _entropy(a), _entropy(b)
-
-
-def _entropy(logp: np.ndarray) -> np.ndarray:
-    """-sum p log p over the last axis, 0 log 0 = 0."""
-    p = np.exp(logp)
-    return 0.0 - (p * np.where(p > 0, logp, 0.0)).sum(axis=-1)
+        terms = np.where(p > 0, p * (logp_a - logp_b), 0.0)
+    # Of nearly equal distributions the rounded sum may fall below 0, which no divergence does.
+    return np.maximum(terms.sum(axis=-1), 0.0), entropy(logp_a), entropy(logp_b)

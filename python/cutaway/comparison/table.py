@@ -76,6 +76,13 @@ class Comparison(Table[Answer]):
             return super().__getitem__(index)
         return self._with(self._rows[index])
 
+    def by_prompt(self) -> dict[int, list[Answer]]:
+        """The rows of each prompt, by its index."""
+        out: dict[int, list[Answer]] = {index: [] for index in self.prompts}
+        for row in self:
+            out[row.prompt_index].append(row)
+        return out
+
     def of(self, prompts: int | Sequence[int]) -> Comparison:
         """The rows of some prompts, by index."""
         chosen = {prompts} if isinstance(prompts, int) else set(prompts)
@@ -139,11 +146,11 @@ class Comparison(Table[Answer]):
         return [{name: getattr(row, name) for name in COLUMNS} for row in self]
 
     def cells(self, row: Answer) -> tuple[str, ...]:
+        from ..views.chips import shorten
         from ..views.page import visible
 
         def short(text: str | None) -> str:
-            shown = visible(text or "")
-            return shown if len(shown) <= 40 else f"{shown[:39]}…"
+            return shorten(visible(text or ""), 40)
 
         numbers = (row.mean_logprob, row.entropy, row.top1_rate, row.repeats, row.echoes_prompt, row.seconds)
         return (

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, Error
+from ..probabilities import log_softmax
 from ..views.table import Table
-from .metrics import kl_and_entropies, log_softmax, mean
+from .metrics import kl_and_entropies, mean
 from .prompts import content
 
 if TYPE_CHECKING:
@@ -127,6 +128,11 @@ def compare_tokens(
     rows, skipped, prompts = list[TokenRow](), list[str](), comparison.prompts
     with a.model() as model_a, b.model() as model_b:
         check_vocabularies(a, model_a.tokenizer, b, model_b.tokenizer)
+        if model_a.d_vocab != model_b.d_vocab:  # the same tokens, and rows padded to different lengths
+            raise ArgumentError(
+                f"KL compares distributions over one vocabulary: {a.label!r} gives {model_a.d_vocab:,} logits, "
+                f"{b.label!r} {model_b.d_vocab:,}. bits_per_byte() compares such models on the same text."
+            )
         followed = list(continuations(comparison, [a.label, b.label], text, model_a.tokenizer))
         with progress_bar(len(followed), 0, progress, "text") as bar:
             for prompt, answer_of, sample, ids in followed:
@@ -160,15 +166,15 @@ def continuations(
 ) -> Iterator[tuple[int, str, int, list[int]]]:
     """(prompt, whose answer, sample, ids) of everything that is compared: each prompt, then what follows it."""
     given, stops = None if text is None else given_texts(comparison, text), set(tokenizer.stop_ids)
-    for index in comparison.prompts:
+    for index, rows in comparison.by_prompt().items():
         if comparison.align == "content":
             yield index, "", 0, []
         if given is not None:
             yield index, "text", 0, tokenizer.encode(given[index]).tolist()
             continue
-        for row in comparison:
+        for row in rows:
             said = [id for id in row.ids if id not in stops]
-            if row.prompt_index == index and row.model in labels and said:
+            if row.model in labels and said:
                 yield index, row.model, row.sample, said
 
 
@@ -221,9 +227,9 @@ def _scored(
         at_a, at_b = np.asarray([p.at_a - 1 for p in group]), np.asarray([p.at_b - 1 for p in group])
         logits_a, resid_a = _forward(sessions[0], ids_a, at_a, layers)
         logits_b, resid_b = _forward(sessions[1], ids_b, at_b, layers)
-        kl, entropy_a, entropy_b = kl_and_entropies(logits_a, logits_b)
-        top_a, top_b = logits_a.argmax(axis=1), logits_b.argmax(axis=1)
         logp_a, logp_b = log_softmax(logits_a), log_softmax(logits_b)
+        kl, entropy_a, entropy_b = kl_and_entropies(logp_a, logp_b)
+        top_a, top_b = logits_a.argmax(axis=1), logits_b.argmax(axis=1)
         first = _first_layers(model_a, model_b, resid_a, resid_b, len(group))
         for i, pair in enumerate(group):
             yield {

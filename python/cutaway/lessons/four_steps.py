@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,7 +59,11 @@ def greedy_loop(answer: Any, model: Any, prompt: str, n: int) -> Verdict:
         return wrong(f"the function raised {type(error).__name__}: {error}")
     if not isinstance(got, (Sequence, np.ndarray)) or isinstance(got, str):
         return wrong(f"the function returned {type(got).__name__}, and a list of ids was asked for.")
-    ids, truth = [int(id) for id in got], greedy(model, prompt, n)
+    try:
+        ids = [operator.index(id) for id in got]
+    except TypeError:
+        return wrong("not everything in the list is a whole number. Is each element one id, not a row of logits?")
+    truth = greedy(model, prompt, n)
     given = model.tokenizer.encode(prompt, add_special_tokens=True).tolist()
     if ids == truth:
         return right("these are the ids that model.generate(temperature=0) gives.")

@@ -48,7 +48,10 @@ def nucleus(answer: Any) -> Verdict:
     for probs, p in cases:
         try:
             got = answer(probs.copy(), p)
-            kept = sorted(int(id) for id in np.asarray(list(got)).ravel())
+            listed = np.asarray(list(got)).ravel()
+            if listed.dtype == bool:
+                return wrong("this is a mask, and ids were asked for. np.flatnonzero turns one into the other.")
+            kept = sorted(int(id) for id in listed)
         except Exception as error:
             return wrong(f"with p = {p} the function raised {type(error).__name__}: {error}")
         truth = _nucleus(probs, p)

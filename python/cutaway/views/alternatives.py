@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..probabilities import rank, softmax_and_entropy
+from ..probabilities import top as best_ids
 from .chips import TokenNames, shorten
 from .page import escape, percent, visible
 
@@ -30,25 +32,13 @@ class Alternatives:
     """In nats."""
     best: tuple[tuple[int, float], ...]
     """The most probable tokens and their probabilities, most probable first."""
-    d_vocab: int
 
 
 def alternatives(logits: np.ndarray, id: int, top: int) -> Alternatives:
     """logits: [d_vocab]; entropy and probabilities are float64."""
-    n = logits.size
-    top = min(top, n)
-    rank = 1 + int((logits > logits[id]).sum()) + int((logits[:id] == logits[id]).sum())
-    shifted = logits.astype(np.float64) - float(logits.max())
-    weights = np.exp(shifted)
-    total = float(weights.sum())
-    shifted[weights == 0] = 0.0  # 0 log 0 = 0
-    entropy = float(np.log(total) - (weights * shifted).sum() / total)
-    best: list[int] = []
-    if top:
-        candidates = np.flatnonzero(logits >= np.partition(logits, n - top)[n - top])
-        best = candidates[np.argsort(-logits[candidates], kind="stable")[:top]].tolist()
-    found = tuple((i, float(weights[i] / total)) for i in best if weights[i] > 0)
-    return Alternatives(int(id), rank, max(entropy, 0.0), found, n)
+    probs, entropy = softmax_and_entropy(logits)
+    best = tuple((i, float(probs[i])) for i in best_ids(logits, top).tolist() if probs[i] > 0)
+    return Alternatives(int(id), rank(logits, id), entropy, best)
 
 
 def bars(a: Alternatives, names: TokenNames) -> str:

@@ -61,11 +61,25 @@ document.querySelectorAll('.attn:not([data-on])').forEach(root => {
   });
   d.queries.forEach((q, i) => ['pointerenter', 'focus'].forEach(type =>
     tokens[q + d.earlier].addEventListener(type, () => look(i))));
-  const cell = e => {
-    const box = map.getBoundingClientRect();
-    const i = Math.floor((e.clientY - box.top) / box.height * d.queries.length);
-    const k = Math.floor((e.clientX - box.left) / box.width * (tokens.length - d.earlier));
-    if (i in d.queries) look(i, k >= 0 && k <= d.queries[i] ? k + d.earlier : undefined);
+  const area = $('.big .area');
+  let column;  // of the map: the key that was pointed at last
+  const point = (i, k) => {
+    if (!(i in d.queries)) return;
+    column = k >= 0 && k <= d.queries[i] ? k : undefined;
+    look(i, column === undefined ? undefined : column + d.earlier);
   };
-  $('.big .area').addEventListener('pointermove', cell);
+  area.addEventListener('pointermove', e => {
+    const box = map.getBoundingClientRect();
+    point(Math.floor((e.clientY - box.top) / box.height * d.queries.length),
+      Math.floor((e.clientX - box.left) / box.width * (tokens.length - d.earlier)));
+  });
+  area.tabIndex = 0;  // what the pointer reads off the map, the arrow keys do
+  area.setAttribute('aria-label', 'the large map: arrow keys go from cell to cell');
+  area.addEventListener('keydown', e => {
+    const step = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[e.key];
+    if (!step) return;
+    e.preventDefault();
+    const i = Math.min(Math.max(query + step[0], 0), d.queries.length - 1);
+    point(i, Math.min(Math.max((column ?? d.queries[query]) + step[1], 0), d.queries[i]));
+  });
 });

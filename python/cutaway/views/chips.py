@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ArgumentError
 from ..ledger import token_text
 from ..numbers import whole
-from .page import escape, share, visible
+from .page import counted, escape, share, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -129,7 +129,7 @@ def window(total: int, start: int, count: int, what: str = "tokens") -> tuple[ra
         raise ArgumentError(f"start is {first}, but there are {total:,} {what}; expected 0 to {max(total - 1, 0)}.")
     shown = range(first, min(first + n, total))
     if len(shown) == total:
-        return shown, f"{total:,} {what if total != 1 else what.removesuffix('s')}"
+        return shown, counted(total, what.removesuffix("s"))
     more = f"; start={shown.stop} shows more" if shown.stop < total else ""
     return shown, f"{what} {shown.start:,} to {shown.stop - 1:,} of {total:,}{more}"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, shorten, window
-from .page import View, escape
+from .page import View, counted, escape
 from .table import text_table
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Explanation:
             at += n
         open = " open" if len(parts) <= _OPEN else ""
         rows = "".join(self._row(part, open) for part in parts)
-        said = f"{len(self.pieces):,} piece{'s' if len(self.pieces) != 1 else ''}; {said}"
+        said = f"{counted(len(self.pieces), 'piece')}; {said}"
         heads = "".join(f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", "merges, in order"))
         body = (
             f"{flow([chip.html() for chip in chips], _HINT, 5)}<p class=dim>{said}</p>"
@@ -139,7 +139,7 @@ class Explanation:
         if len(piece.merges) > _LISTED_MERGES:
             merges += f"<br>… {len(piece.merges) - _LISTED_MERGES} more (see .pieces)"
         n = len(piece.merges)
-        folded = f"<details{open}><summary>{n} merge{'s' if n > 1 else ''}</summary>{merges}</details>" if n else ""
+        folded = f"<details{open}><summary>{counted(n, 'merge')}</summary>{merges}</details>" if n else ""
         return (
             f"<tr><td><code>{_visible(piece.text)}</code></td><td>{escape(piece.rule)}</td>"
             f"<td>{tokens}</td><td>{folded}</td></tr>"

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..numbers import whole
+from ..probabilities import softmax_and_entropy
 from .alternatives import STYLE as BARS
 from .alternatives import Alternatives, alternatives, bars, line
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, scale, window
@@ -43,7 +44,7 @@ def tokens(out: Generation, color: str = "probability", start: int = 0, count: i
     shown, said = window(len(out.steps), start, count, "new tokens")
     found = {i: _alternatives(out.steps[i], top) for i in shown}
     if color == "entropy":
-        entropies = [alternatives(step.logits, step.id, 0).entropy for step in out.steps]
+        entropies = [softmax_and_entropy(step.logits)[1] for step in out.steps]
         most = max([*entropies, 1e-9])
         shares = [entropy / most for entropy in entropies]
         legend = scale("entropy (nats)", [f"{most * i / 4:.2g}" for i in range(5)])

@@ -127,7 +127,8 @@ def attention(
 ) -> View:
     """Attention patterns: the heads of a layer as thumbnails, one head large, and on hover what a token attends to.
 
-    patterns: a trace with `blocks.*.attn.pattern`, or an array [n_heads, query_pos, key_pos] or [query_pos, key_pos].
+    patterns: a trace with `blocks.*.attn.pattern`, or an array [n_heads, query_pos, key_pos] (a batch axis of 1 may
+    lead) or [query_pos, key_pos], float32 or float16.
     tokens: names of the keys, [key_pos]; a trace knows its own. layer (default: the first traced), head: what is shown
     first. layers: which to have in the page (default: as many as fit into 200 KB). start, count: which tokens to show;
     what falls on keys before them is summed up.
@@ -170,7 +171,8 @@ def attention(
     }
     html = (
         f"<div class=attn data-w='{json.dumps(packed, separators=(',', ':'))}'><h4>Attention</h4>"
-        f"<p><label hidden>layer <select>{options}</select></label> <b class=now>layer {layer}, head {head}</b></p>"
+        f"<p><label hidden>layer <select>{options}</select></label> "
+        f"<b class=now aria-live=polite>layer {layer}, head {head}</b></p>"
         f"{body}<p class=dim>{' '.join(map(escape, notes))}</p></div>"
     )
     return View("Attention", html, lambda: _terminal(shown, layer, head), style=CHIPS + _STYLE, script=_script())
@@ -192,7 +194,7 @@ def _source(patterns: Trace | np.ndarray, tokens: Sequence[str] | None) -> _Sour
         positions = patterns.positions
     else:
         array = np.asarray(patterns)
-        array = array[None] if array.ndim == 2 else array
+        array = array[None] if array.ndim == 2 else array[0] if array.shape[:1] == (1,) and array.ndim == 4 else array
         if array.ndim != 3 or array.dtype.kind != "f" or 0 in array.shape or array.shape[1] > array.shape[2]:
             raise ArgumentError(
                 f"views.attention got {array.dtype} {list(array.shape)}, expected a trace or weights [n_heads, "

@@ -13,7 +13,7 @@ from ..numbers import whole
 from .alternatives import STYLE as BARS
 from .alternatives import Alternatives, alternatives, bars, line
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, scale, window
-from .page import View, percent
+from .page import View, counted, percent
 from .table import text_table
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class _Scored:
     def facts(self) -> list[str]:
         n, total = len(self.losses), float(self.losses.sum())
         mean = total / n
-        said = [f"mean over {n:,} {_tokens(n)} = {mean:.4f} nats", f"perplexity = exp(mean) = {np.exp(mean):,.2f}"]
+        said = [f"mean over {counted(n, 'token')} = {mean:.4f} nats", f"perplexity = exp(mean) = {np.exp(mean):,.2f}"]
         if self.n_bytes:
             per_byte = total / np.log(2) / self.n_bytes
-            said.append(f"{per_byte:.3f} bits per byte ({self.n_bytes:,} {'byte' if self.n_bytes == 1 else 'bytes'})")
+            said.append(f"{per_byte:.3f} bits per byte ({counted(self.n_bytes, 'byte')})")
         return said
 
 
@@ -124,7 +124,3 @@ def _terminal(names: TokenNames, scored: _Scored, chips: list[Chip], shown: rang
     return Group(
         formula, *map(Text, scored.facts()), flow_text(chips), Text(note, "dim"), Text(text_table(columns, rows))
     )
-
-
-def _tokens(n: int) -> str:
-    return "token" if n == 1 else "tokens"

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Error
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -72,17 +74,11 @@ class View:
 
     def page(self) -> str:
         """A whole HTML document."""
-        return (
-            '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{escape(self.title)}</title><style>:root{{color-scheme:light dark}}"
-            f"body{{margin:1em;background:light-dark(#fff,#16181d)}}</style><body>{self._repr_html_()}</body></html>\n"
-        )
+        return document(self.title, self._repr_html_())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the page to `path` (UTF-8) and returns it."""
-        target = Path(path)
-        target.write_text(self.page(), "utf-8")
-        return target
+        """Writes the page to `path` (UTF-8) and returns it, absolute. ca.Error where it cannot be written."""
+        return write(path, self.page())
 
     def __rich__(self) -> RenderableType:
         return self._text()
@@ -102,6 +98,25 @@ def plain(renderable: RenderableType, width: int = 120) -> str:
     )
     console.print(renderable)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+
+
+def document(title: str, body: str, style: str = "") -> str:
+    """A whole HTML document. body: HTML of views; style: of what stands between them."""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><style>:root{{color-scheme:light dark}}"
+        f"body{{margin:1em;background:light-dark(#fff,#16181d)}}{style}</style><body>{body}</body></html>\n"
+    )
+
+
+def write(path: str | os.PathLike[str], page: str) -> Path:
+    """Writes a page (UTF-8) and returns its absolute path. ca.Error where it cannot be written."""
+    target = Path(path).expanduser().absolute()
+    try:
+        target.write_text(page, "utf-8")
+    except OSError as err:
+        raise Error(f"{target} cannot be written: {err.strerror or err}.") from None
+    return target
 
 
 def escape(text: Any) -> str:
@@ -124,6 +139,11 @@ def percent(p: float) -> str:
     if p >= 0.001 or p == 0:
         return f"{100 * p:.1f} %"
     return f"{100 * p:.1g} %" if p >= 1e-6 else "< 0.0001 %"
+
+
+def counted(n: int, what: str) -> str:
+    """Things with their number, as "1 token" or "1,365 tokens"."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _packed(css: str) -> str:

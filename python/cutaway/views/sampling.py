@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ledger import STAGE_COLUMNS, Explanation
+from ..numbers import whole
+from ..probabilities import top as best_ids
+from .chips import TokenNames
 from .page import View, escape, percent, visible
 from .table import html_table
 
@@ -38,28 +41,31 @@ def next_token(
     if sampler is not None:
         return explanation(sampler.explain(logits, ids=ids, step=step, tokenizer=tokenizer), top)
     e = Sampler(seed=0).explain(logits, tokenizer=tokenizer)
-    names, columns = distributions(e)
-    rows = np.argsort(-columns[0], kind="stable")[:top].tolist()  # ties: the lower id
-    body = f"<h4>Next token</h4>{_bars(e, names, columns, rows, drawn=None)}"
-    return View("Next token", body, lambda: _text_bars(e, names, columns, rows, drawn=None), style=_STYLE)
+    names, (probs,) = distributions(e)
+    rows = best_ids(probs, whole("top", top, 1)).tolist()
+    shown = [probs[rows].tolist()]
+    body = f"<h4>Next token</h4>{_bars(e, names, shown, rows, drawn=None)}"
+    return View("Next token", body, lambda: _text_bars(e, names, shown, rows, drawn=None), style=_STYLE)
 
 
 def explanation(e: Explanation, top: int = 10) -> View:
-    """The ledger of one step as a view."""
+    """The ledger of one step as a view. top: 1 or greater."""
+    top = whole("top", top, 1)
     names, columns = distributions(e)
     rows = shown_tokens(columns[0], e.token, top)
+    shown = [[float(p) for p in column[rows]] for column in columns]
     name = "" if e.text is None else f" {escape(repr(e.text))}"
-    body = [f"<h4>Step {e.step}: token {e.token}{name}</h4>", _bars(e, names, columns, rows, e.token)]
+    body = [f"<h4>Step {e.step}: token {e.token}{name}</h4>", _bars(e, names, shown, rows, e.token)]
     if e.stages:
         body.append(html_table(STAGE_COLUMNS, e.stage_cells()))
     body += [_strip(e, columns[-1]), *(f"<p>{escape(line)}</p>" for line in e.draw_lines())]
     body.append(f"<p class=dim>{escape(e.source.sampler)}, step {e.step}</p>")
-    return View(f"Step {e.step}", "".join(body), lambda: _terminal(e, names, columns, rows), style=_STYLE)
+    return View(f"Step {e.step}", "".join(body), lambda: _terminal(e, names, shown, rows), style=_STYLE)
 
 
 def shown_tokens(probs: np.ndarray, drawn: int, top: int) -> list[int]:
     """The ids of the `top` most probable tokens, most probable first (ties: the lower id), and the drawn one."""
-    best = np.argsort(-probs, kind="stable")[:top].tolist()
+    best = best_ids(probs, top).tolist()
     return best if drawn in best else [*best, drawn]
 
 
@@ -74,18 +80,17 @@ def distributions(e: Explanation) -> tuple[list[str], list[np.ndarray]]:
 
 
 def _name(e: Explanation, id: int) -> str:
-    text = e.source.text_of(id)
-    return f"id {id}" if text is None else f"'{visible(text)}'"
+    return visible(TokenNames(e.source.tokenizer).quoted(id))
 
 
-def _bars(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int], drawn: int | None) -> str:
-    longest = max(float(column[rows].max()) for column in columns)
+def _bars(e: Explanation, names: list[str], shown: list[list[float]], rows: list[int], drawn: int | None) -> str:
+    """shown: a column per distribution, the probability of each of `rows`."""
+    longest = max(map(max, shown))
     head = "".join(f"<th>{escape(name)}</th>" for name in ["token", *names])
     body = []
-    for id in rows:
+    for id, line in zip(rows, zip(*shown, strict=True), strict=True):
         cells = []
-        for column in columns:
-            p = float(column[id])
+        for p in line:
             if p == 0:
                 cells.append("<td class=gone>removed</td>")
             else:
@@ -117,7 +122,8 @@ def _strip(e: Explanation, probs: np.ndarray) -> str:
     anchor = "end" if x > 800 else "start"
     u = f"<line class=u x1={x:.2f} x2={x:.2f} y1=14 y2=46 />"
     u += f"<text x={x:.2f} y=11 text-anchor={anchor}>u = {e.draw.u:.4f}</text>"
-    return f'<svg class=draw viewBox="0 0 1000 64" role="img">{"".join(parts)}{u}</svg>'
+    said = escape(e.draw_lines()[0])
+    return f'<svg class=draw viewBox="0 0 1000 64" role="img" aria-label="{said}">{"".join(parts)}{u}</svg>'
 
 
 def _part(begin: float, end: float, kind: str, label: str) -> str:
@@ -126,15 +132,15 @@ def _part(begin: float, end: float, kind: str, label: str) -> str:
     return rect + (f"<text x={x + width / 2:.2f} y=58 text-anchor=middle>{escape(label)}</text>" if label else "")
 
 
-def _terminal(e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int]) -> RenderableType:
+def _terminal(e: Explanation, names: list[str], shown: list[list[float]], rows: list[int]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    return Group(_text_bars(e, names, columns, rows, e.token), *(Text(line) for line in e.draw_lines()))
+    return Group(_text_bars(e, names, shown, rows, e.token), *(Text(line) for line in e.draw_lines()))
 
 
 def _text_bars(
-    e: Explanation, names: list[str], columns: list[np.ndarray], rows: list[int], drawn: int | None
+    e: Explanation, names: list[str], shown: list[list[float]], rows: list[int], drawn: int | None
 ) -> RenderableType:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
@@ -142,7 +148,7 @@ def _text_bars(
 
     from ..terminal import bar
 
-    longest = max(float(column[rows].max()) for column in columns)
+    longest = max(map(max, shown))
     first = min(16, max(len(_name(e, id)) for id in rows))
 
     class Bars:
@@ -154,12 +160,11 @@ def _text_bars(
             table.add_column("token", no_wrap=True, min_width=first, max_width=first)
             for name in names:
                 table.add_column(name, min_width=7, width=width + 8 if width else 7, overflow="fold")
-            for id in rows:
+            for id, line in zip(rows, zip(*shown, strict=True), strict=True):
                 cells = []
-                for column in columns:
-                    p = float(column[id])
-                    shown = f"{percent(p):>7} {bar(p / longest, width)}".rstrip() if p else "removed"
-                    cells.append(Text(shown, "cyan" if p else "dim"))
+                for p in line:
+                    cell = f"{percent(p):>7} {bar(p / longest, width)}".rstrip() if p else "removed"
+                    cells.append(Text(cell, "cyan" if p else "dim"))
                 table.add_row(Text(_name(e, id), style="bold" if id == drawn else ""), *cells)
             yield table
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .chips import STYLE, Chip, scale, shorten
-from .page import View, escape, visible
+from .page import View, counted, escape, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,15 +38,11 @@ _TEXT = 2000  # characters of a prompt or a plain answer that a cell shows
 
 def side_by_side(comparison: Comparison, prompts: int) -> View:
     """The first `prompts` prompts of a comparison."""
-    shown = list(comparison.prompts)[:prompts]
-    by_prompt: dict[int, list[Answer]] = {index: [] for index in shown}
-    for row in comparison:
-        if row.prompt_index in by_prompt:
-            by_prompt[row.prompt_index].append(row)
+    by_prompt = dict(itertools.islice(comparison.by_prompt().items(), prompts))
     coloured = _budget(by_prompt.values())
     body = [f"<h4>{escape(_title(comparison))}</h4>", scale("probability before any stage", _SHARES)]
-    body += [_prompt_row(comparison, by_prompt[index], coloured) for index in shown]
-    rest = len(comparison.prompts) - len(shown)
+    body += [_prompt_row(comparison, rows, coloured) for rows in by_prompt.values()]
+    rest = len(comparison.prompts) - len(by_prompt)
     if rest:
         body.append(f"<p class=dim>… {rest:,} more prompts; .to_pandas() has all rows, .of([...]) shows others</p>")
     return View(_title(comparison), "".join(body), lambda: _terminal(comparison, by_prompt, rest), style=COMPARED)
@@ -54,13 +50,9 @@ def side_by_side(comparison: Comparison, prompts: int) -> View:
 
 def _title(comparison: Comparison) -> str:
     settings, prompts = comparison.settings, len(comparison.prompts)
-    said = f"{' | '.join(comparison.labels)}: {_count(prompts, 'prompt')}, {_count(settings['n'], 'sample')} each"
+    said = f"{' | '.join(comparison.labels)}: {counted(prompts, 'prompt')}, {counted(settings['n'], 'sample')} each"
     said += f", seed {settings['seed']}, {', '.join(settings['stages'])}"
     return said + (" (interrupted: rows are missing)" if comparison.interrupted else "")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _budget(groups: Iterable[Sequence[Answer]]) -> set[tuple[str, int, int]]:
@@ -121,7 +113,7 @@ def tip(piece: str, *said: str) -> str:
 def _facts(row: Answer) -> str:
     facts = [
         f"seed {row.seed}",
-        f"{_count(row.tokens, 'token')}, {row.finish_reason}",
+        f"{counted(row.tokens, 'token')}, {escape(row.finish_reason)}",
         f"mean log P {row.mean_logprob:.2f}",
         f"entropy {row.entropy:.2f}",
         f"top-1 {100 * row.top1_rate:.0f} %",
@@ -167,7 +159,7 @@ def _terminal(comparison: Comparison, by_prompt: dict[int, list[Answer]], rest: 
                     continue
                 cell.append(_cut(row.text or ""), "cyan")
                 cell.append(
-                    f"\n[seed {row.seed}: {_count(row.tokens, 'token')}, {row.finish_reason}, "
+                    f"\n[seed {row.seed}: {counted(row.tokens, 'token')}, {row.finish_reason}, "
                     f"mean log P {row.mean_logprob:.2f}, entropy {row.entropy:.2f}, repeats {100 * row.repeats:.0f} %]",
                     "dim",
                 )
