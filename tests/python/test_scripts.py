@@ -68,6 +68,7 @@ def test_the_demo_shows_the_ledger_and_writes_a_page(model_path, tmp_path):
     assert any(line.startswith("draw: u = ") for line in lines)
     assert any(line.startswith("step  token") for line in lines)
     page = (tmp_path / "demo.html").read_text("utf-8")
-    assert page.count("<h3>") == 2 and len(page) < 200_000 and "http" not in page
+    views = page.split("<h3>")[1:]
+    assert len(views) == 5 and all(len(view.encode()) < 200_000 for view in views) and "http" not in page
     ignored = (SCRIPTS.parent / ".gitignore").read_text("utf-8").splitlines()
     assert "/demo.html" in ignored
