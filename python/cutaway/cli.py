@@ -15,6 +15,7 @@ from . import __version__, command_compare, command_explain, commands
 from .catalogue import DEFAULT
 from .completion import SHELLS
 from .errors import Error
+from .options import sampling
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,25 +122,11 @@ def _engine(sub: argparse.ArgumentParser) -> None:
     add("--n-ctx", metavar="N", type=int, help="longest context, in tokens (default: the file's)")
 
 
-def _sampling(sub: argparse.ArgumentParser, n: str = "128") -> None:
-    add = sub.add_argument_group("sampling").add_argument
-    add("-n", "--max-new-tokens", metavar="N", type=int, help=f"stop after so many tokens (default: {n})")
-    add("-t", "--temperature", metavar="T", type=float, help="0 is greedy (default: 1)")
-    add("--top-k", metavar="K", type=int, help="keep the k largest logits (default: 0, all)")
-    add("--top-p", metavar="P", type=float, help="keep the nucleus of this probability (default: 1)")
-    add("--min-p", metavar="P", type=float, help="drop what is below this share of the top (default: 0)")
-    add("--repetition-penalty", metavar="X", type=float, help="default: 1, off")
-    add("--presence-penalty", metavar="X", type=float, help="default: 0, off")
-    add("--frequency-penalty", metavar="X", type=float, help="default: 0, off")
-    add("--seed", metavar="N", type=int, help="same seed, same text (default: one is picked and shown)")
-    add("--stop", metavar="TEXT", action="append", help="a text to stop at; may be given several times")
-
-
 def _explained(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--step", metavar="I", type=int, help="the step to show in bars, from 0 (default: the only one)")
     sub.add_argument("--top", metavar="K", type=int, default=10, help="bars of so many tokens (default: %(default)s)")
     sub.add_argument("--html", metavar="FILE", help="write what is shown to this page too")
-    _sampling(sub, "1, or as many as --step needs")
+    sampling(sub, "1, or as many as --step needs")
 
 
 def _shell(sub: argparse.ArgumentParser) -> None:
@@ -157,13 +144,13 @@ _COMMANDS: dict[str, _Command] = {
         commands.generate,
         "Continue a text.",
         'cutaway generate "The capital of France is" -n 20 -t 0',
-        (_prompt, _model, _sampling, _engine, _as_json),
+        (_prompt, _model, sampling, _engine, _as_json),
     ),
     "chat": (
         commands.chat,
         "Talk with an instruct model.",
         'cutaway chat "Why is the sky blue?" --seed 7',
-        (_message, _model, _sampling, _engine, _as_json),
+        (_message, _model, sampling, _engine, _as_json),
     ),
     "explain": (
         command_explain.explain,

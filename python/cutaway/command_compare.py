@@ -10,6 +10,7 @@ import cutaway as ca
 
 from .commands import _ENGINE, _SAMPLING, _console, _file, _print_json, _text
 from .errors import ArgumentError, Error
+from .options import sampling
 
 
 def arguments(sub: ArgumentParser) -> None:
@@ -22,18 +23,10 @@ def arguments(sub: ArgumentParser) -> None:
         action="append",
         help="what surrounds the prompt for a model: a file with {prompt} or Jinja; LABEL= is raw text",
     )
-    add = sub.add_argument_group("sampling").add_argument
-    add("--samples", metavar="N", type=int, default=1, help="answers to each prompt (default: %(default)s)")
-    add("--seed", metavar="N", type=int, default=0, help="sample j draws with seed + j (default: %(default)s)")
-    add("-n", "--max-new-tokens", metavar="N", type=int, help="stop after so many tokens (default: 50)")
-    add("-t", "--temperature", metavar="T", type=float, help="0 is greedy (default: 0.7)")
-    add("--top-k", metavar="K", type=int, help="keep the k largest logits (default: 0, all)")
-    add("--top-p", metavar="P", type=float, help="keep the nucleus of this probability (default: 1)")
-    add("--min-p", metavar="P", type=float, help="drop what is below this share of the top (default: 0)")
-    add("--repetition-penalty", metavar="X", type=float, help="default: 1, off")
-    add("--presence-penalty", metavar="X", type=float, help="default: 0, off")
-    add("--frequency-penalty", metavar="X", type=float, help="default: 0, off")
-    add("--stop", metavar="TEXT", action="append", help="a text to stop at; may be given several times")
+    sub.add_argument(
+        "--samples", metavar="N", type=int, default=1, help="answers to each prompt (default: %(default)s)"
+    )
+    sampling(sub, n="50", temperature="0.7", seed="0; sample j draws with seed + j")
     out = sub.add_argument_group("output").add_argument
     out("--resume", metavar="FILE", help="keep each finished row here; the same command goes on from it")
     out("--html", metavar="FILE", help="write the side-by-side view as a page")
@@ -47,7 +40,7 @@ def compare(args: Namespace) -> int:
         _models(args.models),
         _prompts(args),
         n=args.samples,
-        seed=args.seed,
+        seed=args.seed or 0,
         templates=_templates(args.template or []),
         load={name: getattr(args, name) for name in _ENGINE},
         resume=args.resume,
@@ -105,7 +98,7 @@ def _prompts(args: Namespace) -> list[str]:
     prompts = list(args.prompt or [])
     if args.prompts:
         text = _text("-", "prompts") if args.prompts == "-" else _file(args.prompts)
-        lines = (line for line in text.splitlines() if line.strip())
+        lines = (line for line in text.split("\n") if line.strip())
         prompts += _listed(text, args.prompts) if args.prompts.endswith(".json") else lines
     if not any(prompt.strip() for prompt in prompts):
         raise ArgumentError("There are no prompts. Give them with -p TEXT, or --prompts FILE with one a line.")
