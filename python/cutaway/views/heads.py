@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ArgumentError
-from ..ledger import token_text
 from ..numbers import whole
 from ..trace import Trace
 from .chips import STYLE as CHIPS
 from .chips import scale, shorten
-from .labels import label
 from .masks import mask, pooled
 from .page import View, escape, share
+from .patterns import Window, patterns_of, weights, window
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,67 +50,12 @@ white-space:pre;padding-top:.4em}
 .ca .attn .flow [tabindex]:hover>.tip,.ca .attn .flow [tabindex]:focus>.tip{grid-template-columns:1fr}
 .ca .attn .tip p{margin:0}.ca .attn .now{min-height:1.5em}
 """
-_WINDOW = 48  # tokens at once by default: labels can still be read
 _BUDGET = 180_000  # bytes of body and data; style sheet and script come on top
 _SIDE = 560  # the large map's longest side, in pixels
 _LABEL = 14  # characters of a token beside the map
 _THUMBNAIL = 32  # cells of a thumbnail's side
 _TIP_KEYS = 6
 _QUANTUM = 0.004  # the most that a weight kept as a byte of its square root is off by: (1 - (254.5 / 255) ** 2)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Patterns and what stands beside them."""
-
-    patterns: Mapping[int, np.ndarray]
-    """By layer: [n_heads, query_pos, key_pos]."""
-    labels: tuple[str, ...]
-    """[key_pos]: tokens as they read."""
-    positions: np.ndarray
-    """[query_pos]: the key at which each query stands."""
-    n_layers: int | None
-    """Of the model; None where an array was given."""
-
-
-@dataclass(frozen=True)
-class _Window:
-    """The part of the patterns that is shown: keys in `keys`, the queries among them."""
-
-    source: _Source
-    keys: range
-    rows: np.ndarray
-    """Which queries."""
-
-    @property
-    def queries(self) -> list[int]:
-        """For each row, the shown key at which its query stands."""
-        return [int(p) - self.keys.start for p in self.source.positions[self.rows]]
-
-    @property
-    def earlier(self) -> int:
-        """1 where keys before the window are summed up in front of each row."""
-        return int(self.keys.start > 0)
-
-    def shares(self, layer: int) -> np.ndarray:
-        """uint8 [n_heads, row, earlier + key]: round(255 sqrt(weight))."""
-        pattern = _checked(self.source, layer)[:, self.rows]
-        shown = pattern[:, :, self.keys.start : self.keys.stop]
-        if self.earlier:
-            shown = np.concatenate([pattern[:, :, : self.keys.start].sum(2, keepdims=True), shown], axis=2)
-        return np.rint(255 * np.sqrt(np.minimum(shown, 1.0))).astype(np.uint8)
-
-    def packed(self, layer: int) -> str:
-        """Base64 of the bytes of all heads, row by row, each up to its query."""
-        shares = self.shares(layer)
-        ends = [q + 1 + self.earlier for q in self.queries]
-        kept = [head[i, :end] for head in shares for i, end in enumerate(ends)]
-        return base64.b64encode(np.concatenate(kept).tobytes()).decode()
-
-    def names(self) -> list[str]:
-        """What the tokens of the flow are called, the sum of the earlier ones included."""
-        shown = [self.source.labels[k] for k in self.keys]
-        return [f"{self.keys.start} earlier", *shown] if self.earlier else shown
 
 
 def attention(
@@ -133,7 +75,7 @@ def attention(
     first. layers: which to have in the page (default: as many as fit into 200 KB). start, count: which tokens to show;
     what falls on keys before them is summed up.
     """
-    source = _source(patterns, tokens)
+    source = patterns_of(patterns, tokens)
     layer = min(source.patterns) if layer is None else whole("layer", layer)
     wanted = sorted(source.patterns) if layers is None else [whole("layers", i) for i in layers]
     for i in (layer, *wanted):
@@ -143,13 +85,13 @@ def attention(
     head = whole("head", head)
     if not 0 <= head < n_heads:
         raise ArgumentError(f"head is {head}, expected 0 to {n_heads - 1}.")
-    shown = _window(source, start, count)
+    shown = window(source, start, count)
     while True:  # one layer must fit; then as many as do
         body, data = _body(shown, layer, head), {layer: shown.packed(layer)}
         room = _BUDGET - len(body.encode()) - len(data[layer])
         if room > 0 or len(shown.keys) == 1:
             break
-        shown = _window(source, shown.keys.start, len(shown.keys) * 9 // 10)
+        shown = window(source, shown.keys.start, len(shown.keys) * 9 // 10)
     for i in sorted({*wanted} - {layer}, key=lambda i: abs(i - layer)):
         one = shown.packed(i)
         room -= len(one)
@@ -178,66 +120,7 @@ def attention(
     return View("Attention", html, lambda: _terminal(shown, layer, head), style=CHIPS + _STYLE, script=_script())
 
 
-def _source(patterns: Trace | np.ndarray, tokens: Sequence[str] | None) -> _Source:
-    if isinstance(patterns, Trace):
-        found = {}
-        for name in patterns.names():
-            if name.endswith(".attn.pattern"):
-                found[int(name.split(".")[1])] = patterns[name][0] if patterns[name].ndim == 4 else patterns[name]
-        if not found:
-            raise ArgumentError("The trace has no attention patterns; trace names='blocks.*.attn.pattern'.")
-        n_keys = next(iter(found.values())).shape[2]
-        if tokens is None and patterns.ids is not None:
-            texts = [token_text(patterns.tokenizer, int(id)) for id in patterns.ids]
-            tokens = [f"id {id}" if text is None else text for id, text in zip(patterns.ids, texts, strict=True)]
-        n_layers = patterns.n_layers
-        positions = patterns.positions
-    else:
-        array = np.asarray(patterns)
-        array = array[None] if array.ndim == 2 else array[0] if array.shape[:1] == (1,) and array.ndim == 4 else array
-        if array.ndim != 3 or array.dtype.kind != "f" or 0 in array.shape or array.shape[1] > array.shape[2]:
-            raise ArgumentError(
-                f"views.attention got {array.dtype} {list(array.shape)}, expected a trace or weights [n_heads, "
-                f"query_pos, key_pos], such as trace['blocks.0.attn.pattern']."
-            )
-        found, n_layers, n_keys = {0: array}, None, array.shape[2]
-        positions = np.arange(n_keys - array.shape[1], n_keys)  # the last of the text
-    if tokens is None:
-        raise ArgumentError(f"Pass tokens=, the {n_keys} tokens of the keys; this input does not know them.")
-    if len(tokens) != n_keys:
-        raise ArgumentError(f"tokens has {len(tokens)} names, expected one per key: {n_keys}.")
-    return _Source(found, tuple(label(str(token)) for token in tokens), positions, n_layers)
-
-
-def _checked(source: _Source, layer: int) -> np.ndarray:
-    """float32 [n_heads, query_pos, key_pos]: weights, none on a key behind its query."""
-    pattern = source.patterns[layer].astype(np.float32)
-    if not (np.isfinite(pattern).all() and pattern.min() >= 0 and pattern.max() <= 1 + 1e-3):
-        raise ArgumentError("The pattern holds numbers outside [0, 1]; attn.pattern are weights, attn.scores are not.")
-    if pattern[:, np.arange(pattern.shape[2]) > source.positions[:, None]].any():
-        raise ArgumentError("The pattern has weight on keys behind their query; a causal one is expected.")
-    return pattern
-
-
-def _window(source: _Source, start: int, count: int | None) -> _Window:
-    """At most `count` tokens from `start` on."""
-    total, first = len(source.labels), whole("start", start, 0)
-    n = _WINDOW if count is None else whole("count", count, 1)
-    if first == 0 and count is None and source.positions[0] >= n:
-        first = total - n  # only later tokens look: where they are
-    if first >= total:
-        raise ArgumentError(f"start is {first}, but there are {total:,} tokens; expected 0 to {total - 1}.")
-    keys = range(first, min(first + n, total))
-    rows = np.flatnonzero((source.positions >= first) & (source.positions < keys.stop))
-    if not len(rows):
-        raise ArgumentError(
-            f"No query stands at {first} to {keys.stop - 1}; the rows of this trace are at "
-            f"{int(source.positions[0])} to {int(source.positions[-1])}."
-        )
-    return _Window(source, keys, rows)
-
-
-def _notes(shown: _Window) -> list[str]:
+def _notes(shown: Window) -> list[str]:
     total, notes = len(shown.source.labels), []
     if len(shown.keys) < total:
         notes.append(f"Tokens {shown.keys.start} to {shown.keys.stop - 1} of {total:,}; start= and count= show others.")
@@ -250,7 +133,7 @@ def _notes(shown: _Window) -> list[str]:
     return notes
 
 
-def _body(shown: _Window, layer: int, head: int) -> str:
+def _body(shown: Window, layer: int, head: int) -> str:
     shares, names, queries = shown.shares(layer), shown.names(), shown.queries
     maps = shares[:, :, shown.earlier :]
     n_keys, cell = len(shown.keys), min(26, max(2, _SIDE // max(len(shown.keys), 10)))
@@ -300,8 +183,8 @@ def _body(shown: _Window, layer: int, head: int) -> str:
 def _tip(row: np.ndarray, names: list[str]) -> str:
     """The keys with most weight. row: uint8 [earlier + key]."""
     best = [k for k in np.argsort(-row.astype(int), kind="stable")[:_TIP_KEYS].tolist() if row[k]]
-    weights = [100 * (int(row[k]) / 255) ** 2 for k in best]
-    return ", ".join(f"'{names[k]}' {w:.{0 if row[k] > 80 else 1}f} %" for k, w in zip(best, weights, strict=True))
+    per_cent = [100 * (int(row[k]) / 255) ** 2 for k in best]
+    return ", ".join(f"'{names[k]}' {w:.{0 if row[k] > 80 else 1}f} %" for k, w in zip(best, per_cent, strict=True))
 
 
 def _listed(layers: Iterable[int]) -> str:
@@ -320,13 +203,13 @@ def _script() -> str:
     return files(__package__).joinpath("attention.js").read_text("utf-8")
 
 
-def _terminal(shown: _Window, layer: int, head: int) -> RenderableType:
+def _terminal(shown: Window, layer: int, head: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     from ..terminal import attention as picture
 
-    pattern = _checked(shown.source, layer)[head][shown.rows]
+    pattern = weights(shown.source, layer)[head][shown.rows]
     keys, queries = shown.keys[:48], shown.queries  # two characters each
     rows = [i for i, q in enumerate(queries) if q < len(keys)]
     cut = pattern[rows, keys.start : keys.stop]
