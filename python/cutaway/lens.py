@@ -6,6 +6,7 @@ https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru/interpreting-gpt-the-logit-len
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 32 << 20  # of logits at a time: no array [layer, pos, d_vocab] ever exists
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Lens:
     """The most probable next tokens after each layer, at each position: the final norm and W_U on the residual stream.
 
@@ -31,6 +33,10 @@ class Lens:
     prediction. `pos` counts `positions`. Probabilities are float64, entropies in nats.
     """
 
+    tokenizer: Any
+    """None where there is none."""
+    target: str
+    """"final" | "next" | "given": where target_ids come from."""
     names: tuple[str, ...]
     """[layer]: the activations that were read."""
     prompt_ids: np.ndarray
@@ -49,10 +55,6 @@ class Lens:
     """float64 [layer, pos]; NaN where there is no target."""
     target_ranks: np.ndarray
     """int64 [layer, pos]: 1 is the most probable token; 0 where there is no target."""
-
-    def __init__(self, tokenizer: Any, target: str, **arrays: Any) -> None:
-        self.tokenizer, self.target = tokenizer, target
-        self.__dict__.update(arrays)
 
     @property
     def ids(self) -> np.ndarray:
@@ -118,8 +120,8 @@ def logit_lens(model: Model, ids: np.ndarray, positions: Any, top: int, target: 
     at = trace.positions
     n_pos, n_layers = len(at), len(names)
     out = Lens(
-        trace.tokenizer,
-        target if isinstance(target, str) else "given",
+        tokenizer=trace.tokenizer,
+        target=target if isinstance(target, str) else "given",
         names=names,
         prompt_ids=ids,
         positions=at,
