@@ -217,7 +217,7 @@ def test_what_a_prompt_may_be(small_model):
     ([1.5, 2.0], "dtype float64"),
     ([True], "dtype bool"),
     (None, "dtype object"),
-    (3, r"shape \[\]"),
+    (3, r"the single number 3, expected text or a list of ids; one id is written \[3\]"),
     ([273], "token id 273, expected 0 to 272"),
     ([5, -1], "token id -1, expected 0 to 272"),
     ([2**40], "token id 1099511627776"),
