@@ -7,4 +7,4 @@ if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache;
 mkdir -p build
 cmake --preset "$preset" -DPython_EXECUTABLE="$PWD/$PY" >"build/$preset.log" 2>&1 || { cat "build/$preset.log" >&2; exit 1; }
 cmake --build --preset "$preset" --parallel "$(nproc)"
-ctest --preset "$preset"
+ctest --preset "$preset" --parallel "$(nproc)"
