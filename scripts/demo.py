@@ -112,4 +112,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except ca.Error as error:
+        raise SystemExit(f"demo: {error}") from None

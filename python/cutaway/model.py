@@ -188,17 +188,17 @@ class Model:
         return out if is_batch else out[0]
 
     def _score(self, ids: np.ndarray) -> np.ndarray:
-        if len(ids) - 1 > self.n_ctx:  # known before hours of work
-            raise ArgumentError(
-                f"The text has {len(ids)} tokens, and the context holds {self.n_ctx}. Score it in pieces, or load the "
-                "model with a larger n_ctx if its file allows that."
-            )
         if len(ids) < 2:
             raise ArgumentError(f"score needs at least 2 tokens, got {len(ids)}: the first one is only given.")
         return np.asarray([_core.log_prob(row, int(ids[t + 1])) for t, row in self._rows(ids)])
 
     def _rows(self, ids: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """(t, logits [d_vocab] behind ids[: t + 1]) for every position but the last."""
+        if len(ids) - 1 > self.n_ctx:  # known before hours of work
+            raise ArgumentError(
+                f"The text has {len(ids)} tokens, and the context holds {self.n_ctx}. Score it in pieces, or load the "
+                "model with a larger n_ctx if its file allows that."
+            )
         session = self.session()
         for start in range(0, len(ids) - 1, 256):  # the logits of a long text at once would be large
             stop = min(start + 256, len(ids) - 1)
