@@ -7,12 +7,11 @@ llama.cpp's figure on the same ids was measured once by tests/golden/make_kl.py 
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import cutaway as ca
 import numpy as np
-from speed_floor import locate, machine
+from speed_floor import command, locate, machine
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
@@ -41,7 +40,7 @@ def main() -> None:
     args = parser.parse_args()
     prompts = json.loads((GOLDEN / "prompts.json").read_text("utf-8"))
     peer = json.loads((GOLDEN / "kl_llama_cpp.json").read_text("utf-8"))["models"]
-    result = {"machine": machine(), "command": " ".join(sys.argv), "rows": []}
+    result = {"machine": machine(), "command": command(), "rows": []}
     for name in ("smollm2", "gemma3"):
         ours, tokens = mean_kl(locate(name), [p["ids"][name] for p in prompts])
         theirs = peer[name]["kl"]

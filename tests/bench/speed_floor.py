@@ -63,6 +63,15 @@ def decode(side, ids: np.ndarray) -> float:
     return DECODE / (time.perf_counter() - began)
 
 
+def command() -> str:
+    """What was run, without the place its result went to, which is this machine's own."""
+    words = sys.argv[1:]
+    if "--output" in words:
+        at = words.index("--output")
+        words = words[:at] + words[at + 2 :]
+    return " ".join([f"tests/bench/{Path(sys.argv[0]).name}", *words])
+
+
 def machine() -> dict:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
@@ -84,7 +93,7 @@ def main() -> None:
         )
 
     ids = (np.arange(PREFILL) * 7919 % 30000 + 100).astype(np.int32)
-    result = {"machine": machine(), "threads": args.threads, "command": " ".join(sys.argv), "rows": []}
+    result = {"machine": machine(), "threads": args.threads, "command": command(), "rows": []}
     print(f"{result['machine']}\nllama.cpp: {LlamaCpp.system_info()}")
     for name in MODELS:
         path = locate(name)

@@ -13,6 +13,7 @@ import cutaway
 import fake_engine
 import numpy as np
 import pytest
+from command_line import run
 from cutaway import cli, commands, terminal, verify
 
 HERE = Path(__file__).parent
@@ -25,17 +26,6 @@ def loaded(monkeypatch):
     for name, value in names.items():
         monkeypatch.setitem(vars(cutaway), name, value)
     return models
-
-
-def run(capsys, *argv):
-    """(exit status, stdout, stderr)"""
-    try:
-        status = cli.main(argv)
-    except SystemExit as exit:
-        status = exit.code
-    out, err = capsys.readouterr()
-    assert "Traceback" not in err
-    return status, out, err
 
 
 def test_generate_streams_text_and_reports_on_stderr(loaded, capsys):

@@ -11,8 +11,9 @@ import cutaway as ca
 import cutaway.generate as generate
 import pytest
 from browser import probe
+from command_line import run
 from conftest import ROOT
-from cutaway import cli, verify
+from cutaway import verify
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals, descriptors and /dev/full")
 PACKAGE = str(Path(ca.__file__).parents[1])
@@ -22,16 +23,6 @@ CHAIN = ("--presence-penalty", "0.5", "-t", "0.8", "--top-k", "20", "--top-p", "
 @pytest.fixture(scope="module")
 def path(small_model):
     return str(small_model("llama").path)
-
-
-def run(capsys, *argv):
-    """(exit status, stdout, stderr)"""
-    try:
-        status = cli.main(argv)
-    except SystemExit as exit:
-        status = exit.code
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 def process(*argv, **more):
