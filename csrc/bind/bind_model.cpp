@@ -187,6 +187,8 @@ void bind_model(py::module_& m) {
       "available_bytes", [] { return available_bytes(); },
       "Memory that can be had without swapping, in bytes.");
   m.def("in_forked_child", &in_forked_child);
+  m.def("check_length", &check_length, "what"_a, "past"_a, "n"_a, "n_ctx"_a, "n_ctx_of_file"_a,
+        "Raises ArgumentError unless n new tokens have room behind `past` ones.");
 
   py::class_<Session, std::shared_ptr<Session>>(m, "Session")
       .def("__len__", [](const Session& s) { return s.cache.length(); })
@@ -290,6 +292,7 @@ void bind_model(py::module_& m) {
       .def_property_readonly("compute", &Model::compute)
       .def_property_readonly("isa", [](const Model& m) { return m.kernels().isa; })
       .def_property_readonly("packed_bytes", [](const Model& m) { return m.weights().packed_bytes; })
+      .def_property_readonly("n_ctx_of_file", [](const Model& m) { return m.config().n_ctx; })
       .def_readonly("threads", &Model::threads)
       .def_readwrite("chunk", &Model::chunk);
 }

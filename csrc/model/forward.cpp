@@ -16,22 +16,30 @@ constexpr uint64_t kSmall = uint64_t{64} << 20;  // requests below this are not 
 
 }  // namespace
 
+void check_length(const std::string& what, int64_t past, int64_t n, int64_t n_ctx, int64_t n_ctx_of_file) {
+  const int64_t total = past + n;
+  if (total <= n_ctx) return;
+  const std::string has =
+      past ? text("{} new tokens behind the {} in the cache", n, past) : text("{} tokens", n);
+  const std::string way = total <= n_ctx_of_file
+                              ? text("Shorten it, or load the model with n_ctx={} or more", total)
+                              : text("Shorten it");
+  throw ArgumentError(text("{} has {}, and the context holds {}. {}; its file allows at most {}.", what, has,
+                           n_ctx, way, n_ctx_of_file));
+}
+
 void Model::check_request(const Request& request) const {
   if (request.sequences.empty()) throw ArgumentError("the batch is empty; pass at least one prompt");
   for (size_t i = 0; i < request.sequences.size(); ++i) {
     const Sequence& s = request.sequences[i];
     const int64_t n = static_cast<int64_t>(s.ids.size());
-    const std::string where = request.sequences.size() > 1 ? text("prompt {} ", i) : "the prompt ";
-    if (n == 0) throw ArgumentError(where + "is empty; pass at least one token id");
+    const std::string where = request.sequences.size() > 1 ? text("prompt {}", i) : "the prompt";
+    if (n == 0) throw ArgumentError(where + " is empty; pass at least one token id");
     for (int64_t k = 0; k < n; ++k)
       if (s.ids[k] < 0 || s.ids[k] >= config_.d_vocab)
-        throw ArgumentError(text("{}has token id {} at position {}, expected 0 to {}", where, s.ids[k], k,
+        throw ArgumentError(text("{} has token id {} at position {}, expected 0 to {}", where, s.ids[k], k,
                                  config_.d_vocab - 1));
-    if (s.cache->length() + n > n_ctx_)
-      throw ArgumentError(
-          text("{}needs {} positions ({} in the cache and {} new), but n_ctx is {}{}", where,
-               s.cache->length() + n, s.cache->length(), n, n_ctx_,
-               n_ctx_ < config_.n_ctx ? text("; load with n_ctx up to {}", config_.n_ctx) : ""));
+    check_length(where, s.cache->length(), n, n_ctx_, config_.n_ctx);
     for (int64_t p : s.positions)
       if (p < 0 || p >= n) throw ArgumentError(text("positions has {}, expected 0 to {}", p, n - 1));
     for (size_t j = 0; j < i; ++j)

@@ -69,6 +69,10 @@ struct Output {
   std::vector<Traced> traced;
 };
 
+// Raises ArgumentError, saying how many would fit, unless n new tokens have room behind `past` ones: the one
+// wording of a text that is too long. `what` has them: "the prompt".
+void check_length(const std::string& what, int64_t past, int64_t n, int64_t n_ctx, int64_t n_ctx_of_file);
+
 class Model {
  public:
   static std::shared_ptr<Model> load(const std::string& path, const LoadOptions& options);

@@ -1,9 +1,9 @@
 """cutaway: an LLM engine with the side panel off."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .errors import ArgumentError, Error, FormatError, MemoryLimitError
+from .errors import ArgumentError, Error, FormatError, MemoryLimitError, UnknownNameError
+from .lazy import lazy
 
 if TYPE_CHECKING:
     from . import views
@@ -68,6 +68,7 @@ __all__ = [
     "Tokenizer",
     "TopK",
     "TopP",
+    "UnknownNameError",
     "compare",
     "inspect_file",
     "isas",
@@ -79,19 +80,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> object:
-    if name in _SUBMODULES:
-        return import_module(f".{name}", __name__)
-    if name not in _LAZY:
-        import difflib
-
-        near = difflib.get_close_matches(name, __all__, n=1)
-        hint = f". Did you mean {near[0]!r}?" if near and not name.startswith("_") else ""
-        raise AttributeError(f"module 'cutaway' has no attribute {name!r}{hint}")
-    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# Where a beginner looks for them.
+_ELSEWHERE = {
+    **{name: f"model.{name}, of model = ca.load(...)" for name in ("chat", "generate", "run_with_cache", "score")},
+    "tokenizer": "ca.load(...).tokenizer",
+}
+__getattr__, __dir__ = lazy(__name__, _LAZY, _SUBMODULES, _ELSEWHERE)

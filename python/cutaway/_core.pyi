@@ -18,6 +18,7 @@ __all__: list[str] = [
     "StreamDecoder",
     "Tokenizer",
     "available_bytes",
+    "check_length",
     "default_isa",
     "default_threads",
     "ggml_types",
@@ -217,6 +218,8 @@ class Model:
     @property
     def isa(self) -> str: ...
     @property
+    def n_ctx_of_file(self) -> int: ...
+    @property
     def packed_bytes(self) -> int: ...
     @property
     def path(self) -> str: ...
@@ -233,6 +236,17 @@ class Model:
 def available_bytes() -> int:
     """
     Memory that can be had without swapping, in bytes.
+    """
+
+def check_length(
+    what: str,
+    past: typing.SupportsInt | typing.SupportsIndex,
+    n: typing.SupportsInt | typing.SupportsIndex,
+    n_ctx: typing.SupportsInt | typing.SupportsIndex,
+    n_ctx_of_file: typing.SupportsInt | typing.SupportsIndex,
+) -> None:
+    """
+    Raises ArgumentError unless n new tokens have room behind `past` ones.
     """
 
 def default_isa() -> str: ...

@@ -1,16 +1,17 @@
 """The model catalogue: what can be loaded by name, and where a name or a path leads."""
 
-import difflib
 import importlib.metadata
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .arguments import checked_arguments, described
 from .cache import cache_dir, checked, megabytes, record_of
 from .catalogue_entries import ENTRIES, Entry
 from .errors import ArgumentError
 from .fetch import fetch
+from .nearest import did_you_mean, nearest
 from .views.table import Table
 
 DEFAULT = ENTRIES[0].name
@@ -26,6 +27,7 @@ class ModelRow:
     path: str | None  # where the file lies, if it is on this machine
 
 
+@checked_arguments
 class ModelTable(Table[ModelRow]):
     """The catalogue as a table: iterate it, index it by number or name, show it, or take `.to_pandas()`."""
 
@@ -45,6 +47,7 @@ class ModelTable(Table[ModelRow]):
         return [asdict(row) for row in self]
 
 
+@checked_arguments
 def models() -> ModelTable:
     """The models that `ca.load` knows by name. Nothing is fetched, and no large file is read."""
     rows = []
@@ -60,9 +63,11 @@ def resolve(name_or_path: str | os.PathLike[str], progress: bool = True) -> Path
 
     Raises ca.ArgumentError for a name that is not known and a path that is not there; ca.Error where fetching fails.
     """
-    text = os.fspath(name_or_path)
+    text = os.fspath(name_or_path) if isinstance(name_or_path, (str, os.PathLike)) else None
     if not isinstance(text, str):
-        raise ArgumentError(f"A model is a name or a path, as str or Path; got {type(name_or_path).__name__}.")
+        raise ArgumentError(
+            f"A model is a name of ca.models() or a path, as str or Path, got {described(name_or_path)}."
+        )
     for entry in ENTRIES:
         if entry.name == text:
             return cached_path(entry) or fetch(entry, progress)
@@ -100,12 +105,11 @@ def _entry(name: str) -> Entry:
 
 def _unknown(name: str) -> ArgumentError:
     known = [entry.name for entry in ENTRIES]
-    near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.4)
+    near = nearest(name, known, cutoff=0.4)
     near = near or [k for k in known if name and name.lower() in k]
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     return ArgumentError(
-        f"There is no model {name!r}.{hint} Known names: {', '.join(known)}; or give a path to a .gguf file or to a "
-        "folder with config.json and safetensors."
+        f"There is no model {name!r}.{did_you_mean(map(repr, near))} Known names: {', '.join(known)}; or give a path "
+        "to a .gguf file or to a folder with config.json and safetensors."
     )
 
 
@@ -115,10 +119,10 @@ def _near_path(path: Path) -> str:
         beside = [name for name in os.listdir(path.parent) if not name.startswith(".")]
     except OSError:
         beside = []
-    near = [str(path.parent / name) for name in difflib.get_close_matches(path.name, beside, n=2, cutoff=0.7)]
-    near = near or difflib.get_close_matches(path.name.lower(), [entry.name for entry in ENTRIES], n=1, cutoff=0.7)
+    near = [str(path.parent / name) for name in nearest(path.name, beside, cutoff=0.7)]
+    near = near or nearest(path.name, [entry.name for entry in ENTRIES], n=1, cutoff=0.7)
     if near:
-        return f" Did you mean {' or '.join(map(repr, near))}?"
+        return did_you_mean(map(repr, near))
     return (
         "" if path.parent.is_dir() else f" {path.parent} does not exist either; the working directory is {os.getcwd()}."
     )

@@ -5,10 +5,13 @@ HTML escapes, `raise_exception`, `strftime_now` and the `generation` tag, in an 
 """
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .arguments import checked_arguments, described
 from .errors import ArgumentError, Error
+from .nearest import did_you_mean, nearest
 
 LARGEST_TEMPLATE = 262_144  # characters; the largest in use today has about 25,000
 
@@ -18,7 +21,13 @@ NO_TEMPLATE = (
     "or give the text to model.generate, which needs none."
 )
 
+# Roles that every template is given; what it makes of them, or refuses, is its own business. Any other must stand in
+# the template's source as a text in quotes: 'usr' would else become a turn that the model was never trained on.
+ROLES = ("system", "developer", "user", "assistant", "model", "tool", "function")
+_OFFERED = ("bos_token", "eos_token", "prompt")  # variables that a template is given whether it reads them or not
 
+
+@checked_arguments
 class ChatTemplate:
     """A chat template, compiled.
 
@@ -30,7 +39,7 @@ class ChatTemplate:
         if source is None:
             raise ArgumentError(NO_TEMPLATE)
         if not isinstance(source, str):
-            raise ArgumentError(f"A chat template is a str of jinja2 source, got {type(source).__name__}.")
+            raise ArgumentError(f"A chat template is a str of jinja2 source, got {described(source)}.")
         if len(source) > LARGEST_TEMPLATE:
             raise ArgumentError(f"The chat template has {len(source):,} characters; at most {LARGEST_TEMPLATE:,}.")
         self.source = source
@@ -48,17 +57,38 @@ class ChatTemplate:
         messages: [{"role": "user", "content": "..."}, ...]; other keys (tool_calls, name, ...) pass through.
         add_generation_prompt: end with the words that open the assistant's answer.
         context: more variables for the template: tools, documents, bos_token, eos_token, enable_thinking, ...
-        Raises ca.ArgumentError where the template refuses the conversation, fails, or does too much work.
+        Raises ca.ArgumentError where the template refuses the conversation, fails, or does too much work; for a role
+        that is none of `cutaway.chat.ROLES` and not named by the template; for a variable that it does not read.
         """
         from .sandbox import Work
 
         check_messages(messages)
+        self._check_roles(messages)
+        self._check_context(context)
         variables = {**context, "messages": messages, "add_generation_prompt": add_generation_prompt}
         work = Work(_size((messages, context)), len(messages))
         try:
             return self._sandbox.render_metered(self._template, variables, work)
         except Exception as err:
             raise _explained(err, self._line(err)) from None
+
+    def _check_roles(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        for i, message in enumerate(messages):
+            role = message["role"]
+            if role in ROLES or f"'{role}'" in self.source or f'"{role}"' in self.source:
+                continue
+            hint = did_you_mean(
+                map(repr, nearest(role, ROLES, n=1, cutoff=0.6)),
+                f"Roles are {', '.join(ROLES)}, and those that the template names in quotes.",
+            )
+            raise ArgumentError(f"messages[{i}]['role'] is {role!r}.{hint}")
+
+    def _check_context(self, context: Mapping[str, Any]) -> None:
+        words = set(re.findall(r"[^\W\d]\w*", self.source))
+        for name, value in context.items():
+            if name not in words and name not in _OFFERED and value is not None:
+                near = nearest(name, ["add_generation_prompt", "template", "tokenize", *sorted(words)], n=1, cutoff=0.7)
+                raise ArgumentError(f"The chat template does not read '{name}'.{did_you_mean(near, 'Leave it out.')}")
 
     def _line(self, err: Exception) -> int | None:
         line, at = None, err.__traceback__
@@ -82,12 +112,12 @@ def check_messages(messages: object) -> None:
     """Raises ca.ArgumentError unless messages is a non-empty list of dicts, each with a role and something to say."""
     example = 'a list like [{"role": "user", "content": "Hello"}]'
     if not isinstance(messages, (list, tuple)):
-        raise ArgumentError(f"messages must be {example}, got {type(messages).__name__}.")
+        raise ArgumentError(f"messages must be {example}, got {described(messages)}.")
     if not messages:
         raise ArgumentError(f"messages is empty; expected {example}.")
     for i, message in enumerate(messages):
         if not isinstance(message, Mapping):
-            raise ArgumentError(f"messages[{i}] is a {type(message).__name__}; messages must be {example}.")
+            raise ArgumentError(f"messages[{i}] is {described(message)}; messages must be {example}.")
         role = message.get("role")
         if not isinstance(role, str):
             raise ArgumentError(f"messages[{i}]['role'] must be a str such as 'user' or 'assistant', got {role!r}.")

@@ -4,7 +4,6 @@ Exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what w
 """
 
 import argparse
-import difflib
 import io
 import os
 import sys
@@ -15,6 +14,7 @@ from . import __version__, command_compare, command_explain, commands
 from .catalogue import DEFAULT
 from .completion import SHELLS
 from .errors import Error
+from .nearest import nearest
 from .options import sampling
 
 
@@ -55,7 +55,7 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
     if unknown:
         name = next(word for word in argv if word in _COMMANDS)
         sub = next(a.choices[name] for a in top._actions if isinstance(a, argparse._SubParsersAction))
-        near = difflib.get_close_matches(unknown[0].split("=")[0], sub._option_string_actions, n=1)
+        near = nearest(unknown[0].split("=")[0], sub._option_string_actions, n=1, cutoff=0.6)
         hint = f", perhaps {near[0]} was meant" if near else ""
         sub.error(f"{name} has no argument {unknown[0]}{hint}")
     return args

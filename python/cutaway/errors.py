@@ -13,5 +13,11 @@ class ArgumentError(Error, ValueError):
     """A call that cannot be carried out as asked."""
 
 
+class UnknownNameError(ArgumentError, KeyError):
+    """A name that a mapping does not hold, such as `model.weights` or a trace."""
+
+    __str__ = Exception.__str__  # KeyError's shows the message as a string in quotes
+
+
 class MemoryLimitError(Error, MemoryError):
     """More memory than there is."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import checked_arguments
 from .errors import ArgumentError, Error
 from .generation import Generation, Step
 from .row import Model, Prompt, Row, forward
@@ -17,6 +18,7 @@ from .settings import Settings, parse_prompts, parse_settings, shows_settings
 BATCH_ROWS = 16  # rows in one step; further prompts take the place of rows that finish
 
 
+@checked_arguments
 class Stream:
     """An iterator of Step. `result` is the Generation: at any time what there is so far.
 
@@ -106,22 +108,23 @@ def finished(rows: Iterable[Row]) -> Iterator[Row]:
         active = [row for row in active if row.finish_reason is None]
 
 
+@checked_arguments
 @shows_settings
 def generate(model: Model, prompt: Any, *, stream: bool = False, **settings: Any) -> Any:
     """Generates from token ids: one prompt (1-D integers) or a list of prompts.
 
-    Settings, with their defaults: max_new_tokens=128 (also max_tokens), temperature=1.0 (0 is greedy), top_k=0,
-    top_p=1.0, min_p=0.0, repetition_penalty=1.0, presence_penalty=0.0, frequency_penalty=0.0, sampler=None (a Sampler
-    or a list of stages in place of these seven), seed=None (one is picked and recorded), stop=() (a string or several),
-    names=None (activations to trace at every step), ledger=None (keep each step's logits, from which `explain`,
-    `resample` and `out.ledger()` work: True, False, or where they fit into 256 MiB), n=1.
+    Settings, with their defaults: max_new_tokens=128, temperature=1.0 (0 is greedy), top_k=0, top_p=1.0, min_p=0.0,
+    repetition_penalty=1.0, presence_penalty=0.0, frequency_penalty=0.0, sampler=None (a Sampler or a list of stages in
+    place of these seven), seed=None (one is picked and recorded), stop=() (a string or several), names=None
+    (activations to trace at every step), ledger=None (keep each step's logits, from which `explain`, `resample` and
+    `out.ledger()` work: True, False, or where they fit into 256 MiB), n=1.
 
     Returns a Generation; a Stream of Step with `stream=True` (one prompt, n=1); with n > 1 a list of n, sample j drawn
     with seed + j; for a list of prompts a list of what a single one gives, every row with `seed`, or with
     its own from a list. Ctrl-C returns what there is (finish_reason "interrupted"); a Stream keeps it in `.result` and
     raises. Raises ArgumentError for settings that cannot be carried out.
     """
-    prompts, is_batch = parse_prompts(prompt, model.n_ctx)
+    prompts, is_batch = parse_prompts(prompt, model.n_ctx, model.n_ctx_of_file)
     plan = parse_settings(
         settings, n_ctx=model.n_ctx, stop_ids=model.stop_ids, d_vocab=model.d_vocab, prompts=len(prompts)
     )

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import checked_arguments
 from .errors import ArgumentError
 from .ledger import Explanation, Ledger, Source
 from .sampler import Sampler, Stage
 
 
+@checked_arguments
 @dataclass
 class Step:
     """One generated token.
@@ -70,6 +72,7 @@ class Step:
         return self.source
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class Generation:
     """The result of `generate` for one prompt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import described
 from .errors import ArgumentError
 from .names import Names
 
@@ -41,11 +43,14 @@ class HookStack:
 def resolve(names: Names, hooks: Mapping[str, Hook]) -> dict[int, tuple[str, Hook]]:
     """Checked before anything runs: names known, replaceable, functions callable."""
     if not isinstance(hooks, Mapping):
-        raise ArgumentError(f"hooks takes a dictionary of name: function, got {type(hooks).__name__}.")
+        raise ArgumentError(f"hooks takes a dictionary of name: function, got {described(hooks)}.")
     out: dict[int, tuple[str, Hook]] = {}
     for pattern, function in hooks.items():
         if not callable(function):
-            raise ArgumentError(f"The hook on '{pattern}' is {function!r}, expected a function of (array, name).")
+            raise ArgumentError(
+                f"The hook on '{pattern}' is {described(function)}, expected a function of (array, name)."
+            )
+        _check_call(pattern, function)
         chosen = names.select(pattern)
         fixed = [a.name for a in chosen if not a.replaceable]
         if fixed:
@@ -57,6 +62,22 @@ def resolve(names: Names, hooks: Mapping[str, Hook]) -> dict[int, tuple[str, Hoo
                 raise ArgumentError(f"{a.name} has two hooks in one dictionary; chain them in one function.")
             out[a.id] = (a.name, function)
     return out
+
+
+def _check_call(pattern: str, function: Hook) -> None:
+    """A function that cannot be called with (array, name) is refused before the model runs."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a built-in that does not tell
+        return
+    try:
+        signature.bind(None, "")
+    except TypeError:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ArgumentError(
+            f"The hook on '{pattern}', {name}{signature}, is called with two values, expected something like "
+            f"{'lambda array, name: ...' if name == '<lambda>' else f'def {name}(array, name)'}."
+        ) from None
 
 
 def _chained(chain: list[tuple[str, Hook]]) -> Callable[[np.ndarray, int], Any]:

@@ -9,6 +9,8 @@ from html import escape
 from typing import Any, NamedTuple
 
 from . import _core
+from .arguments import checked_arguments, described
+from .errors import ArgumentError
 
 _HTML_ROWS = 250  # of each table: a page stays below 200 KB
 _PLAIN_KEYS = 100
@@ -94,6 +96,7 @@ class FileInfo:
         )
 
 
+@checked_arguments
 def inspect_file(path: str | os.PathLike[str]) -> FileInfo:
     """Opens a GGUF file, a safetensors file or a folder with config.json and safetensors, checks the whole header and
     returns what it says. Weights are not read.
@@ -101,6 +104,8 @@ def inspect_file(path: str | os.PathLike[str]) -> FileInfo:
     A GGUF file may lack keys, tensors and an architecture, and hold tensors of any ggml type: only `load` asks for
     more. Raises FormatError, naming the file and the place, for anything that is not sound.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(f"inspect_file takes a path, as str or Path, got {described(path)}.")
     checkpoint = _core.Checkpoint(path)
     files = checkpoint.files
     metadata, types = checkpoint.metadata()

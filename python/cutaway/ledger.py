@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import checked_arguments
 from .probabilities import softmax_and_entropy
 from .views.table import Table, frame, text_table
 
@@ -82,6 +83,7 @@ def token_text(tokenizer: Any, id: int) -> str | None:
     return str(tokenizer.decode([id]))
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class Explanation:
     """The ledger of one step: `stages` in the order they ran, then `draw`; `text` is the token's text if known."""
@@ -157,6 +159,7 @@ class Explanation:
         return explanation(self, top)
 
 
+@checked_arguments
 class Ledger(Table[Explanation]):
     """The ledger of a whole text: `ledger[i]` explains step i. Shows one line per step."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import checked_arguments
 from .errors import ArgumentError
 from .ledger import token_text
 from .numbers import whole
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 32 << 20  # of logits at a time: no array [layer, pos, d_vocab] ever exists
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False, eq=False)
 class Lens:
     """The most probable next tokens after each layer, at each position: the final norm and W_U on the residual stream.

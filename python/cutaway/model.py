@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from .arguments import checked_arguments, described
 from .errors import ArgumentError, FormatError
 from .hooks import Hook, HookStack
 from .names import Activation, Names, table
 from .numbers import whole
 from .session import Session, step
+from .settings import shows_settings
 from .tokenizer import Tokenizer
 from .trace import Trace, checked_dtype
 from .weights import Weights
@@ -24,11 +26,13 @@ from .weights import Weights
 __all__ = ["Model", "Session", "isas", "load", "step"]
 
 
+@checked_arguments
 def isas() -> list[str]:
     """Instruction sets this machine offers, slowest first; each is accepted by `load(isa=)` and CUTAWAY_ISA."""
     return _core.isas()
 
 
+@checked_arguments
 def load(
     name_or_path: str | os.PathLike[str],
     threads: int | None = None,
@@ -62,6 +66,7 @@ def load(
     )
 
 
+@checked_arguments
 class Model:
     """A model in memory. Safe to call from several threads; made by `ca.load`."""
 
@@ -87,6 +92,11 @@ class Model:
         """The most positions a session may hold."""
         n: int = self.config.n_ctx
         return n
+
+    @property
+    def n_ctx_of_file(self) -> int:
+        """The file's context length: the largest `load(n_ctx=)`."""
+        return self._core.n_ctx_of_file
 
     @property
     def d_vocab(self) -> int:
@@ -195,15 +205,13 @@ class Model:
     def _rows(self, ids: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """(t, logits [d_vocab] behind ids[: t + 1]) for every position but the last."""
         if len(ids) - 1 > self.n_ctx:  # known before hours of work
-            raise ArgumentError(
-                f"The text has {len(ids)} tokens, and the context holds {self.n_ctx}. Score it in pieces, or load the "
-                "model with a larger n_ctx if its file allows that."
-            )
+            _core.check_length("the text", 0, len(ids), self.n_ctx, self.n_ctx_of_file)
         session = self.session()
         for start in range(0, len(ids) - 1, 256):  # the logits of a long text at once would be large
             stop = min(start + 256, len(ids) - 1)
             yield from enumerate(session.append(ids[start:stop], logits="all"), start)
 
+    @shows_settings
     def generate(self, prompt: Any, *, stream: bool = False, **settings: Any) -> Any:
         """Continues a text or ids. Keywords, defaults and results: `cutaway.generate.generate`."""
         from .generate import generate
@@ -211,6 +219,7 @@ class Model:
         prompts, is_batch = self._prompts(prompt)
         return generate(self, prompts if is_batch else prompts[0], stream=stream, **settings)
 
+    @shows_settings
     def chat(
         self,
         messages: Any,
@@ -232,7 +241,7 @@ class Model:
 
         In float32 with exact weights, also in int8 mode.
         """
-        return self._core.attention_result(layer, np.ascontiguousarray(z, np.float32))
+        return self._core.attention_result(whole("layer", layer), np.ascontiguousarray(z, np.float32))
 
     def unembed(self, resid: Any) -> np.ndarray:
         """The final norm and W_U on rows of a residual stream, in the model's compute mode, soft-cap included.
@@ -247,7 +256,7 @@ class Model:
         except ValueError:  # a ragged list
             array = np.asarray(None)
         if array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or array.shape[-1] != d_model:
-            got = f"{array.dtype} {list(array.shape)}" if array.ndim else f"a {type(resid).__name__}"
+            got = described(array if array.ndim else resid)
             raise ArgumentError(
                 f"unembed got {got}, expected rows of a residual stream: real numbers [n, {d_model}] or [{d_model}], "
                 f"such as trace['blocks.0.resid_post']."
@@ -342,6 +351,9 @@ def _not_ids(x: Any, array: np.ndarray) -> str:
         return "is bytes, expected text or ids; bytes become text with .decode('utf-8')"
     if array.ndim == 0 and array.dtype.kind in "iu":
         return f"is the single number {x}, expected text or a list of ids; one id is written [{x}]"
+    if array.dtype == object:
+        bad = next((one for one in x if not isinstance(one, int)), x) if isinstance(x, (list, tuple)) else x
+        return f"{'is' if bad is x else 'holds'} {described(bad)}, expected text or ids"
     shown = f"has dtype {array.dtype} and shape {list(array.shape)}, expected text or whole numbers in one row"
     if array.dtype.kind == "f" and array.ndim == 1:
         return f"{shown}; ids that came out as floats are turned back by .astype(int)"
@@ -374,5 +386,5 @@ def _warn_forked() -> None:
             "This process was forked from one that ran a model: its threads are gone and cutaway runs on one. "
             "Use the 'spawn' start method to have threads.",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .errors import ArgumentError
+from .arguments import checked_arguments, described
+from .errors import ArgumentError, UnknownNameError
+from .nearest import did_you_mean, nearest
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Activation:
     layer: int | None
 
 
+@checked_arguments
 class Names(Sequence[Activation]):
     """Every activation of a model, in the order in which it is computed."""
 
@@ -53,6 +55,11 @@ class Names(Sequence[Activation]):
 
     def select(self, patterns: str | Iterable[str]) -> list[Activation]:
         """The activations that any of the names or wildcards means, each once, in the order of computation."""
+        if not isinstance(patterns, Iterable):
+            raise ArgumentError(
+                f"names must be one or several of model.names(), such as ['blocks.*.attn.pattern'], got "
+                f"{described(patterns)}."
+            )
         listed = [patterns] if isinstance(patterns, str) else list(patterns)
         chosen: set[str] = set()
         for pattern in listed:
@@ -62,9 +69,9 @@ class Names(Sequence[Activation]):
             found = [n for n in self._by_name if fnmatchcase(n, name)] if "*" in name else [name]
             if not found or found[0] not in self._by_name:
                 near = [f"blocks.*.{name}"] if f"blocks.0.{name}" in self._by_name else []
-                near = near or difflib.get_close_matches(name, self._by_name, n=3, cutoff=0.6)
-                hint = f"Did you mean {', '.join(near)}?" if near else "model.names() lists them all."
-                raise ArgumentError(f"There is no activation '{pattern}'. {hint}")
+                near = near or nearest(name, self._by_name, n=3, cutoff=0.6)
+                hint = did_you_mean(near, "model.names() lists them all.")
+                raise UnknownNameError(f"There is no activation '{pattern}'.{hint}")
             chosen.update(found)
         return [row for row in self._rows if row.name in chosen]
 

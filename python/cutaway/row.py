@@ -42,6 +42,9 @@ class Model(Protocol):
     def n_ctx(self) -> int: ...
 
     @property
+    def n_ctx_of_file(self) -> int: ...
+
+    @property
     def d_vocab(self) -> int: ...
 
     @property

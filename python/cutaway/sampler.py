@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .arguments import checked_arguments, described
 from .errors import ArgumentError
 from .ledger import DrawRecord, Explanation, Source, StageRecord
 
@@ -48,6 +49,7 @@ class Stage:
         return f"{type(self).__name__}({values})"
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class RepetitionPenalty(Stage):
     """CTRL's penalty: logits of ids seen so far are divided by `penalty` where positive, else multiplied. 1 is off."""
@@ -56,6 +58,7 @@ class RepetitionPenalty(Stage):
     penalty: float
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class PresencePenalty(Stage):
     """Subtracts `penalty` from the logit of every id seen so far, once. 0 is off; below 0 rewards repetition."""
@@ -64,6 +67,7 @@ class PresencePenalty(Stage):
     penalty: float
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class FrequencyPenalty(Stage):
     """Subtracts `penalty` times the number of times an id was seen from its logit. 0 is off."""
@@ -72,6 +76,7 @@ class FrequencyPenalty(Stage):
     penalty: float
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class Temperature(Stage):
     """Divides every logit by `t`, 0 or greater. 0 is greedy: only the largest logit stays (ties: the lower id)."""
@@ -80,6 +85,7 @@ class Temperature(Stage):
     t: float
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class TopK(Stage):
     """Keeps the `k` largest logits; ties keep the lower id. 0 is off."""
@@ -88,6 +94,7 @@ class TopK(Stage):
     k: int
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class TopP(Stage):
     """Keeps the smallest set of most probable candidates whose probabilities sum to `p` or more, `p` in (0, 1].
@@ -100,6 +107,7 @@ class TopP(Stage):
     p: float
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class MinP(Stage):
     """Keeps candidates whose probability is at least `p` times the largest one, `p` in [0, 1]. 0 is off."""
@@ -113,6 +121,7 @@ STAGES: dict[str, Callable[[Any], Stage]] = {
 }
 
 
+@checked_arguments
 class Sampler:
     """A chain of stages and a seed.
 
@@ -231,15 +240,20 @@ def _row(logits: npt.ArrayLike) -> np.ndarray:
 
 
 def _history(ids: Sequence[int] | np.ndarray | str, tokenizer: TextCodec | None) -> np.ndarray:
+    if tokenizer is not None and not hasattr(tokenizer, "decode"):
+        raise ArgumentError(f"tokenizer must be one such as model.tokenizer, got {described(tokenizer)}.")
     if isinstance(ids, str):
         if tokenizer is None:
             raise ArgumentError("ids is text, and there is no tokenizer to encode it. Pass tokenizer=, or token ids.")
         ids = tokenizer.encode(ids)
-    array = np.asarray(ids)
+    try:
+        array = np.asarray(ids)
+    except ValueError:  # a ragged list
+        array = np.asarray(None)
     if array.size == 0:
         return np.empty(0, np.int64)
     if array.dtype.kind not in "iu" or array.ndim != 1:
         raise ArgumentError(
-            f"ids must be whole numbers in one dimension, got dtype {array.dtype} and shape {list(array.shape)}."
+            f"ids must be whole numbers in one dimension, got {described(array if array.ndim else ids)}."
         )
     return array

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import checked_arguments
 from .errors import ArgumentError
 from .numbers import whole
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from .model import Model
 
 
+@checked_arguments
 class Session:
     """A text in progress. `len(session)` is the number of positions in its cache.
 
@@ -85,6 +87,7 @@ class Session:
         return f"Session of {len(self)} positions, KV in {self._core.kv_dtype}, n_ctx {self._model.n_ctx}"
 
 
+@checked_arguments
 def step(sessions: Sequence[Session], ids: Any) -> np.ndarray:
     """One token for each of several sessions of one model, in one batched step.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import operator
 from collections.abc import Callable, Sequence
@@ -36,13 +35,15 @@ DEFAULTS: dict[str, Any] = {
     "n": 1,
 }
 KEPT_LOGITS = 256 << 20  # bytes of logits that a call keeps for the ledger unless told otherwise
-ALIASES = {"max_tokens": "max_new_tokens"}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def shows_settings(function: F) -> F:
-    """Gives a function that passes **settings on a signature that lists them with their defaults."""
+    """Gives a function that passes **settings on a signature that lists them with their defaults.
+
+    Of `@checked_arguments` above it, one that refuses every other keyword.
+    """
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     listed = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[name]) for name in DEFAULTS]
@@ -92,20 +93,11 @@ class Settings:
 def parse_settings(
     given: dict[str, Any], *, n_ctx: int, stop_ids: Sequence[int], d_vocab: int, prompts: int = 1
 ) -> Settings:
-    """Checks the keywords. None stands for a keyword's default. Unknown ones are refused, with near misses.
+    """Checks the keywords. None stands for a keyword's default.
 
     The ledger is kept by default where the logits of all rows fit into KEPT_LOGITS.
     """
-    for name in given:
-        if name not in DEFAULTS and name not in ALIASES:
-            near = difflib.get_close_matches(name, [*DEFAULTS, *ALIASES, "stream"], n=2, cutoff=0.5)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"The keywords are: {', '.join(DEFAULTS)}, stream."
-            raise ArgumentError(f"generate has no keyword '{name}'. {hint}")
-    for alias, name in ALIASES.items():
-        if given.get(alias) is not None and given.get(name) is not None:
-            raise ArgumentError(f"{alias} is another name of {name}. Pass one of the two.")
-    named = {ALIASES.get(name, name): value for name, value in given.items() if value is not None}
-    values = {**DEFAULTS, **named}
+    values = {**DEFAULTS, **{name: value for name, value in given.items() if value is not None}}
     stages, seed = _chain(values)
     max_new_tokens, n = _count("max_new_tokens", values["max_new_tokens"], 0), _count("n", values["n"], 1)
     fits = prompts * n * min(max_new_tokens, n_ctx) * d_vocab * 4 <= KEPT_LOGITS
@@ -122,16 +114,17 @@ def parse_settings(
     )
 
 
-def parse_prompts(prompt: Any, n_ctx: int) -> tuple[list[np.ndarray], bool]:
+def parse_prompts(prompt: Any, n_ctx: int, n_ctx_of_file: int) -> tuple[list[np.ndarray], bool]:
     """Token ids, int32 [n_prompt] each, and whether they came as a list of prompts."""
     is_batch = isinstance(prompt, (list, tuple)) and any(np.ndim(item) > 0 or isinstance(item, str) for item in prompt)
     prompts = list(prompt) if is_batch else [prompt]
     return [
-        _prompt_ids(ids, n_ctx, f"prompt {i}" if is_batch else "the prompt") for i, ids in enumerate(prompts)
+        _prompt_ids(ids, n_ctx, n_ctx_of_file, f"prompt {i}" if is_batch else "the prompt")
+        for i, ids in enumerate(prompts)
     ], is_batch
 
 
-def _prompt_ids(ids: Any, n_ctx: int, what: str) -> np.ndarray:
+def _prompt_ids(ids: Any, n_ctx: int, n_ctx_of_file: int, what: str) -> np.ndarray:
     if isinstance(ids, str):
         raise ArgumentError(f"{what} is text, expected token ids. Encode it with the model's tokenizer first.")
     try:
@@ -148,11 +141,7 @@ def _prompt_ids(ids: Any, n_ctx: int, what: str) -> np.ndarray:
     if array.min() < 0 or array.max() >= 2**31:
         bad = int(array[(array < 0) | (array >= 2**31)][0])
         raise ArgumentError(f"{what} holds token id {bad}, and no vocabulary does.")
-    if len(array) > n_ctx:
-        raise ArgumentError(
-            f"{what} has {len(array)} tokens, and the context holds {n_ctx}. Shorten it, or load the model with a "
-            "larger n_ctx if its file allows that."
-        )
+    _core.check_length(what, 0, len(array), n_ctx, n_ctx_of_file)
     return array.astype(np.int32)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import operator
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _core
+from .arguments import checked_arguments, described
 from .errors import ArgumentError, FormatError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class DroppedBytesWarning(UserWarning):
     """The vocabulary has no token for some bytes of the text, and its own rule is to leave them out."""
 
 
+@checked_arguments
 class Tokenizer:
     """The tokenizer of a model file. Immutable; one object may serve many threads.
 
@@ -42,6 +44,8 @@ class Tokenizer:
 
         FormatError, naming the file and the key, where the vocabulary is damaged or of a kind that is not supported.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise ArgumentError(f"from_file takes a path, as str or Path, got {described(path)}.")
         if os.path.isdir(path):
             raise FormatError(f"{os.fspath(path)} is a folder; expected a GGUF file, which holds its tokenizer.")
         if isinstance(path, str) and not os.path.exists(path):
@@ -60,12 +64,7 @@ class Tokenizer:
         ArgumentError for a lone surrogate, with its position. A vocabulary that lacks some bytes leaves them out, as
         the model's own tokenizer does, and a DroppedBytesWarning says so; `tok.missing_bytes` lists them.
         """
-        if isinstance(text, (list, tuple, int, np.ndarray, np.integer)):
-            raise ArgumentError(
-                f"the text is of type {type(text).__name__}, expected str or bytes; decode() turns ids into text, "
-                "encode_batch() takes a list of texts"
-            )
-        ids, dropped = self._core.encode(text, add_special_tokens, parse_special)
+        ids, dropped = self._core.encode(_text(text), add_special_tokens, parse_special)
         self._warn_dropped(dropped)
         return ids
 
@@ -75,7 +74,9 @@ class Tokenizer:
         """`encode` of each text: a list of int32 [n_i]."""
         if isinstance(texts, (str, bytes)):
             raise ArgumentError("encode_batch takes a list of texts, got one text; use encode, or wrap it in a list")
-        ids, dropped = self._core.encode_batch(list(texts), add_special_tokens, parse_special)
+        if not isinstance(texts, Iterable):
+            raise ArgumentError(f"encode_batch takes a list of texts, got {described(texts)}")
+        ids, dropped = self._core.encode_batch([_text(text) for text in texts], add_special_tokens, parse_special)
         self._warn_dropped(dropped)
         return ids
 
@@ -89,7 +90,7 @@ class Tokenizer:
         Characters for a str: text[begin:end] holds the token, and a token with only a part of a character spans the
         whole of it. Bytes for bytes. BOS and EOS are empty spans at the ends.
         """
-        spans = self._core.spans(text, add_special_tokens, parse_special)
+        spans = self._core.spans(_text(text), add_special_tokens, parse_special)
         if isinstance(text, bytes) or text.isascii():
             return spans
         raw = np.frombuffer(text.encode("utf-8"), np.uint8)
@@ -103,7 +104,7 @@ class Tokenizer:
         """How the ids of a text come about: the pieces it is cut into, and every merge in order."""
         from .views.encoding import Explanation
 
-        return Explanation(self, text, self._core.explain(text, add_special_tokens, parse_special))
+        return Explanation(self, text, self._core.explain(_text(text), add_special_tokens, parse_special))
 
     # ---- ids to text
 
@@ -144,6 +145,10 @@ class Tokenizer:
 
     def to_id(self, piece: str) -> int:
         """The id of a piece as the file spells it (see `piece`); ArgumentError if there is none."""
+        if not isinstance(piece, str):
+            raise ArgumentError(
+                f"a piece is a str, as the file spells it, got {described(piece)}; piece() gives an id's"
+            )
         found = self._core.find(piece)
         if found < 0:
             raise ArgumentError(
@@ -243,6 +248,8 @@ class Tokenizer:
         """
         from .chat import ChatTemplate
 
+        if template is not None and not isinstance(template, str):
+            raise ArgumentError(f"template is jinja2 source, or a name of chat_templates, got {described(template)}.")
         source = self.chat_templates.get(template or "default", template)
         if source is None:
             raise ArgumentError(
@@ -261,15 +268,17 @@ class Tokenizer:
     # ---- checks
 
     def _checked(self, ids: Ids) -> np.ndarray:
-        array = np.asarray(ids)
+        try:
+            array = np.asarray(ids)
+        except ValueError:  # a ragged list
+            array = np.asarray(None)
         if array.ndim == 1 and array.size == 0:
             return array.astype(np.int32)
         if array.ndim != 1 or array.dtype.kind not in "iu":
             hint = "; encode() turns text into ids" if array.dtype.kind in "US" else ""
             hint = f"; one id is written [{ids}]" if array.ndim == 0 and array.dtype.kind in "iu" else hint
-            raise ArgumentError(
-                f"ids have shape {list(array.shape)} and dtype {array.dtype}, expected integers of shape [n]{hint}"
-            )
+            got = described(array if array.ndim and array.dtype != object else ids)
+            raise ArgumentError(f"ids are {got}, expected whole numbers in one row [n]{hint}")
         outside = (array < 0) | (array >= len(self))
         if outside.any():
             at = int(np.argmax(outside))
@@ -285,8 +294,17 @@ class Tokenizer:
                 f"{len(dropped)} byte(s) of the text have no token in this vocabulary and were left out ({kinds}), "
                 "as the model's own tokenizer does; tok.missing_bytes lists all such bytes",
                 DroppedBytesWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
+
+
+def _text(text: Any) -> Text:
+    if not isinstance(text, (str, bytes)):
+        raise ArgumentError(
+            f"the text is {described(text)}, expected str or bytes; decode() turns ids into text, encode_batch() takes "
+            "a list of texts"
+        )
+    return text
 
 
 def _index(id: Any) -> int:

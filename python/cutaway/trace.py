@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError
+from .arguments import checked_arguments, described
+from .errors import ArgumentError, UnknownNameError
 from .names import Activation, Names, canonical
 
 DTYPES = ("float32", "float16")
@@ -21,6 +22,7 @@ def checked_dtype(dtype: Any) -> str:
     return name
 
 
+@checked_arguments
 class Trace(Mapping[str, np.ndarray]):
     """A read-only mapping of activation names to arrays.
 
@@ -72,13 +74,13 @@ class Trace(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         if not isinstance(name, str):
-            raise ArgumentError(f"A trace is read by name, got {name!r}; this one has {self._summary()}.")
+            raise UnknownNameError(f"A trace is read by name, got {described(name)}; this one has {self._summary()}.")
         key = canonical(name)
         if key not in self._arrays:
             if all(a.name != key for a in self._chosen):
                 known: Names = self._model.names()
                 if key in known:
-                    raise ArgumentError(
+                    raise UnknownNameError(
                         f"{key} was not traced; this trace has {self._summary()}. Pass names=[..., {key!r}]."
                     )
                 known.select(key)  # raises, with near misses

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from .arguments import checked_arguments, described
+from .errors import UnknownNameError
+from .nearest import did_you_mean, nearest
 
+
+@checked_arguments
 class Weights(Mapping[str, np.ndarray]):
     """A read-only mapping of names to float32 arrays, exact and unfolded.
 
@@ -22,10 +26,14 @@ class Weights(Mapping[str, np.ndarray]):
         self._facts = {name: (tuple(shape), tensor, type) for name, shape, tensor, type in core.weight_names()}
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if not isinstance(name, str):
+            raise UnknownNameError(f"A weight is read by name, such as 'blocks.0.attn.W_Q', got {described(name)}.")
         name = {"W_E": "embed.W_E", "W_U": "unembed.W_U"}.get(name, name)
         if name not in self._facts:
-            near = difflib.get_close_matches(str(name), self._facts, n=3)
-            raise KeyError(f"There is no weight '{name}'. {'Did you mean ' + ', '.join(near) + '?' if near else ''}")
+            near = nearest(name, self._facts, n=3, cutoff=0.6)
+            raise UnknownNameError(
+                f"There is no weight '{name}'.{did_you_mean(near, 'list(model.weights) has all names.')}"
+            )
         array: np.ndarray = self._core.weight(name)
         return array
 

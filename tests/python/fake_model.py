@@ -66,6 +66,7 @@ class FakeModel:
     def __init__(self, script=None, n_ctx=1000, tokenizer=True, interrupt_at=None, n_prompt=1):
         self.script = None if script is None else list(script.encode() if isinstance(script, str) else script)
         self.n_ctx, self.stop_ids, self.n_prompt = n_ctx, [STOP], n_prompt
+        self.n_ctx_of_file = 2000
         self.d_vocab = D_VOCAB
         self.interrupt_at, self.appended, self.forks, self.has_tokenizer = interrupt_at, 0, 0, tokenizer
 

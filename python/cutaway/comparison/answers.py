@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import Error
 from ..generate import finished
-from ..row import Prompt, Row
+from ..row import Model, Prompt, Row
 from ..settings import Settings, parse_prompts
 from .metrics import echoes_prompt, entropy_and_top, mean, repeats
 from .prompts import Rendered, Template, content
@@ -100,7 +100,7 @@ def answers(
     missing = {i: [j for j in range(settings.n) if (i, j) not in done] for i in range(len(prompts))}
     for i, samples in missing.items():
         if samples:
-            reads[i] = _read(prompts[i], template, tokenizer, model.n_ctx)
+            reads[i] = _read(prompts[i], template, tokenizer, model)
         for j in samples:
             if reads[i].error is not None:
                 yield _answer(label, prompts[i], (i, j), reads[i], settings, tokenizer, None, reads[i].error)
@@ -146,14 +146,14 @@ class _Run:
                     yield again.key, None, str(error) or "there is not enough memory"
 
 
-def _read(prompt: str, template: Template, tokenizer: Any, n_ctx: int) -> _Read:
+def _read(prompt: str, template: Template, tokenizer: Any, model: Model) -> _Read:
     rendered, none = Rendered(prompt, 0, len(prompt)), np.empty(0, np.int32)
     if not prompt:
         return _Read(rendered, none, none, "the prompt is empty. A model needs a text to answer.")
     try:
         rendered = template.render(prompt, tokenizer)
         ids, spans = template.encode(rendered.text, tokenizer)
-        parse_prompts(ids, n_ctx)  # raises for one that the context does not hold
+        parse_prompts(ids, model.n_ctx, model.n_ctx_of_file)  # raises for one that the context does not hold
     except Error as error:
         return _Read(rendered, none, none, str(error))
     return _Read(rendered, ids, ids[content(spans, *rendered.span())])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import checked_arguments
 from ..errors import Error
 from ..views.table import Table
 from .prompts import content
@@ -45,6 +46,7 @@ class BitsRow:
     bits_per_byte: float
 
 
+@checked_arguments
 class BitsTable(Table[BitsRow]):
     """One row per text and model. `skipped`: what could not be compared, and why."""
 

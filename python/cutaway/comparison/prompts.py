@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..nearest import did_you_mean, nearest
 from ..spans import Span, content_spans
 
 PLACEHOLDER = "{prompt}"
@@ -110,9 +110,9 @@ def choose(templates: Mapping[str, str | None] | None, labels: Sequence[str]) ->
     chosen = {}
     for label, given in templates.items():
         if label not in labels:
-            near = difflib.get_close_matches(str(label), labels, n=2, cutoff=0.4)
-            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"The labels are: {', '.join(labels)}."
-            raise ArgumentError(f"templates names {label!r}, and no model is called so. {hint}")
+            near = map(repr, nearest(label, labels, cutoff=0.4))
+            hint = did_you_mean(near, f"The labels are: {', '.join(labels)}.")
+            raise ArgumentError(f"templates names {label!r}, and no model is called so.{hint}")
         try:
             chosen[label] = Template.of(given)
         except ArgumentError as error:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..arguments import checked_arguments, unknown_argument
 from ..errors import ArgumentError
-from ..settings import Settings, parse_settings
+from ..settings import DEFAULTS, Settings, parse_settings
 from .answers import Answer, answers
 from .log import Log, digest_of
 from .prompts import texts_of
@@ -21,6 +23,7 @@ _REFUSED = ("names", "ledger", "stream")
 ALIGNMENTS = ("content", "answer")
 
 
+@checked_arguments
 def compare(
     models: Any,
     prompts: Any,
@@ -57,8 +60,10 @@ def compare(
         if settings.pop(name, None) is not None:
             raise ArgumentError(f"compare keeps no {name}. Call model.generate with {name}= for the row in question.")
     given = {**_DEFAULTS, **{k: v for k, v in settings.items() if v is not None}, "n": n, "seed": seed}
-    if "max_tokens" in settings:
-        given.pop("max_new_tokens")
+    own = list(inspect.signature(compare).parameters)[:-1]
+    for name in settings:
+        if name not in DEFAULTS:
+            raise unknown_argument("compare", name, dict.fromkeys([*own, *DEFAULTS]))
     if isinstance(seed, bool) or seed is None or not hasattr(seed, "__index__"):
         raise ArgumentError(
             f"seed is {seed!r}, expected one whole number: sample j of each prompt draws with seed + j."

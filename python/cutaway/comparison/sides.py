@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..arguments import described, unknown_argument
 from ..errors import ArgumentError
 from .prompts import Template, choose
 
@@ -77,7 +79,26 @@ def make_sides(models: Any, templates: Mapping[str, str | None] | None, load: Ma
     if twice:
         raise ArgumentError(f"Two models are called {twice[0]!r}. Give them labels: {{'base': ..., 'instruct': ...}}.")
     given = choose(templates, labels)
+    _check_load(load, [model for _, model in labelled])
     return [Side(label, model, given.get(label), load) for label, model in labelled]
+
+
+def _check_load(load: Mapping[str, Any], models: list[Any]) -> None:
+    from ..model import load as loader
+
+    if not isinstance(load, Mapping):
+        raise ArgumentError(
+            f"load is a dict of keywords of ca.load, such as {{'compute': 'int8'}}, got {described(load)}."
+        )
+    known = list(inspect.signature(loader).parameters)[1:]
+    for name in load:
+        if name not in known:
+            raise unknown_argument("load", name, known)
+    if load and all(hasattr(model, "session") for model in models):
+        raise ArgumentError(
+            f"load={dict(load)} is for models given by name or path, and all of these are loaded already. Leave "
+            "it out, or pass names."
+        )
 
 
 def _label(model: Any) -> str:

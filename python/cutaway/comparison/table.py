@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import checked_arguments
 from ..errors import ArgumentError
+from ..nearest import did_you_mean, nearest
 from ..views.table import Table
 from .answers import Answer
 
@@ -38,6 +40,7 @@ COLUMNS = (
 _SIDE_BY_SIDE = 12  # prompts that the views show in full
 
 
+@checked_arguments
 class Comparison(Table[Answer]):
     """Answers in the order model, prompt, sample. Side by side in a notebook and a terminal.
 
@@ -126,15 +129,13 @@ class Comparison(Table[Answer]):
         return compare_bits(self, text, progress=progress)
 
     def _pair(self, a: str | None, b: str | None) -> tuple[Side, Side]:
-        import difflib
-
         if len(self.labels) < 2 and (a is None or b is None):
             raise ArgumentError("tokens compares two models, and this comparison has one.")
         chosen = [self.labels[0] if a is None else a, self.labels[1] if b is None else b]
         for label in chosen:
             if label not in self.labels:
-                near = difflib.get_close_matches(str(label), self.labels, n=2, cutoff=0.4) or self.labels
-                raise ArgumentError(f"There is no model {label!r}. Did you mean {' or '.join(map(repr, near))}?")
+                near = nearest(label, self.labels, cutoff=0.4) or self.labels
+                raise ArgumentError(f"There is no model {label!r}.{did_you_mean(map(repr, near))}")
         if chosen[0] == chosen[1]:
             raise ArgumentError(f"tokens compares two models, got {chosen[0]!r} twice.")
         first, second = (self._sides[self.labels.index(label)] for label in chosen)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import checked_arguments
 from ..errors import ArgumentError, Error
 from ..probabilities import log_softmax
 from ..views.table import Table
@@ -62,6 +63,7 @@ class TokenRow:
     logprob_b: float
 
 
+@checked_arguments
 class TokenTable(Table[TokenRow]):
     """One row per content token. `a`, `b`: the models; `skipped`: what could not be compared, and why."""
 

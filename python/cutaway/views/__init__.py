@@ -1,8 +1,9 @@
 """What results look like: plain text in a terminal, self-contained HTML in a notebook. `import cutaway.views` is
 instant; a view is imported when it is first used."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ..lazy import lazy
 
 if TYPE_CHECKING:
     from .dialogue import chat
@@ -27,15 +28,4 @@ _LAZY = {
 }
 
 __all__ = ["View", "attention", "chat", "lens", "loss", "next_token", "pieces", "tokens"]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'cutaway.views' has no attribute {name!r}")
-    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy(__name__, _LAZY)

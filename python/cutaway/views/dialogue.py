@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import checked_arguments
+from ..chat import check_messages
 from ..spans import Span, content_spans
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, window
+from .given import tokenizer_of
 from .page import View, escape, share
 from .table import text_table
 
@@ -65,6 +68,7 @@ class _Rendered:
         ]
 
 
+@checked_arguments
 def chat(
     tokenizer: Tokenizer | Model,
     messages: Sequence[Mapping[str, Any]],
@@ -79,7 +83,8 @@ def chat(
     tokenizer: a Tokenizer or a Model. template, add_generation_prompt, context: as `tok.apply_chat_template`. start,
     count: which tokens. What is not from a message's content is the template's.
     """
-    tok: Any = getattr(tokenizer, "tokenizer", tokenizer)
+    tok = tokenizer_of(tokenizer, "views.chat(model, messages)")
+    check_messages(messages)
 
     def render(said: list[dict[str, Any]]) -> str:
         text: str = tok.apply_chat_template(said, add_generation_prompt, template=template, **context)

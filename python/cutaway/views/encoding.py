@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import checked_arguments
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, shorten, window
+from .given import tokenizer_of
 from .page import View, counted, escape
 from .table import text_table
 
@@ -56,6 +58,7 @@ class Piece:
     token_bytes: tuple[bytes, ...] = ()
 
 
+@checked_arguments
 class Explanation:
     """`pieces` in the order of the text; `ids` is what `encode` gives. Shows itself as text and as HTML."""
 
@@ -146,14 +149,21 @@ class Explanation:
         )
 
 
-def pieces(tokenizer: Tokenizer | Model, text: Text, start: int = 0, count: int = SHOWN, **flags: bool) -> View:
+@checked_arguments
+def pieces(
+    tokenizer: Tokenizer | Model,
+    text: Text,
+    start: int = 0,
+    count: int = SHOWN,
+    add_special_tokens: bool = False,
+    parse_special: bool = False,
+) -> View:
     """A text cut into pieces, their merges, and the tokens that come out, with ids and bytes (`tok.explain` as a View).
 
-    tokenizer: a Tokenizer or a Model. start, count: which tokens. flags: add_special_tokens and parse_special, as
-    `tok.encode`.
+    tokenizer: a Tokenizer or a Model. start, count: which tokens. add_special_tokens, parse_special: as `tok.encode`.
     """
-    tok: Any = getattr(tokenizer, "tokenizer", tokenizer)
-    view: View = tok.explain(text, **flags).view(start, count)
+    tok = tokenizer_of(tokenizer, "views.pieces(tokenizer, text)")
+    view: View = tok.explain(text, add_special_tokens, parse_special).view(start, count)
     return view
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import checked_arguments, described
 from ..errors import ArgumentError
 from ..numbers import whole
 from ..probabilities import softmax_and_entropy
@@ -25,6 +26,7 @@ _PROMPT = 60  # tokens of the prompt before them
 _FACTS = ".ca .facts th{font-weight:400;padding-right:1em}.ca .facts td{white-space:normal}"
 
 
+@checked_arguments
 def tokens(out: Generation, color: str = "probability", start: int = 0, count: int = SHOWN, top: int = 5) -> View:
     """The tokens of a generation, coloured by the model's probability of each or by its entropy there.
 
@@ -36,7 +38,7 @@ def tokens(out: Generation, color: str = "probability", start: int = 0, count: i
 
     if not isinstance(out, Generation):
         hint = "views.tokens(out[0])" if isinstance(out, list) else "model.generate(...), or the result of a stream"
-        raise ArgumentError(f"views.tokens shows one Generation, got {type(out).__name__}; pass {hint}.")
+        raise ArgumentError(f"views.tokens shows one Generation, got {described(out)}; pass {hint}.")
     if color not in ("probability", "entropy"):
         raise ArgumentError(f"color is {color!r}, expected 'probability' or 'entropy'.")
     top = whole("top", top, 0, 20)

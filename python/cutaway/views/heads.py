@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import checked_arguments
 from ..errors import ArgumentError
 from ..numbers import whole
 from ..trace import Trace
@@ -58,6 +59,7 @@ _TIP_KEYS = 6
 _QUANTUM = 0.004  # the most that a weight kept as a byte of its square root is off by: (1 - (254.5 / 255) ** 2)
 
 
+@checked_arguments
 def attention(
     patterns: Trace | np.ndarray,
     tokens: Sequence[str] | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..arguments import checked_arguments, described
 from ..errors import ArgumentError
 from ..lens import Lens
 from .chips import STYLE as CHIPS
@@ -49,6 +50,7 @@ _TARGETS = {
 }
 
 
+@checked_arguments
 def lens(result: Lens, start: int = 0, count: int | None = None) -> View:
     """The table of `model.lens(...)`: most probable next token and its probability, after each layer at each position.
 
@@ -57,7 +59,7 @@ def lens(result: Lens, start: int = 0, count: int | None = None) -> View:
     `result.positions`; count=None: as many as fit into a page below 200 KB.
     """
     if not isinstance(result, Lens):
-        raise ArgumentError(f"views.lens shows a Lens, got {type(result).__name__}; pass model.lens(text).")
+        raise ArgumentError(f"views.lens shows a Lens, got {described(result)}; pass model.lens(text).")
     names, n = TokenNames(result.tokenizer), len(result.positions)
     shown, _ = window(n, start, n if count is None else count, "positions")
     columns: list[list[str]] = []

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from ..arguments import checked_arguments
 from ..errors import ArgumentError, FormatError
 from ..numbers import whole
 from .alternatives import STYLE as BARS
 from .alternatives import Alternatives, alternatives, bars, line
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, scale, window
+from .given import model_of
 from .page import View, counted, percent
 from .table import text_table
 
@@ -45,6 +47,7 @@ class _Scored:
         return said
 
 
+@checked_arguments
 def loss(model: Model, x: Any, start: int = 0, count: int = SHOWN, top: int = 5) -> View:
     """The loss of every token of a text: loss_t = -log P(x_t | x_<t) in nats, coloured by it; its mean, the perplexity
     exp(mean), and bits per byte of text.
@@ -52,7 +55,7 @@ def loss(model: Model, x: Any, start: int = 0, count: int = SHOWN, top: int = 5)
     x: text, encoded as `model.score` does, or ids; at least 2 tokens. The first is only given. start, count: which
     tokens to show; means are over the whole text. Hover, or Tab to, a token for its rank and the `top` alternatives.
     """
-    prompts, is_batch = model._prompts(x)
+    prompts, is_batch = model_of(model, "views.loss(model, text)")._prompts(x)
     if is_batch:
         raise ArgumentError(f"views.loss shows one text, got a list of {len(prompts)}; call it for each.")
     (ids,) = prompts

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import checked_arguments
 from ..errors import Error
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ border-radius:4px;background:var(--panel);color:var(--fg);left:.8em;right:.8em}
 """
 
 
+@checked_arguments
 class View:
     """A picture of something: HTML in a notebook (`_repr_html_`), text in a terminal, a file with `save`.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import described
 from ..errors import ArgumentError
 from ..ledger import token_text
 from ..numbers import whole
@@ -86,17 +87,22 @@ def patterns_of(patterns: Trace | np.ndarray, tokens: Sequence[str] | None) -> P
         n_layers = patterns.n_layers
         positions = patterns.positions
     else:
-        array = np.asarray(patterns)
+        try:
+            array = np.asarray(patterns)
+        except ValueError:  # a ragged list
+            array = np.asarray(None)
         array = array[None] if array.ndim == 2 else array[0] if array.shape[:1] == (1,) and array.ndim == 4 else array
         if array.ndim != 3 or array.dtype.kind != "f" or 0 in array.shape or array.shape[1] > array.shape[2]:
             raise ArgumentError(
-                f"views.attention got {array.dtype} {list(array.shape)}, expected a trace or weights [n_heads, "
-                f"query_pos, key_pos], such as trace['blocks.0.attn.pattern']."
+                f"views.attention got {described(array if array.ndim else patterns)}, expected a trace or weights "
+                f"[n_heads, query_pos, key_pos], such as trace['blocks.0.attn.pattern']."
             )
         found, n_layers, n_keys = {0: array}, None, array.shape[2]
         positions = np.arange(n_keys - array.shape[1], n_keys)  # the last of the text
     if tokens is None:
         raise ArgumentError(f"Pass tokens=, the {n_keys} tokens of the keys; this input does not know them.")
+    if not isinstance(tokens, Sequence) or isinstance(tokens, str):
+        raise ArgumentError(f"tokens must be a list of {n_keys} texts, one per key, got {described(tokens)}.")
     if len(tokens) != n_keys:
         raise ArgumentError(f"tokens has {len(tokens)} names, expected one per key: {n_keys}.")
     return Patterns(found, tuple(label(str(token)) for token in tokens), positions, n_layers)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import checked_arguments, described
+from ..errors import ArgumentError
 from ..ledger import STAGE_COLUMNS, Explanation
 from ..numbers import whole
 from ..probabilities import top as best_ids
@@ -29,6 +31,7 @@ _STYLE = """
 _LABELLED = 0.04  # intervals narrower than this share of the strip have no room for a label
 
 
+@checked_arguments
 def next_token(
     logits: Any, sampler: Sampler | None = None, *, tokenizer: Any = None, ids: Any = (), step: int = 0, top: int = 10
 ) -> View:
@@ -38,6 +41,11 @@ def next_token(
     """
     from ..sampler import Sampler
 
+    if sampler is not None and not isinstance(sampler, Sampler):
+        raise ArgumentError(
+            "views.next_token takes a sampler such as ca.Sampler([ca.Temperature(0.7)]) after the logits, got "
+            f"{described(sampler)}."
+        )
     if sampler is not None:
         return explanation(sampler.explain(logits, ids=ids, step=step, tokenizer=tokenizer), top)
     e = Sampler(seed=0).explain(logits, tokenizer=tokenizer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
+from ..arguments import checked_arguments
 from ..errors import Error
 from .page import View, escape
 
@@ -12,6 +13,7 @@ Row = TypeVar("Row")
 _SHOWN = 400  # rows in HTML and text; the sequence and to_pandas have them all
 
 
+@checked_arguments
 class Table(Sequence[Row], Generic[Row]):
     """A fixed sequence of rows. A kind of table says what its `columns` are and how a row's cells read."""
 
