@@ -43,7 +43,7 @@ def public_callables():
         for name in dir(kind):
             member = inspect.getattr_static(kind, name)
             function = member.__func__ if isinstance(member, classmethod) else member
-            own = getattr(function, "__module__", "").startswith("cutaway")
+            own = str(getattr(function, "__module__", "")).startswith("cutaway")
             if inspect.isfunction(function) and own and (not name.startswith("_") or name == "__call__"):
                 yield f"{label}.{name}", function
         yield label, kind.__init__
@@ -69,7 +69,7 @@ def test_a_misspelt_keyword_is_answered_with_the_right_one(name):
     function = CALLABLES[name]
     known = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
     for right in known:
-        if right == "self" or name in TEMPLATE_CALLS or name == "compare":
+        if right in ("self", "cls") or name in TEMPLATE_CALLS or name == "compare":
             continue
         said = sentence(function, *placeholders(function), **{f"{right}{right[-1]}": 1})
         assert f" has no argument '{right}{right[-1]}'. Did you mean {right}" in said
@@ -136,7 +136,7 @@ def test_the_signature_and_the_text_stay():
 
 
 def test_errors_from_inside_are_left_alone():
-    with pytest.raises(TypeError, match="unsupported operand"):
+    with pytest.raises(TypeError, match="can only concatenate str"):
         paint("wall")
     with pytest.raises(TypeError) as caught:
         checked_arguments(lambda: paint.__wrapped__())()
@@ -200,7 +200,7 @@ def test_names_that_are_none(model):
 
 def test_prompts_in_words(model):
     assert sentence(model, None) == "the prompt is None, expected text or ids."
-    assert sentence(model, {}) == "the prompt is a dict, expected text or ids."
+    assert sentence(model, {5}) == "the prompt is a set, expected text or ids."
     assert sentence(model, [1, None]) == "the prompt holds None, expected text or ids."
     assert "expected a text in a list" not in sentence(model.session().append, None)
 
@@ -327,7 +327,7 @@ def test_a_variable_that_the_template_does_not_read(model):
     said = "The chat template does not read 'thinks'. Did you mean think?"
     assert sentence(ca.ChatTemplate(template).render, HELLO, thinks=True) == said
     assert sentence(model.chat, HELLO, template=template, context={"thinks": 1}) == said
-    assert sentence(model.chat, HELLO, templat=template) == "Model.chat has no argument 'templat'. Did you mean template or temperature?"
+    assert sentence(model.chat, HELLO, templat=template) == "Model.chat has no argument 'templat'. Did you mean template?"
     assert "Did you mean template?" in sentence(ca.views.chat, model, HELLO, TEMPLATE, templat="x")
     assert "Leave it out." in sentence(ca.ChatTemplate(TEMPLATE).render, HELLO, xyzzyx=1)
 
