@@ -19,8 +19,9 @@ constexpr uint64_t kSmall = uint64_t{64} << 20;  // requests below this are not 
 void check_length(const std::string& what, int64_t past, int64_t n, int64_t n_ctx, int64_t n_ctx_of_file) {
   const int64_t total = past + n;
   if (total <= n_ctx) return;
+  const std::string tokens = n == 1 ? "token" : "tokens";
   const std::string has =
-      past ? text("{} new tokens behind the {} in the cache", n, past) : text("{} tokens", n);
+      past ? text("{} new {} behind the {} in the cache", n, tokens, past) : text("{} {}", n, tokens);
   const std::string way = total <= n_ctx_of_file
                               ? text("Shorten it, or load the model with n_ctx={} or more", total)
                               : text("Shorten it");

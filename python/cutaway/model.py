@@ -352,7 +352,11 @@ def _not_ids(x: Any, array: np.ndarray) -> str:
     if array.ndim == 0 and array.dtype.kind in "iu":
         return f"is the single number {x}, expected text or a list of ids; one id is written [{x}]"
     if array.dtype == object:
-        bad = next((one for one in x if not isinstance(one, int)), x) if isinstance(x, (list, tuple)) else x
+        bad = (
+            next((one for one in x if not isinstance(one, (int, np.integer)) or abs(one) >= 2**63), x)
+            if isinstance(x, (list, tuple))
+            else x
+        )
         return f"{'is' if bad is x else 'holds'} {described(bad)}, expected text or ids"
     shown = f"has dtype {array.dtype} and shape {list(array.shape)}, expected text or whole numbers in one row"
     if array.dtype.kind == "f" and array.ndim == 1:

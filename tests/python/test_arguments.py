@@ -26,7 +26,11 @@ RESULTS = (
     BitsTable, Explanation, Generation, Ledger, Lens, ModelTable, Names, Step, Stream, TokenTable, Trace, Weights,
     encoding.Explanation,
 )  # fmt: skip
-TEMPLATE_CALLS = {"ChatTemplate.render", "Tokenizer.apply_chat_template", "views.chat"}  # any name may be the template's
+TEMPLATE_CALLS = {
+    "ChatTemplate.render",
+    "Tokenizer.apply_chat_template",
+    "views.chat",
+}  # any name may be the template's
 
 
 def public_callables():
@@ -54,7 +58,9 @@ CALLABLES = dict(public_callables())
 
 def test_the_walk_finds_them():
     assert len(CALLABLES) > 100
-    assert {"load", "compare", "views.loss", "Model.__call__", "Tokenizer.from_file", "Step.resample", "TopK"} <= {*CALLABLES}
+    assert {"load", "compare", "views.loss", "Model.__call__", "Tokenizer.from_file", "Step.resample", "TopK"} <= {
+        *CALLABLES
+    }
 
 
 def placeholders(function):
@@ -212,14 +218,18 @@ def test_views_of_what_is_none(model):
     )
     for call, said in ((views.chat, "views.chat(model, messages)"), (views.pieces, "views.pieces(tokenizer, text)")):
         assert sentence(call, "the hat", model).endswith(f"expected a model or a tokenizer: {said}.")
-    assert 'must be a list like [{"role": "user", "content": "Hello"}], got the text' in sentence(views.chat, tok, "Hello")
+    assert 'must be a list like [{"role": "user", "content": "Hello"}], got the text' in sentence(
+        views.chat, tok, "Hello"
+    )
     assert "got None." in sentence(views.chat, tok, None)
     assert sentence(views.next_token, row, 0.7) == (
         "views.next_token takes a sampler such as ca.Sampler([ca.Temperature(0.7)]) after the logits, got 0.7."
     )
     for call in (views.next_token, ca.Sampler(seed=1).explain, ca.Sampler(seed=1).sample):
         assert sentence(call, row, tokenizer=5) == "tokenizer must be one such as model.tokenizer, got 5."
-    assert sentence(views.attention, "the hat").startswith("views.attention got the text 'the hat', expected a trace or")
+    assert sentence(views.attention, "the hat").startswith(
+        "views.attention got the text 'the hat', expected a trace or"
+    )
     assert "views.attention got a list" in sentence(views.attention, [[1.0], [1.0, 2.0]], tokens=["a"])
     assert "tokens must be a list of 2 texts, one per key, got 5." in sentence(views.attention, np.eye(2), tokens=5)
     assert "views.lens shows a Lens, got the text" in sentence(views.lens, "the hat")
@@ -269,7 +279,10 @@ class Hook:
     ("function", "said"),
     [
         (one, "one(array), is called with two values, expected something like def one(array, name)."),
-        (lambda a, b, c: a, "<lambda>(a, b, c), is called with two values, expected something like lambda array, name: ..."),
+        (
+            lambda a, b, c: a,
+            "<lambda>(a, b, c), is called with two values, expected something like lambda array, name: ...",
+        ),
         (Hook(), "Hook(array, name, extra), is called with two values"),
         (5, "is 5, expected a function of (array, name)."),
     ],
@@ -284,7 +297,12 @@ def test_a_hook_that_cannot_be_called(function, said, model):
 
 def test_hooks_that_can_be_called(model):
     expected = model([1, 2])
-    for function in (lambda *both: None, lambda array, name, extra=None: None, lambda array, name: array, print_nothing):
+    for function in (
+        lambda *both: None,
+        lambda array, name, extra=None: None,
+        lambda array, name: array,
+        print_nothing,
+    ):
         with model.hooks({"blocks.0.attn.z": function}):
             assert np.array_equal(model([1, 2]), expected)
 
@@ -327,7 +345,9 @@ def test_a_variable_that_the_template_does_not_read(model):
     said = "The chat template does not read 'thinks'. Did you mean think?"
     assert sentence(ca.ChatTemplate(template).render, HELLO, thinks=True) == said
     assert sentence(model.chat, HELLO, template=template, context={"thinks": 1}) == said
-    assert sentence(model.chat, HELLO, templat=template) == "Model.chat has no argument 'templat'. Did you mean template?"
+    assert (
+        sentence(model.chat, HELLO, templat=template) == "Model.chat has no argument 'templat'. Did you mean template?"
+    )
     assert "Did you mean template?" in sentence(ca.views.chat, model, HELLO, TEMPLATE, templat="x")
     assert "Leave it out." in sentence(ca.ChatTemplate(TEMPLATE).render, HELLO, xyzzyx=1)
 

@@ -175,10 +175,10 @@ def test_threads_share_a_template():
 @pytest.mark.parametrize(
     ("messages", "words"),
     [
-        ("Hello", "got str"),
+        ("Hello", "got the text"),
         ([], "empty"),
-        ({"role": "user", "content": "x"}, "got dict"),
-        (["Hello"], r"messages\[0\] is a str"),
+        ({"role": "user", "content": "x"}, "got a dict"),
+        (["Hello"], r"messages\[0\] is the text"),
         ([{"role": "user", "content": "x"}, {"content": "x"}], r"messages\[1\]\['role'\] must be a str.*got None"),
         ([{"role": 3, "content": "x"}], "got 3"),
         ([{"role": "user"}], r"messages\[0\] has no 'content'"),
@@ -195,7 +195,7 @@ def test_messages_that_are_fine():
     check_messages(({"role": "user", "content": [{"type": "text", "text": "x"}]},))
 
 
-@pytest.mark.parametrize(("source", "words"), [(None, "no chat template.*template="), (b"x", "got bytes")])
+@pytest.mark.parametrize(("source", "words"), [(None, "no chat template.*template="), (b"x", "got the bytes")])
 def test_a_missing_template_shows_how_to_pass_one(source, words):
     with pytest.raises(ca.ArgumentError, match=words):
         ca.ChatTemplate(source)

@@ -146,9 +146,9 @@ def test_prompts_that_are_none(prompt, said, model):
 @pytest.mark.parametrize(
     ("messages", "said"),
     [
-        ("the hat", 'messages must be a list like [{"role": "user", "content": "Hello"}], got str.'),
-        (HELLO[0], "got dict."),
-        (["the hat"], "messages[0] is a str"),
+        ("the hat", 'messages must be a list like [{"role": "user", "content": "Hello"}], got the text \'the hat\'.'),
+        (HELLO[0], "got a dict."),
+        (["the hat"], "messages[0] is the text 'the hat'"),
         ([("user", "the hat")], "messages[0] is a tuple"),
         ([{"role": "user", "text": "the hat"}], "messages[0] has no 'content'"),
         ([], "messages is empty"),
@@ -176,7 +176,7 @@ def test_ids_for_text_and_text_for_ids(model):
     for call in (tok.decode, tok.decode_bytes, tok.tokens):
         assert sentence(call, "the hat").endswith("; encode() turns text into ids")
         assert sentence(call, 5).endswith("; one id is written [5]")
-        assert "dtype float64" in sentence(call, [5.0])
+        assert "an array of float64" in sentence(call, [5.0])
     for ids in ([5, 6], np.asarray([5, 6]), 5):
         assert "expected str or bytes; decode() turns ids into text" in sentence(tok.encode, ids)
     for call in (tok.token_bytes, tok.piece, tok.token_type):

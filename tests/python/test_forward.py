@@ -216,13 +216,13 @@ def test_what_a_prompt_may_be(small_model):
     (np.zeros((2, 3), np.int32), r"shape \[2, 3\]"),
     ([1.5, 2.0], "dtype float64"),
     ([True], "dtype bool"),
-    (None, "dtype object"),
+    (None, "the prompt is None, expected text or ids"),
     (3, r"the single number 3, expected text or a list of ids; one id is written \[3\]"),
     ([273], "token id 273, expected 0 to 272"),
     ([5, -1], "token id -1, expected 0 to 272"),
     ([2**40], "token id 1099511627776"),
-    ([2**70], "dtype object"),
-    (np.zeros(257, np.int32), "needs 257 positions .* n_ctx is 256"),
+    ([2**70], "the prompt holds 1180591620717411303424, expected"),
+    (np.zeros(257, np.int32), "the prompt has 257 tokens, and the context holds 256"),
 ])  # fmt: skip
 def test_bad_prompts_are_named(x, message, small_model):
     with pytest.raises(ca.ArgumentError, match=message):

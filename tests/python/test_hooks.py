@@ -246,7 +246,7 @@ def test_read_only_names_raise(small_model):
     ({"blocks.0.attn.zz": identity}, "no activation 'blocks.0.attn.zz'. Did you mean blocks.0.attn.z"),
     ({"blocks.0.attn.z": 3}, "hook on 'blocks.0.attn.z' is 3, expected a function"),
     ({"blocks.0.attn.z": None}, "is None, expected a function"),
-    ([("embed", identity)], "takes a dictionary of name: function, got list"),
+    ([("embed", identity)], "takes a dictionary of name: function, got a list"),
     ({"embed": identity, "hook_embed": identity}, "embed has two hooks in one dictionary"),
     ({"blocks.*": identity}, "blocks.0.ln1.scale can be read"),
 ])  # fmt: skip

@@ -139,7 +139,7 @@ def test_long_texts_are_windowed_below_200_kb(small_model):
     assert "positions 7 to 9 of 200" in lens_view(result, start=7, count=3).page()
     with pytest.raises(ca.ArgumentError, match="start is 200, but there are 200 positions"):
         lens_view(result, start=200)
-    with pytest.raises(ca.ArgumentError, match=r"shows a Lens, got str; pass model.lens\(text\)"):
+    with pytest.raises(ca.ArgumentError, match=r"shows a Lens, got the text .text.; pass model.lens\(text\)"):
         lens_view("text")
 
 

@@ -75,12 +75,12 @@ def test_the_result_is_read_only_and_the_input_stays(small_model):
 
 
 @pytest.mark.parametrize(("resid", "got"), [
-    (np.zeros((2, 3), np.float32), r"float32 \[2, 3\]"),
-    (np.zeros((1, 2, 84), np.float32), r"float32 \[1, 2, 84\]"),
-    (np.zeros((2, 84), complex), r"complex128 \[2, 84\]"),
-    (np.zeros((2, 84), bool), r"bool \[2, 84\]"),
-    ("The", "a str"),
-    (None, "a NoneType"),
+    (np.zeros((2, 3), np.float32), r"an array of float32 with shape \[2, 3\]"),
+    (np.zeros((1, 2, 84), np.float32), r"an array of float32 with shape \[1, 2, 84\]"),
+    (np.zeros((2, 84), complex), r"an array of complex128 with shape \[2, 84\]"),
+    (np.zeros((2, 84), bool), r"an array of bool with shape \[2, 84\]"),
+    ("The", "the text 'The'"),
+    (None, "None"),
     ([[1.0], [1.0, 2.0]], "a list"),
 ])  # fmt: skip
 def test_what_it_cannot_use(resid, got, small_model):

@@ -202,7 +202,7 @@ def test_without_a_ledger_the_probabilities_remain():
 
 def test_what_is_no_generation_is_named():
     out = [generate(FakeModel(), [65], max_new_tokens=2)]
-    with pytest.raises(ca.ArgumentError, match=r"got list; pass views.tokens\(out\[0\]\)"):
+    with pytest.raises(ca.ArgumentError, match=r"got a list; pass views.tokens\(out\[0\]\)"):
         views.tokens(out)
     with pytest.raises(ca.ArgumentError, match="got Stream; pass model.generate"):
         views.tokens(generate(FakeModel(), [65], stream=True))
