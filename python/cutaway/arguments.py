@@ -77,9 +77,8 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
 def unknown_argument(name: str, given: str, known: Iterable[str]) -> ArgumentError:
     """A keyword that a call does not have. name: of what was called, as users write it."""
     listed = [*known]
-    return ArgumentError(
-        f"{name} has no argument '{given}'.{did_you_mean(nearest(given, listed, n=1), _listed(listed))}"
-    )
+    hint = did_you_mean(nearest(given, listed, n=1), _listed(listed))
+    return ArgumentError(f"{name} has no argument '{given}'.{hint}")
 
 
 def spoken_name(function: Callable[..., Any]) -> str:

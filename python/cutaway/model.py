@@ -352,12 +352,10 @@ def _not_ids(x: Any, array: np.ndarray) -> str:
     if array.ndim == 0 and array.dtype.kind in "iu":
         return f"is the single number {x}, expected text or a list of ids; one id is written [{x}]"
     if array.dtype == object:
-        bad = (
-            next((one for one in x if not isinstance(one, (int, np.integer)) or abs(one) >= 2**63), x)
-            if isinstance(x, (list, tuple))
-            else x
-        )
-        return f"{'is' if bad is x else 'holds'} {described(bad)}, expected text or ids"
+        for one in x if isinstance(x, (list, tuple)) else ():
+            if not isinstance(one, (int, np.integer)) or abs(one) >= 2**63:
+                return f"holds {described(one)}, expected text or ids"
+        return f"is {described(x)}, expected text or ids"
     shown = f"has dtype {array.dtype} and shape {list(array.shape)}, expected text or whole numbers in one row"
     if array.dtype.kind == "f" and array.ndim == 1:
         return f"{shown}; ids that came out as floats are turned back by .astype(int)"

@@ -66,9 +66,9 @@ def test_the_context_ends_at_n_ctx(small_model):
         session.append(IDS[8:11])
     assert len(session) == 8
     assert equal_bits(session.append(IDS[8:10]), model(IDS[:10])[-1])
-    with pytest.raises(ca.ArgumentError, match="n_ctx is 10"):
+    with pytest.raises(ca.ArgumentError, match="the context holds 10"):
         session.append(1)
-    with pytest.raises(ca.ArgumentError, match="n_ctx is 10"):
+    with pytest.raises(ca.ArgumentError, match="the context holds 10"):
         model(IDS)
 
 

@@ -204,7 +204,7 @@ def test_what_is_no_generation_is_named():
     out = [generate(FakeModel(), [65], max_new_tokens=2)]
     with pytest.raises(ca.ArgumentError, match=r"got a list; pass views.tokens\(out\[0\]\)"):
         views.tokens(out)
-    with pytest.raises(ca.ArgumentError, match="got Stream; pass model.generate"):
+    with pytest.raises(ca.ArgumentError, match="got a Stream; pass model.generate"):
         views.tokens(generate(FakeModel(), [65], stream=True))
     with pytest.raises(ca.ArgumentError, match="color is 'rank', expected 'probability' or 'entropy'"):
         views.tokens(out[0], color="rank")
@@ -348,7 +348,7 @@ def test_a_token_of_two_owners_shows_both(real_model):
 
 def test_chat_says_what_a_template_leaves_out(real_model):
     messages = [{"role": "user", "content": "one"}, {"role": "<b>tool", "content": "two"}]
-    view = views.chat(real_model("smollm2"), messages, template="{{ messages[0].content }}")
+    view = views.chat(real_model("smollm2"), messages, template="{{ messages[0].content }}{# '<b>tool' #}")
     for shown in (view._repr_html_(), repr(view)):
         assert "The content of messages[1]" in shown and "leaves it out or rewrites it" in shown
     assert "<b>tool" not in view._repr_html_()
