@@ -45,7 +45,13 @@ def side_by_side(comparison: Comparison, prompts: int) -> View:
     rest = len(comparison.prompts) - len(by_prompt)
     if rest:
         body.append(f"<p class=dim>… {rest:,} more prompts; .to_pandas() has all rows, .of([...]) shows others</p>")
-    return View(_title(comparison), "".join(body), lambda: _terminal(comparison, by_prompt, rest), style=COMPARED)
+    return View(
+        _title(comparison),
+        "".join(body),
+        lambda: _terminal(comparison, by_prompt, rest),
+        style=COMPARED,
+        records=comparison.records,
+    )
 
 
 def _title(comparison: Comparison) -> str:
