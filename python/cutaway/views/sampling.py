@@ -26,6 +26,7 @@ _STYLE = """
 .ca svg.draw text{fill:var(--fg)}.ca svg.draw .part{fill:var(--lo);stroke:var(--line)}
 .ca svg.draw .hit{fill:var(--hi);stroke:var(--line)}.ca svg.draw .u{stroke:var(--mark);stroke-width:2}
 """
+_EDGE = 8  # per cent of the strip
 _LABELLED = 0.04  # intervals narrower than this share of the strip have no room for a label
 
 
@@ -140,7 +141,12 @@ def _strip(e: Explanation, probs: np.ndarray) -> str:
 def _part(begin: float, end: float, kind: str, label: str) -> str:
     x, width = 100 * begin, 100 * (end - begin)
     rect = f"<rect class={kind} x={x:.2f}% y=18 width={max(width, 0.05):.2f}% height=24 />"
-    return rect + (f"<text x={x + width / 2:.2f}% y=58 text-anchor=middle>{escape(label)}</text>" if label else "")
+    if not label:
+        return rect
+    at = x + width / 2
+    anchor = "start" if at < _EDGE else "end" if at > 100 - _EDGE else "middle"  # a label in the middle would be cut
+    at = {"start": x, "end": x + width, "middle": at}[anchor]
+    return f"{rect}<text x={at:.2f}% y=58 text-anchor={anchor}>{escape(label)}</text>"
 
 
 def _terminal(e: Explanation, names: list[str], shown: list[list[float]], rows: list[int]) -> RenderableType:

@@ -76,7 +76,7 @@ def _prompt_row(comparison: Comparison, rows: Sequence[Answer], coloured: set[tu
         f"<div>{_column(label, [row for row in rows if row.model == label], coloured)}</div>"
         for label in comparison.labels
     )
-    across = f"grid-template-columns:repeat({len(comparison.labels)},minmax(16em,1fr))"
+    across = f"grid-template-columns:repeat({len(comparison.labels)},minmax(14em,1fr))"
     hint = escape(f"{HINT}its probability and the entropy there.")
     return (
         f'<section class="cmp tips chips" style=--n:1 data-hint="{hint}"><h5>{escape(_cut(rows[0].prompt))}</h5>'
