@@ -55,7 +55,8 @@ color:var(--dim)}
 .ca .tips .tip{height:8em;overflow:hidden;padding:.3em .6em;box-sizing:border-box;border:1px solid var(--mark);
 border-radius:4px;background:var(--panel);color:var(--fg);left:.8em;right:.8em}
 .ca .wide{overflow-x:auto;--edge:var(--bg) 1em,transparent;--more:var(--line),transparent;background:
-linear-gradient(90deg,var(--edge)) 0/2em 100% no-repeat local,linear-gradient(270deg,var(--edge)) 100%/2em 100% no-repeat local,
+linear-gradient(90deg,var(--edge)) 0/2em 100% no-repeat local,
+linear-gradient(270deg,var(--edge)) 100%/2em 100% no-repeat local,
 linear-gradient(90deg,var(--more)) 0/1em 100% no-repeat,linear-gradient(270deg,var(--more)) 100%/1em 100% no-repeat}
 .ca .wide:hover:not(:focus){outline:0}.ca p,.ca h4,.ca dd{overflow-wrap:anywhere}
 .ca .bar{display:inline-block;height:.8em;background:var(--hi);vertical-align:baseline}
