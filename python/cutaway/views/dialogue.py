@@ -118,8 +118,9 @@ def chat(
     keys = "".join(f"<i class=heat style={share(_share(role))}>{escape(role)}</i>" for role in roles)
     notes = [f"{said}, {len(text):,} characters", *_lost(rendered)]
     flowing = [_labels(labels.get(i, [])) + chip.html() for i, chip in enumerate(chips)]
-    body = f"<p class=scale><span>{keys}<i>the template</i></span></p>{flow(flowing, _HINT, 4)}" + "".join(
-        f"<p class=dim>{escape(note)}</p>" for note in notes
+    body = (
+        f"<p class='scale styled' hidden=hidden><span>{keys}<i>the template</i></span></p>{flow(flowing, _HINT, 4)}"
+        + "".join(f"<p class=dim>{escape(note)}</p>" for note in notes)
     )
     return View(
         "Chat template",

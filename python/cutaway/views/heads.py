@@ -113,7 +113,7 @@ def attention(
     }
     html = (
         f"<div class=attn data-w='{json.dumps(packed, separators=(',', ':'))}'><h4>Attention</h4>"
-        f"<p><label hidden>layer <select>{options}</select></label> "
+        f"<p><span class=choose hidden=hidden><label>layer <select>{options}</select></label></span> "
         f"<b class=now aria-live=polite>layer {layer}, head {head}</b></p>"
         f"{body}<p class=dim>{' '.join(map(escape, notes))}</p></div>"
     )
@@ -152,7 +152,7 @@ def _body(shown: Window, layer: int, head: int) -> str:
         sides = f"<div class=corner>query ↓ key →</div><div class=rows>{rows}</div><div class=cols>{cols}</div>"
     last = len(queries) - 1
     big = (
-        f"<div class='big styled' hidden style='--c:{cell}px;--k:{n_keys};--q:{len(queries)}'>{sides}<div class=area>"
+        f"<div class='big styled' hidden=hidden style='--c:{cell}px;--k:{n_keys};--q:{len(queries)}'>{sides}<div class=area>"
         f'<div class=map role=img aria-label="attention pattern of layer {layer}, head {head}" '
         f'style="{mask(maps[head])}"></div><div class=line style=--i:{last}></div></div></div>'
     )
@@ -167,7 +167,7 @@ def _body(shown: Window, layer: int, head: int) -> str:
             where = shown.keys.start + k - shown.earlier
             chips.append(
                 f'<span class="tok heat{query}" tabindex=0 style={share(lit)}>{text}'
-                f"<span class=tip hidden><div><b>{text}</b> (position {where}) attends to</div>"
+                f"<span class=tip hidden=hidden><div><b>{text}</b> (position {where}) attends to</div>"
                 f"<p>{escape(tip)}</p></span></span>"
             )
         else:
@@ -177,7 +177,7 @@ def _body(shown: Window, layer: int, head: int) -> str:
         f"<div class=text>{''.join(chips)}</div></div>"
     )
     legend = scale("weight", ["0", "0.06", "0.25", "0.56", "1"])
-    heads = f"<div class='heads styled' hidden role=group aria-label=heads>{''.join(buttons)}</div>"
+    heads = f"<div class='heads styled' hidden=hidden role=group aria-label=heads>{''.join(buttons)}</div>"
     return f"{heads}<div class=panes>{wide(big, 'the pattern')}<div class=side>{legend}{flow}</div></div>"
 
 

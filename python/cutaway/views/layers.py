@@ -130,7 +130,7 @@ def _column(result: Lens, names: TokenNames, k: int) -> list[str]:
         hit = ' class="heat hit"' if id == target else " class=heat"
         out.append(
             f"<td{hit} tabindex=0 style={share(p)}>{escape(_short(names, id))} <small>{100 * p:.0f}</small>"
-            f"<span class=tip hidden>{tip}</span></td>"
+            f"<span class=tip hidden=hidden>{tip}</span></td>"
         )
     return out
 

@@ -5,7 +5,8 @@ a light and a dark value; a share in [0, 1] is `style="--v:0.4"` on an element o
 in OKLab, so lightness falls (in the dark, rises) steadily with the share, no two hues need telling apart, and one text
 colour is readable over all of it. What shows on hover also shows on focus, and what has it can be reached by Tab. What
 is wider than the page scrolls inside a `wide` box. A notebook that is not trusted loses its style sheets and scripts:
-what says nothing without them has the attribute `hidden` and the class tip or styled, so that the text alone remains.
+what says nothing without them is `hidden=hidden` (JupyterLab drops an empty attribute) with the class tip or styled,
+so that the text alone remains.
 """
 
 from __future__ import annotations

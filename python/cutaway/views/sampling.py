@@ -135,7 +135,7 @@ def _strip(e: Explanation, probs: np.ndarray) -> str:
     u += f"<text x={x:.2f}% y=11 text-anchor={anchor}>u = {e.draw.u:.4f}</text>"
     said = escape(e.draw_lines()[0])
     svg = f'<svg class=draw height=64 role=img aria-label="{said}">{"".join(parts)}{u}</svg>'
-    return wide(f"<div class=styled hidden>{svg}</div>", "the draw")
+    return wide(f"<div class=styled hidden=hidden>{svg}</div>", "the draw")
 
 
 def _part(begin: float, end: float, kind: str, label: str) -> str:
