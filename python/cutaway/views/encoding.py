@@ -23,7 +23,7 @@ _LISTED_MERGES = 40  # per piece in the view
 _OPEN = 12  # up to so many pieces, the merges of each are unfolded
 _SHARES = (0.15, 0.5)  # neighbours differ
 _TABLE = """
-.ca .wide:has(>.encoding){max-height:36em;overflow-y:auto}
+.ca .wide:has(>.encoding){max-height:48em;overflow-y:auto}
 .ca .encoding{width:100%}
 .ca .encoding td{border-top:1px solid var(--line);padding-top:.3em;white-space:normal}
 .ca .encoding summary{cursor:pointer;color:var(--dim)}.ca .encoding summary:focus{outline:2px solid var(--mark)}

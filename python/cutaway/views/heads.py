@@ -152,7 +152,8 @@ def _body(shown: Window, layer: int, head: int) -> str:
         sides = f"<div class=corner>query ↓ key →</div><div class=rows>{rows}</div><div class=cols>{cols}</div>"
     last = len(queries) - 1
     big = (
-        f"<div class='big styled' hidden=hidden style='--c:{cell}px;--k:{n_keys};--q:{len(queries)}'>{sides}<div class=area>"
+        f"<div class='big styled' hidden=hidden style='--c:{cell}px;--k:{n_keys};--q:{len(queries)}'>{sides}"
+        "<div class=area>"
         f'<div class=map role=img aria-label="attention pattern of layer {layer}, head {head}" '
         f'style="{mask(maps[head])}"></div><div class=line style=--i:{last}></div></div></div>'
     )
