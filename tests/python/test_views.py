@@ -11,6 +11,7 @@ import pytest
 from browser import probe
 from compare_models import answer, made, table_of_tokens
 from cutaway.generate import generate
+from cutaway.pages import page
 from cutaway.views import View, attention, chat, loss, next_token, pieces, tokens
 from cutaway.views.page import escape, share
 from fake_model import FakeModel
@@ -195,6 +196,16 @@ def test_the_text_remains_where_the_style_is_stripped(name, tmp_path):
     assert "once this notebook is trusted" in seen["text"] and seen["left"] == 0
     assert seen["bare"] == 0  # JupyterLab drops an attribute without a value
     assert 100 < len(seen["text"]) < 4000
+
+
+def test_many_views_on_one_page_keep_their_looks(tmp_path):
+    """As in a notebook: the style sheet of each comes again after that of the one before."""
+    looks = "return [...document.querySelectorAll('.styled')].map(e=>getComputedStyle(e).display)"
+    names = ("attention", "lens", "next_token", "chat", "comparison")
+    views = [VIEWS[name]() for name in names]
+    alone = [look for view in views for look in probe(view.page(), looks, tmp_path)]
+    together = probe(page("all", [("", view) for view in views]), looks, tmp_path)
+    assert together == alone and {"grid", "flex", "block"} == set(alone)
 
 
 def test_keeps_its_tables_in_jupyterlab(tmp_path):

@@ -25,6 +25,7 @@ from .shown import frame
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+# All views of a notebook share one cascade, in the order of its cells: what a kind of view overrides must weigh more.
 # A notebook's own theme (JupyterLab, VS Code, Colab) goes before the system's.
 STYLE = """
 .ca{color-scheme:light dark;--bg:light-dark(#fff,#16181d);--fg:light-dark(#1b1f24,#e6e8eb);
@@ -48,7 +49,7 @@ padding:.6em .8em;background:var(--bg);color:var(--fg);font:14px/1.55 system-ui,
 .ca .tip{display:none;position:absolute;left:.8em;right:.8em;bottom:.6em;z-index:9;white-space:normal;
 font:13px/1.5 system-ui,sans-serif}
 .ca [tabindex]:hover>.tip,.ca [tabindex]:focus>.tip{display:block!important}
-.ca .styled[hidden]{display:block!important}.ca .bare{display:none}
+.ca :where(.styled[hidden]){display:block!important}.ca .bare{display:none}
 .ca .tips{position:relative;padding-bottom:9.5em}
 .ca .tips::after{content:attr(data-hint);position:absolute;left:.8em;right:.8em;bottom:.6em;height:8em;z-index:1;
 padding:.3em .6em;box-sizing:border-box;border:1px solid var(--line);border-radius:4px;background:var(--panel);

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COMPARED = (
     STYLE
     + """
-.ca .cmp{border-top:1px solid var(--line);padding-top:.3em}.ca .cmp h5{margin:.3em 0;font-size:1em}
+.ca .cmp{border-top:1px solid var(--line);padding-top:.3em}.ca .cmp h5{margin:.3em 0;font-size:1em;font-weight:600}
 .ca .cols{display:grid;gap:0 1.2em;align-items:start}
 .ca .cols>div{min-width:0}.ca .cols>div+div{border-left:1px solid var(--line);padding-left:1.2em}
 .ca .cols h5{color:var(--dim);border-bottom:1px solid var(--line)}
