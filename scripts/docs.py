@@ -12,9 +12,9 @@ from pathlib import Path
 
 import cutaway as ca
 from cutaway import cli
-from cutaway.cache import megabytes
 from cutaway.catalogue import DEFAULT
 from cutaway.catalogue_entries import ENTRIES
+from cutaway.numbers import sized
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -33,9 +33,7 @@ def models_page() -> str:
     for entry in ENTRIES:
         default = " (default)" if entry.name == DEFAULT else ""
         wheels = ", ".join(f"`{wheel.project}=={wheel.version}`" for wheel in entry.wheels)
-        lines.append(
-            f"| `{entry.name}`{default} | `{entry.file}` | {megabytes(entry.size)} | {entry.licence} | {wheels} |"
-        )
+        lines.append(f"| `{entry.name}`{default} | `{entry.file}` | {sized(entry.size)} | {entry.licence} | {wheels} |")
     lines += [
         "",
         "- **Where.** `CUTAWAY_CACHE`, else `$XDG_CACHE_HOME/cutaway`, else `~/.cache/cutaway`; below it",

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .cache import cache_dir, checked, megabytes, record_of
+from .cache import cache_dir, checked, record_of
 from .catalogue_entries import ENTRIES, Entry
 from .errors import ArgumentError
 from .fetch import fetch
+from .numbers import sized
 from .views.table import Table
 
 DEFAULT = ENTRIES[0].name
@@ -39,7 +40,7 @@ class ModelTable(Table[ModelRow]):
         return super().__getitem__(key)
 
     def cells(self, row: ModelRow) -> tuple[str, ...]:
-        return row.name, megabytes(row.size), row.licence, row.source, "yes" if row.cached else "no"
+        return row.name, sized(row.size), row.licence, row.source, "yes" if row.cached else "no"
 
     def records(self) -> list[dict[str, Any]]:
         return [asdict(row) for row in self]

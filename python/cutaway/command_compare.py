@@ -11,6 +11,7 @@ import cutaway as ca
 from .commands import _ENGINE, _SAMPLING, _console, _file, _print_json, _text
 from .errors import ArgumentError, Error
 from .options import sampling
+from .parser import whole_number
 
 
 def arguments(sub: ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def arguments(sub: ArgumentParser) -> None:
         help="what surrounds the prompt for a model: a file with {prompt} or Jinja; LABEL= is raw text",
     )
     sub.add_argument(
-        "--samples", metavar="N", type=int, default=1, help="answers to each prompt (default: %(default)s)"
+        "--samples", metavar="N", type=whole_number, default=1, help="answers to each prompt (default: %(default)s)"
     )
     sampling(sub, n="50", temperature="0.7", seed="0; sample j draws with seed + j")
     out = sub.add_argument_group("output").add_argument

@@ -9,6 +9,7 @@ import numpy as np
 
 from .errors import ArgumentError
 from .names import Activation, Names, canonical
+from .numbers import sized
 
 DTYPES = ("float32", "float16")
 
@@ -144,7 +145,7 @@ class Trace(Mapping[str, np.ndarray]):
         rows = [f"  {a.name}  {self._shape(a)}" for a in self._chosen[:40]]
         more = [f"  ... {len(self) - 40} more"] if len(self) > 40 else []
         kind = ", float16 copies" if self._dtype == "float16" else ""
-        return "\n".join([f"Trace of {len(self)} arrays{kind}, {self.nbytes / 2**20:.1f} MiB", *rows, *more])
+        return "\n".join([f"Trace of {len(self)} arrays{kind}, {sized(self.nbytes)}", *rows, *more])
 
     def _repr_html_(self) -> str:
         from .views.page import View

