@@ -71,7 +71,7 @@ def resolve(name_or_path: str | os.PathLike[str], progress: bool = True) -> Path
     if text and path.exists():
         return path.absolute()
     if isinstance(name_or_path, os.PathLike) or os.sep in text or text.endswith((".gguf", ".safetensors")):
-        raise ArgumentError(f"There is no file or folder {path.absolute()}.{_near_path(path.absolute())}")
+        raise ArgumentError(f"There is no file or folder {path.absolute()}.{near_path(path.absolute())}")
     raise _unknown(text)
 
 
@@ -110,7 +110,7 @@ def _unknown(name: str) -> ArgumentError:
     )
 
 
-def _near_path(path: Path) -> str:
+def near_path(path: Path) -> str:
     """What may have been meant: a neighbour of that path, or the catalogue's own copy of a hub's "org/name"."""
     try:
         beside = [name for name in os.listdir(path.parent) if not name.startswith(".")]

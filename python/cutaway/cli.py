@@ -88,7 +88,13 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(run=_overview, parser=top)
     kinds = top.add_subparsers(metavar="COMMAND", parser_class=Parser)
     for name, (run, summary, example, groups) in _COMMANDS.items():
-        sub = kinds.add_parser(name, help=summary, description=summary, epilog=f"example: {example}")
+        sub = kinds.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,  # the example stays on one line
+        )
         for add in groups:
             add(sub)
         sub.set_defaults(run=run, parser=sub)
@@ -101,7 +107,9 @@ def _prompt(sub: argparse.ArgumentParser) -> None:
 
 
 def _message(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("message", nargs="?", help="one message; left out, a conversation until Ctrl-D")
+    sub.add_argument(
+        "message", nargs="?", help="one message, or - for all of stdin; left out, a conversation, a line a turn"
+    )
     sub.add_argument("--system", metavar="TEXT", help="what the conversation begins with")
     sub.add_argument("--template", metavar="FILE", help="a jinja2 chat template in place of the model's own")
 

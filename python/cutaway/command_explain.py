@@ -11,13 +11,15 @@ from .views.table import text_table
 
 
 def explain(args: Namespace) -> int:
-    from .pages import save_page
+    from .pages import save_page, writable
 
     if args.step is not None and args.step < 0:
         raise ArgumentError(f"--step counts from 0, got {args.step}.")
     if args.top < 1:
         raise ArgumentError(f"--top must be 1 or greater, got {args.top}.")
     settings = {"max_new_tokens": 1 if args.step is None else args.step + 1, **_sampling(args), "ledger": True}
+    if args.html is not None:
+        writable(args.html)
     prompt = _prompt(args)
     stream = _load(args).generate(prompt, stream=True, **settings)
     interrupted = _drain(stream)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .errors import Error
 from .views.page import STYLE, document, escape, write
 
 
@@ -21,3 +22,14 @@ def page(title: str, parts: Iterable[tuple[str, Any]]) -> str:
 def save_page(path: str | os.PathLike[str], title: str, parts: Iterable[tuple[str, Any]]) -> Path:
     """Writes `page` to `path` (UTF-8) and returns it, absolute. ca.Error where it cannot be written."""
     return write(path, page(title, parts))
+
+
+def writable(path: str | os.PathLike[str]) -> None:
+    """ca.Error where a page could not be written to `path`: asked before the work whose result goes there."""
+    target = Path(path).expanduser().absolute()
+    if not target.parent.is_dir():
+        raise Error(f"{target} cannot be written: there is no folder {target.parent}.")
+    if target.is_dir():
+        raise Error(f"{target} cannot be written: it is a folder; give the name of a file in it.")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise Error(f"{target} cannot be written: permission denied.")
