@@ -339,10 +339,8 @@ void place(std::vector<TensorInfo>& tensors, uint64_t header_end, uint64_t align
     next = align_up(next + tensor.bytes, alignment);
   }
   if (end > file_size) {
-    throw FormatError(
-        text("{}: the file is cut short: it has {} bytes, its tensors end at byte {}, so {} are missing; "
-             "fetch it again",
-             shown(path), file_size, end, end - file_size));
+    throw FormatError(text("{}: the file is cut short: {} of {} bytes are missing; fetch it again",
+                           shown(path), end - file_size, end));
   }
 }
 

