@@ -83,8 +83,9 @@ def cli_page() -> str:
     lines = [
         "# The command line",
         "",
-        "`cutaway COMMAND`, or `python -m cutaway COMMAND`; bare `cutaway` lists the commands. Text goes to stdout, remarks",
-        "to stderr. Sizes are in powers of two, here and in the whole package: 1 KiB = 1024 bytes, 1 MiB = 1024 KiB.",
+        "`cutaway COMMAND`, or `python -m cutaway COMMAND`; bare `cutaway` lists the commands, `cutaway help COMMAND` the",
+        "options of one. Text goes to stdout, remarks to stderr. Sizes are in powers of two, here and in the whole package:",
+        "1 KiB = 1024 bytes, 1 MiB = 1024 KiB.",
         "",
         "| exit status | meaning |",
         "|---|---|",

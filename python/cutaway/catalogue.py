@@ -67,6 +67,10 @@ def resolve(name_or_path: str | os.PathLike[str], progress: bool = True) -> Path
     for entry in ENTRIES:
         if entry.name == text:
             return cached_path(entry) or fetch(entry, progress)
+    if "://" in text:
+        raise ArgumentError(
+            f"{text} is an address, and a model is a name or a path: fetch the file, then give its path."
+        )
     path = Path(text).expanduser()
     if text and path.exists():
         return path.absolute()

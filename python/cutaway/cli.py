@@ -54,7 +54,12 @@ def _drop_output() -> None:
 
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    if argv[:1] and argv[0] == "help":
+        argv = [*argv[1:2], "--help"]
     top = parser()
+    command = next((word for word in argv if word in _COMMANDS), None)
+    if command and argv[0].startswith("-") and argv[0] not in top._option_string_actions:
+        top.error(f"The command comes first: cutaway {command} {argv[0]} …")
     args, unknown = top.parse_known_args(argv)
     if unknown:
         args.parser.refuse(unknown)

@@ -10,6 +10,7 @@ _TEXTS = ("prompt", "message", "text")
 # What argparse says of an option -> what is said here.
 _SENTENCES = (
     (r"argument (\S+): expected (?:at least )?one argument", r"\1 needs a value"),
+    (r"argument -h/--help: ignored .*", "-h takes no value; a text that begins with - comes after --"),
     (r"argument (\S+): ignored explicit argument (.*)", r"\1 takes no value, got \2"),
     (r"argument (\S+): (.*)", r"\1 \2"),
     (r"the following arguments are required: (.*)", r"\1 is missing"),
@@ -24,18 +25,19 @@ class Parser(argparse.ArgumentParser):
                 message = re.sub(pattern, sentence, message, flags=re.S)
                 break
         more = f"`{self.prog} --help` shows an example" if " " in self.prog else f"`{self.prog}` lists the commands"
-        self.exit(2, f"cutaway: {message}{'' if message[-1] in '.?' else '.'} {more}.\n")
+        self.exit(2, f"cutaway: {message}{'' if message[-1] in '.?…' else '.'} {more}.\n")
 
     def refuse(self, words: Sequence[str]) -> NoReturn:
         """Exits over the words of the command line that found no place."""
         name, word = self.prog.split()[-1], words[0]
+        text = next((a for a in self._actions if a.dest in _TEXTS and not a.option_strings), None)
         if not word.startswith("-"):
-            text = next((a for a in self._actions if a.dest in _TEXTS and not a.option_strings), None)
             if text is not None:
                 self.error(f'{name} takes one {text.dest}; put it in quotes: "… {" ".join(words)}"')
             self.error(f"{name} has no use for {word!r}")
         near = difflib.get_close_matches(word.split("=")[0].lower(), self._option_string_actions, n=1)
-        self.error(f"{name} has no option {word}." + (f" Did you mean {near[0]}?" if near else ""))
+        hint = f" Did you mean {near[0]}?" if near else " A text that begins with - comes after --." if text else ""
+        self.error(f"{name} has no option {word}.{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

@@ -204,6 +204,8 @@ GENERATE = "`cutaway generate --help` shows an example.\n"
     [
         (("generat",), "There is no command 'generat'. Did you mean generate? `cutaway` lists the commands.\n"),
         (("run", "x"), f"There is no command 'run'. The first word is one of {', '.join(cli._COMMANDS)}. `cutaway` lists the commands.\n"),
+        (("-m", "x.gguf", "chat", "x"), "The command comes first: cutaway chat -m … `cutaway` lists the commands.\n"),
+        (("chat", "-hello"), "-h takes no value; a text that begins with - comes after --. `cutaway chat --help` shows an example.\n"),
         (("--verbos",), "cutaway has no option --verbos. Did you mean --version? `cutaway` lists the commands.\n"),
         (("generate", "x", "-t", "hot"), f"-t/--temperature must be a number, got 'hot'. {GENERATE}"),
         (("generate", "x", "-t", "0,7"), f"-t/--temperature must be a number, got '0,7'; it is written 0.7. {GENERATE}"),
@@ -212,7 +214,7 @@ GENERATE = "`cutaway generate --help` shows an example.\n"
         (("generate", "x", "--json=1"), f"--json takes no value, got '1'. {GENERATE}"),
         (("generate", "x", "--top", "1"), f"--top is short for several: --top-k, --top-p. {GENERATE}"),
         (("generate", "x", "--max_new_tokens=3"), f"generate has no option --max_new_tokens=3. Did you mean --max-new-tokens? {GENERATE}"),
-        (("generate", "x", "--wibble"), f"generate has no option --wibble. {GENERATE}"),
+        (("generate", "x", "--wibble"), f"generate has no option --wibble. A text that begins with - comes after --. {GENERATE}"),
         (("generate", "x", "--compute", "int4"), f"--compute must be float32 or int8, got 'int4'. Did you mean int8? {GENERATE}"),
         (("generate", "The", "capital", "of"), f'generate takes one prompt; put it in quotes: "… capital of". {GENERATE}'),
         (("info", "a", "b"), "info has no use for 'b'. `cutaway info --help` shows an example.\n"),
@@ -224,7 +226,7 @@ def test_a_command_line_that_cannot_be_read_is_one_sentence_and_status_2(capsys,
     assert run(capsys, *argv) == (2, "", f"cutaway: {sentence}")
 
 
-@pytest.mark.parametrize("argv", [(), ("--help",)])
+@pytest.mark.parametrize("argv", [(), ("--help",), ("help",)])
 def test_bare_cutaway_lists_the_commands_on_a_line_each(capsys, argv):
     status, out, err = run(capsys, *argv)
     assert (status, err) == (0, "")
@@ -233,6 +235,10 @@ def test_bare_cutaway_lists_the_commands_on_a_line_each(capsys, argv):
         assert f"{name:<10}  {summary}" in lines
     assert 'example: cutaway generate "The capital of France is" -n 20 -t 0' in lines
     assert max(map(len, out.splitlines()[:-1])) <= 80
+
+
+def test_help_of_a_command(capsys):
+    assert run(capsys, "help", "chat") == run(capsys, "chat", "--help")
 
 
 def test_no_text_on_a_terminal(loaded, capsys, monkeypatch):

@@ -83,6 +83,12 @@ def test_a_misspelt_model(name):
     assert "Did you mean 'smollm2-135m-instruct'?" in sentence(ca.load, name)
 
 
+def test_an_address_in_place_of_a_path():
+    assert sentence(ca.load, "https://example.org/m.gguf") == (
+        "https://example.org/m.gguf is an address, and a model is a name or a path: fetch the file, then give its path."
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
