@@ -52,7 +52,7 @@ color:var(--dim)}
 border-radius:4px;background:var(--panel);color:var(--fg);left:.8em;right:.8em}
 .ca .wide{overflow-x:auto}
 .ca .bar{display:inline-block;height:.8em;background:var(--hi);vertical-align:baseline}
-.ca .wide::-webkit-scrollbar{height:9px}
+.ca .wide{overflow-y:hidden;padding-bottom:2px}.ca .wide::-webkit-scrollbar{height:9px}
 .ca .wide::-webkit-scrollbar-thumb{background:var(--dim);border-radius:5px}
 """
 
