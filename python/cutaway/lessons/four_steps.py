@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..numbers import sized
-from .verdict import Verdict, judge_number, right, unanswered, wrong
+from .verdict import Verdict, judge_number, result_of, right, wrong
 
 
 def cached_positions(answer: Any, n_prompt: int, n_new: int) -> Verdict:
@@ -50,14 +50,9 @@ def cache_bytes(answer: Any, model: Any, n: int) -> Verdict:
 
 def greedy_loop(answer: Any, model: Any, prompt: str, n: int) -> Verdict:
     """A function (model, prompt, n) -> the n new ids of greedy decoding, through a session."""
-    if (verdict := unanswered(answer)) is not None:
-        return verdict
-    if not isinstance(answer, Callable):  # type: ignore[arg-type]
-        return wrong(f"this is {type(answer).__name__}; pass the function itself, without calling it.")
-    try:
-        got = answer(model, prompt, n)
-    except Exception as error:
-        return wrong(f"the function raised {type(error).__name__}: {error}")
+    got = result_of(answer, model, prompt, n)
+    if isinstance(got, Verdict):
+        return got
     if not isinstance(got, (Sequence, np.ndarray)) or isinstance(got, str):
         return wrong(f"the function returned {type(got).__name__}, and a list of ids was asked for.")
     try:

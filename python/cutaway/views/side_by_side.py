@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COMPARED = (
     STYLE
     + """
-.ca .cmp{border-top:1px solid var(--line);padding-top:.3em}.ca .cmp h5{margin:.3em 0;font-size:1em}
+.ca .cmp{border-top:1px solid var(--line);padding-top:.3em}.ca .cmp h5{margin:.3em 0;font-size:1em;font-weight:600}
 .ca .cols{display:grid;gap:0 1.2em;align-items:start}
 .ca .cols>div{min-width:0}.ca .cols>div+div{border-left:1px solid var(--line);padding-left:1.2em}
 .ca .cols h5{color:var(--dim);border-bottom:1px solid var(--line)}
@@ -46,7 +46,13 @@ def side_by_side(comparison: Comparison, prompts: int) -> View:
     rest = len(comparison.prompts) - len(by_prompt)
     if rest:
         body.append(f"<p class=dim>… {rest:,} more prompts; .to_pandas() has all rows, .of([...]) shows others</p>")
-    return View(_title(comparison), "".join(body), lambda: _terminal(comparison, by_prompt, rest), style=COMPARED)
+    return View(
+        _title(comparison),
+        "".join(body),
+        lambda: _terminal(comparison, by_prompt, rest),
+        style=COMPARED,
+        records=comparison.records,
+    )
 
 
 def _title(comparison: Comparison) -> str:
@@ -71,7 +77,7 @@ def _prompt_row(comparison: Comparison, rows: Sequence[Answer], coloured: set[tu
         f"<div>{_column(label, [row for row in rows if row.model == label], coloured)}</div>"
         for label in comparison.labels
     )
-    across = f"grid-template-columns:repeat({len(comparison.labels)},minmax(16em,1fr))"
+    across = f"grid-template-columns:repeat({len(comparison.labels)},minmax(14em,1fr))"
     hint = escape(f"{HINT}its probability and the entropy there.")
     return (
         f'<section class="cmp tips chips" style=--n:1 data-hint="{hint}"><h5>{escape(_ends(rows[0].prompt))}</h5>'
