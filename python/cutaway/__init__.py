@@ -1,10 +1,9 @@
 """cutaway: an LLM engine with the side panel off."""
 
-from typing import TYPE_CHECKING
-
 from .errors import ArgumentError, Error, FormatError, MemoryLimitError, UnknownNameError
 from .lazy import lazy
 
+TYPE_CHECKING = False  # for type checkers true; `typing` takes longer to import than all the rest here
 if TYPE_CHECKING:
     from . import views
     from .catalogue import models

@@ -10,6 +10,7 @@ import numpy as np
 from .arguments import checked_arguments, described
 from .errors import ArgumentError, UnknownNameError
 from .names import Activation, Names, canonical
+from .numbers import sized
 from .views.shown import Shown
 
 if TYPE_CHECKING:
@@ -147,10 +148,12 @@ class Trace(Shown, Mapping[str, np.ndarray]):
         return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])} and {len(names) - 5} more"
 
     def __repr__(self) -> str:
+        from .views.page import counted
+
         rows = [f"  {a.name}  {self._shape(a)}" for a in self._chosen[:40]]
         more = [f"  ... {len(self) - 40} more"] if len(self) > 40 else []
         kind = ", float16 copies" if self._dtype == "float16" else ""
-        return "\n".join([f"Trace of {len(self)} arrays{kind}, {self.nbytes / 2**20:.1f} MiB", *rows, *more])
+        return "\n".join([f"Trace of {counted(len(self), 'array')}{kind}, {sized(self.nbytes)}", *rows, *more])
 
     def records(self) -> list[dict[str, Any]]:
         """One per array: name, shape, dtype and equation; `trace[name]` has the numbers."""

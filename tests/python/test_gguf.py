@@ -198,7 +198,7 @@ def test_path_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         odd = tmp_path / b"\xff.gguf".decode("utf-8", "surrogateescape")
         path.rename(odd)
         assert ca.inspect_file(odd).path == str(odd)
-    with pytest.raises(TypeError):
+    with pytest.raises(ca.ArgumentError, match="takes a path, as str or Path, got 3"):
         ca.inspect_file(3)
 
 

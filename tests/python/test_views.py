@@ -204,7 +204,7 @@ def test_many_views_on_one_page_keep_their_looks(tmp_path):
     names = ("attention", "lens", "next_token", "chat", "comparison")
     views = [VIEWS[name]() for name in names]
     alone = [look for view in views for look in probe(view.page(), looks, tmp_path)]
-    together = probe(page("all", [("", view) for view in views]), looks, tmp_path)
+    together = probe(page("all", {}, [("", view) for view in views]), looks, tmp_path)
     assert together == alone and {"grid", "flex", "block"} == set(alone)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..numbers import sized
 from .verdict import Verdict, judge_number, result_of, right, wrong
 
 
@@ -30,8 +31,8 @@ def cached_positions(answer: Any, n_prompt: int, n_new: int) -> Verdict:
 def cache_bytes(answer: Any, model: Any, n: int) -> Verdict:
     """Bytes of the keys and values of n positions, all layers, in the type that the model's cache has."""
     c = model.config
-    size = 2 if model.info()["kv_dtype"] == "float16" else 4
-    truth = c.n_layers * 2 * c.n_kv_heads * c.d_head * size * n
+    width = 2 if model.info()["kv_dtype"] == "float16" else 4
+    truth = c.n_layers * 2 * c.n_kv_heads * c.d_head * width * n
     return judge_number(
         answer,
         "a size in bytes",
@@ -43,7 +44,7 @@ def cache_bytes(answer: Any, model: Any, n: int) -> Verdict:
             (truth * c.n_heads / c.n_kv_heads, "several query heads share one key and value head: see n_kv_heads."),
             (truth / n, "that is one position."),
         ],
-        f"{truth / 2**20:.1f} MiB, and it grows by the same amount with every token.",
+        f"{sized(truth)}, and it grows by the same amount with every token.",
     )
 
 

@@ -63,6 +63,8 @@ linear-gradient(270deg,var(--edge)) 100%/2em 100% no-repeat local,
 linear-gradient(90deg,var(--more)) 0/1em 100% no-repeat,linear-gradient(270deg,var(--more)) 100%/1em 100% no-repeat}
 .ca .wide:hover:not(:focus){outline:0}.ca p,.ca h4,.ca dd{overflow-wrap:anywhere}
 .ca .bar{display:inline-block;height:.8em;background:var(--hi);vertical-align:baseline}
+.ca .wide{overflow-y:hidden;padding-bottom:2px}.ca .wide::-webkit-scrollbar{height:9px}
+.ca .wide::-webkit-scrollbar-thumb{background:var(--dim);border-radius:5px}
 """
 
 # Without its style sheet the text of a view remains, and this line.
