@@ -31,3 +31,8 @@ static inline f32x16 code_at(i32x16 word, int byte, int zero) {
 static inline int64_t round_up_64(int64_t n) { return (n + 63) / 64 * 64; }
 
 static inline void put_u16(uint8_t* plane, int64_t i, uint16_t v) { __builtin_memcpy(plane + 2 * i, &v, 2); }
+
+// What a weight type needs of 32 activations beside their codes, in every lane.
+struct RowBlock {
+  f32x16 scale, sum, first_sum, second_sum, scaled_sum;
+};

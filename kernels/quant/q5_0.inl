@@ -9,6 +9,7 @@ struct q5_0 {
   static constexpr const char* name = "Q5_0";
   static constexpr int block = 32, block_bytes = 22;
   static constexpr bool coded = true;
+  static constexpr int halves = 1;  // integer sums of a block of 32
 
   // Tile: nibbles [cols / 32][256], high bits [cols / 32][64], then f16 d [cols / 32][16].
   // High bits: lane r, bit 8 b + j is bit 4 of column 4 j + b, so that one shift serves a whole word of 4
@@ -29,9 +30,9 @@ struct q5_0 {
   static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
     return mul(p.d, code_at(word, byte, 16));
   }
-  static f32x16 accumulate(const Part& p, const int8_t* a, float sx, const int32_t* sums, f32x16 acc) {
-    const i32x16 dot = dot32(p.codes, a, seti(-16 * (sums[0] + sums[1])));
-    return fma(to_float(dot), mul(p.d, set1(sx)), acc);
+  static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
+  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
+    return fma(fma(x.sum, set1(-16.0f), to_float(dot[0])), mul(p.d, x.scale), acc);
   }
 
   static int code(const uint8_t* p, int i) {  // i-th weight of the block at p, 0..31

@@ -104,9 +104,18 @@ Packed random_matrix(Random& random, const Quant& q, int64_t n_out, int64_t cols
 }
 
 Codes::Codes(const Table& k, const float* x, int64_t rows, int64_t cols)
-    : codes(rows * cols), scale(rows * cols / kQBlock), sums(rows * cols / kQBlock * 2) {
+    : group_(rows == 1 ? 1 : kernels::kRowGroup),
+      blocks_(cols / kQBlock),
+      places_((rows + group_ - 1) / group_ * group_ * blocks_),
+      codes_(places_ * kQBlock),
+      scale_(places_),
+      sum_(places_),
+      half_sums_(places_ * 2),
+      scaled_sum_(places_) {
   const kernels::Int8Rows out = view();
-  k.quantize(&out, x, rows, cols);
+  const int64_t split = rows / 3;  // as threads do it, in shares
+  k.quantize(&out, 0, x, split, cols);
+  k.quantize(&out, split, x + split * cols, rows - split, cols);
 }
 
 std::vector<const Table*> tables() {

@@ -78,12 +78,23 @@ Packed pack(const Quant& q, std::vector<std::vector<uint8_t>> rows, int64_t cols
 Packed random_matrix(Random& random, const Quant& q, int64_t n_out, int64_t cols, Scales scales);
 
 // Activation rows in int8 form with memory of their own.
-struct Codes {
+class Codes {
+ public:
   Codes(const Table& k, const float* x, int64_t rows, int64_t cols);
-  kernels::Int8Rows view() const { return {codes.data(), scale.data(), sums.data()}; }
-  Aligned<int8_t> codes;
-  Aligned<float> scale;
-  Aligned<int32_t> sums;
+  kernels::Int8Rows view() const {
+    return {group_, codes_.data(), scale_.data(), sum_.data(), half_sums_.data(), scaled_sum_.data()};
+  }
+  int code(int64_t row, int64_t col) const { return codes_.data()[at(row, col / 32) * 32 + col % 32]; }
+  float scale(int64_t row, int64_t block) const { return scale_.data()[at(row, block)]; }
+  float sum(int64_t row, int64_t block) const { return sum_.data()[at(row, block)]; }
+  float half_sum(int64_t row, int64_t block, int half) const { return half_sums_.data()[2 * at(row, block) + half]; }
+  float scaled_sum(int64_t row, int64_t block) const { return scaled_sum_.data()[at(row, block)]; }
+
+ private:
+  int64_t at(int64_t row, int64_t block) const { return kernels::int8_at(group_, row, block, blocks_); }
+  int64_t group_, blocks_, places_;
+  Aligned<int8_t> codes_;
+  Aligned<float> scale_, sum_, half_sums_, scaled_sum_;
 };
 
 std::vector<const Table*> tables();  // of every instruction set this machine offers, scalar first

@@ -140,15 +140,17 @@ float int8_dot(const Quant& q, const std::vector<uint8_t>& row, const Codes& x, 
   for (int64_t b = 0; b < cols / 32; ++b) {
     const Part p =
         part_of(type, &row[32 * b / q.block * q.block_bytes], static_cast<int>(32 * b % q.block / 32));
-    const int8_t* a = x.codes.data() + r * cols + 32 * b;
-    const float sx = x.scale[r * cols / 32 + b];
+    const float sx = x.scale(r, b);
     int64_t P = 0, sum = 0;
-    for (int i = 0; i < 32; ++i) P += static_cast<int64_t>(p.scale[i / 16]) * p.code[i] * a[i], sum += a[i];
+    for (int i = 0; i < 32; ++i) {
+      const int64_t a = x.code(r, 32 * b + i);
+      P += p.scale[i / 16] * p.code[i] * a, sum += a;
+    }
     const int64_t Pm = p.min * sum;
     *widest = std::max({*widest, std::abs(P), std::abs(Pm)});
     acc = std::fmaf(static_cast<float>(P), p.d * sx, acc);
     if (type == "Q4_1") acc = std::fmaf(p.m, sx * static_cast<float>(sum), acc);
-    if (type == "Q4_K") acc = std::fmaf(static_cast<float>(Pm), 0.0f - p.m * sx, acc);
+    if (type == "Q4_K") acc = std::fmaf(static_cast<float>(Pm), -(p.m * sx), acc);
   }
   return acc;
 }
