@@ -119,6 +119,16 @@ static inline uint16_t float_to_half(float f) {
   return static_cast<uint16_t>(sign | ((a - 0x38000000u + 0xFFFu + ((a >> 13) & 1u)) >> 13));
 }
 
+// Each byte of the words, 0 to 15, becomes that entry of the table.
+static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
+  for (int l = 0; l < kLanes; ++l) {
+    u32 out = 0;
+    for (int b = 0; b < 32; b += 8) out |= u32(table[(u32(words.v[l]) >> b) & 15u]) << b;
+    words.v[l] = static_cast<int32_t>(out);
+  }
+  return words;
+}
+
 // acc + dot of N words of 4 codes (unsigned bytes) with 4 N activations (signed bytes), per lane.
 template <int N>
 static inline i32x16 dot(const i32x16* codes, const int8_t* a, i32x16 acc, int zero) {
