@@ -111,14 +111,13 @@ static inline f32x16 load_bfloat(const uint8_t* p) {
   return from_bits({_mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p)), 16),
                     _mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p + 16)), 16)});
 }
-static inline uint16_t float_to_half(float f) {
-  return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-
 // Each byte of the words, 0 to 15, becomes that entry of the table.
 static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
   const __m256i both = _mm256_broadcastsi128_si256(load16(table));
   return {_mm256_shuffle_epi8(both, words.lo), _mm256_shuffle_epi8(both, words.hi)};
+}
+static inline uint16_t float_to_half(float f) {
+  return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
 // vpmaddubsw adds two products in saturating int16. Codes of at most 63 times 127, twice, are 16,002: no

@@ -74,15 +74,15 @@ static inline f32x16 load_bfloat(const uint8_t* p) {
   return _mm512_castsi512_ps(
       _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
 }
-static inline uint16_t float_to_half(float f) {
-  return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-
 // Each byte of the words, 0 to 15, becomes that entry of the table.
 static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
   const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
   return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), words);
 }
+static inline uint16_t float_to_half(float f) {
+  return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
 static inline i32x16 broadcast4(const int8_t* a) {
   int32_t word;
   __builtin_memcpy(&word, a, 4);

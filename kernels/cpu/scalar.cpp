@@ -100,6 +100,15 @@ static inline f32x16 load_bfloat(const uint8_t* p) {
   for (int l = 0; l < kLanes; ++l) x.v[l] = static_cast<int32_t>(u32(p[2 * l] | (p[2 * l + 1] << 8)) << 16);
   return from_bits(x);
 }
+// Each byte of the words, 0 to 15, becomes that entry of the table.
+static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
+  for (int l = 0; l < kLanes; ++l) {
+    u32 out = 0;
+    for (int b = 0; b < 32; b += 8) out |= u32(table[(u32(words.v[l]) >> b) & 15u]) << b;
+    words.v[l] = static_cast<int32_t>(out);
+  }
+  return words;
+}
 
 // Nearest even; NaN stays NaN (quiet, upper payload bits kept), as the hardware conversion does.
 static inline uint16_t float_to_half(float f) {
@@ -117,16 +126,6 @@ static inline uint16_t float_to_half(float f) {
     return static_cast<uint16_t>(sign | (s - 0x3F000000u));
   }
   return static_cast<uint16_t>(sign | ((a - 0x38000000u + 0xFFFu + ((a >> 13) & 1u)) >> 13));
-}
-
-// Each byte of the words, 0 to 15, becomes that entry of the table.
-static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
-  for (int l = 0; l < kLanes; ++l) {
-    u32 out = 0;
-    for (int b = 0; b < 32; b += 8) out |= u32(table[(u32(words.v[l]) >> b) & 15u]) << b;
-    words.v[l] = static_cast<int32_t>(out);
-  }
-  return words;
 }
 
 // acc + dot of N words of 4 codes (unsigned bytes) with 4 N activations (signed bytes), per lane.
