@@ -88,7 +88,6 @@ static inline f32x16 keep_lanes(f32x16 x, int64_t lo, int64_t hi, f32x16 y) {
 
 static inline i32x16 add(i32x16 a, i32x16 b) { return BOTH(_mm256_add_epi32, a, b); }
 static inline i32x16 sub(i32x16 a, i32x16 b) { return BOTH(_mm256_sub_epi32, a, b); }
-static inline i32x16 mul(i32x16 a, i32x16 b) { return BOTH(_mm256_mullo_epi32, a, b); }
 static inline i32x16 max16(i32x16 a, i32x16 b) { return BOTH(_mm256_max_epi32, a, b); }
 static inline i32x16 and16(i32x16 a, i32x16 b) { return BOTH(_mm256_and_si256, a, b); }
 static inline i32x16 or16(i32x16 a, i32x16 b) { return BOTH(_mm256_or_si256, a, b); }
@@ -112,6 +111,11 @@ static inline f32x16 load_half(const void* p) {
 static inline f32x16 load_bfloat(const uint8_t* p) {
   return from_bits({_mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p)), 16),
                     _mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p + 16)), 16)});
+}
+// Each byte of the words, 0 to 15, becomes that entry of the table.
+static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
+  const __m256i both = _mm256_broadcastsi128_si256(load16(table));
+  return {_mm256_shuffle_epi8(both, words.lo), _mm256_shuffle_epi8(both, words.hi)};
 }
 static inline uint16_t float_to_half(float f) {
   return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -55,7 +55,6 @@ static inline f32x16 keep_lanes(f32x16 x, int64_t lo, int64_t hi, f32x16 y) {
 
 static inline i32x16 add(i32x16 a, i32x16 b) { return _mm512_add_epi32(a, b); }
 static inline i32x16 sub(i32x16 a, i32x16 b) { return _mm512_sub_epi32(a, b); }
-static inline i32x16 mul(i32x16 a, i32x16 b) { return _mm512_mullo_epi32(a, b); }
 static inline i32x16 max16(i32x16 a, i32x16 b) { return _mm512_max_epi32(a, b); }
 static inline i32x16 and16(i32x16 a, i32x16 b) { return _mm512_and_si512(a, b); }
 static inline i32x16 or16(i32x16 a, i32x16 b) { return _mm512_or_si512(a, b); }
@@ -75,6 +74,11 @@ static inline f32x16 load_half(const void* p) {
 static inline f32x16 load_bfloat(const uint8_t* p) {
   return _mm512_castsi512_ps(
       _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
+}
+// Each byte of the words, 0 to 15, becomes that entry of the table.
+static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
+  const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), words);
 }
 static inline uint16_t float_to_half(float f) {
   return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

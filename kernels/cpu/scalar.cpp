@@ -68,9 +68,6 @@ static inline i32x16 add(i32x16 a, i32x16 b) {
 static inline i32x16 sub(i32x16 a, i32x16 b) {
   LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) - u32(b.v[l])));
 }
-static inline i32x16 mul(i32x16 a, i32x16 b) {
-  LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) * u32(b.v[l])));
-}
 static inline i32x16 max16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] > b.v[l] ? a.v[l] : b.v[l]); }
 static inline i32x16 and16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] & b.v[l]); }
 static inline i32x16 or16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] | b.v[l]); }
@@ -101,6 +98,15 @@ static inline f32x16 load_bfloat(const uint8_t* p) {
   i32x16 x;
   for (int l = 0; l < kLanes; ++l) x.v[l] = static_cast<int32_t>(u32(p[2 * l] | (p[2 * l + 1] << 8)) << 16);
   return from_bits(x);
+}
+// Each byte of the words, 0 to 15, becomes that entry of the table.
+static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
+  for (int l = 0; l < kLanes; ++l) {
+    u32 out = 0;
+    for (int b = 0; b < 32; b += 8) out |= u32(table[(u32(words.v[l]) >> b) & 15u]) << b;
+    words.v[l] = static_cast<int32_t>(out);
+  }
+  return words;
 }
 
 // Nearest even; NaN stays NaN (quiet, upper payload bits kept), as the hardware conversion does.

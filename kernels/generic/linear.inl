@@ -17,7 +17,7 @@ static void dot_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x, co
       typename Q::Part part[T];
       UNROLL for (int t = 0; t < T; ++t) part[t] = Q::load_part(tiles + t * stride, cols, b);
       const float* xb = x + b * kQBlock;
-      UNROLL for (int j = 0; j < 8; ++j)
+      for (int j = 0; j < 8; ++j)
         UNROLL for (int byte = 0; byte < 4; ++byte)
           UNROLL for (int t = 0; t < T; ++t) {
             const f32x16 w = Q::weight(part[t], part[t].codes[j], byte, j >= 4);
@@ -80,8 +80,8 @@ static void dot_int8(float* out, int64_t ld_out, const Int8Rows* x, int64_t row,
 }
 
 // Runs f<M, T>(row, tile) over all rows and tiles, 4 tiles at a time: they stay in L1 while all rows pass, and a
-// row's outputs fill whole cache lines. M rows at a time as long as they fit, then 8, 4, 2, 1.
-template <class F>
+// row's outputs fill whole cache lines. kMost rows at a time as long as they fit, then 8, 4, 2, 1.
+template <int kMost, class F>
 static inline void for_tiles(int64_t rows, int64_t tiles, F f) {
   constexpr int kStrip = 4;
   for (int64_t t = 0; t < tiles; t += kStrip) {
@@ -93,9 +93,9 @@ static inline void for_tiles(int64_t rows, int64_t tiles, F f) {
         for (int64_t i = 0; i < n; ++i) f.template operator()<M, 1>(r, t + i);
     };
     int64_t r = 0;
-    if constexpr (kMaxRows >= 16)
+    if constexpr (kMost >= 16)
       for (; r + 16 <= rows; r += 16) strip.template operator()<16, 1>(r);
-    if constexpr (kMaxRows >= 8)
+    if constexpr (kMost >= 8)
       for (; r + 8 <= rows; r += 8) strip.template operator()<8, 2>(r);
     for (; r + 4 <= rows; r += 4) strip.template operator()<4, kMaxRows / 4>(r);
     for (; r + 2 <= rows; r += 2) strip.template operator()<2, 4>(r);
@@ -181,7 +181,7 @@ static void linear_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x,
       linear_f32_strip<Q, 1>(out + t * kLanes, ld_out, x, ld_x, tiles + t * stride, rows, cols, n_out - t * kLanes);
     return;
   }
-  for_tiles(rows, n_tiles, [&]<int M, int T>(int64_t r, int64_t t) {
+  for_tiles<4>(rows, n_tiles, [&]<int M, int T>(int64_t r, int64_t t) {
     dot_f32<Q, M, T>(out + r * ld_out + t * kLanes, ld_out, x + r * ld_x, ld_x, tiles + t * stride, cols,
                      n_out - t * kLanes);
   });
@@ -191,7 +191,7 @@ template <class Q>
 static void linear_int8(float* out, int64_t ld_out, const Int8Rows* x, const uint8_t* tiles, int64_t rows,
                         int64_t cols, int64_t n_out) {
   const int64_t stride = Q::tile_bytes(cols);
-  for_tiles(rows, (n_out + kLanes - 1) / kLanes, [&]<int M, int T>(int64_t r, int64_t t) {
+  for_tiles<kMaxRows>(rows, (n_out + kLanes - 1) / kLanes, [&]<int M, int T>(int64_t r, int64_t t) {
     dot_int8<Q, M, T>(out + r * ld_out + t * kLanes, ld_out, x, r, tiles + t * stride, cols,
                       n_out - t * kLanes);
   });

@@ -11,9 +11,8 @@ struct q6_k {
   static constexpr bool coded = true;
   static constexpr int halves = 2;  // integer sums of a block of 32
 
-  // Tile: nibbles [cols / 32][256]; high bits [cols / 32][2][64]; scales of the two halves [cols / 32][2][16]
-  // signed bytes; f16 d [cols / 256][16]. High bits: vector h, lane r, bits 8 b + 2 j, + 1 belong to column
-  // 16 h + 4 j + b.
+  // Tile: nibbles [cols / 32][256]; high pairs of bits [cols / 32][128]; scales of the two halves
+  // [cols / 32][2][16] signed bytes; f16 d [cols / 256][16].
   static int64_t tile_bytes(int64_t cols) {
     return round_up_64(cols / 32 * (256 + 128 + 32) + cols / 256 * 32);
   }
@@ -26,9 +25,7 @@ struct q6_k {
     Part p;
     get_nibbles(p.codes, tile + b * 256);
     for (int h = 0; h < 2; ++h) {
-      const i32x16 high = loadi(tile + cols * 8 + b * 128 + h * 64);
-      for (int j = 0; j < 4; ++j)
-        p.codes[4 * h + j] = or16(p.codes[4 * h + j], shl<4>(and16(shr(high, 2 * j), seti(0x03030303))));
+      or_pairs<4>(p.codes + 4 * h, loadi(tile + cols * 8 + b * 128 + h * 64));
       p.scale[h] = to_float(load_s8(tile + cols * 12 + b * 32 + h * 16));
     }
     p.d = load_half(tile + cols * 13 + b / 8 * 32);
@@ -68,17 +65,10 @@ struct q6_k {
         const uint8_t* p = rows[r] + b / 8 * block_bytes;
         const int s = static_cast<int>(b % 8);
         uint8_t codes[32];
-        uint32_t high[2] = {0, 0};
-        for (int i = 0; i < 32; ++i) {
-          const int c = code(p, 32 * s + i);
-          codes[i] = static_cast<uint8_t>(c & 15);
-          high[i / 16] |= static_cast<uint32_t>(c >> 4) << (8 * (i % 4) + 2 * (i % 16 / 4));
-        }
+        for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(code(p, 32 * s + i));
         put_nibbles(tile + b * 256, r, codes);
-        for (int h = 0; h < 2; ++h) {
-          __builtin_memcpy(tile + cols * 8 + b * 128 + h * 64 + 4 * r, &high[h], 4);
-          tile[cols * 12 + b * 32 + h * 16 + r] = p[192 + 2 * s + h];
-        }
+        put_pairs(tile + cols * 8 + b * 128, r, codes, 4);
+        for (int h = 0; h < 2; ++h) tile[cols * 12 + b * 32 + h * 16 + r] = p[192 + 2 * s + h];
         put_u16(tile + cols * 13, b / 8 * kLanes + r, read_u16(p + 208));
       }
   }

@@ -63,11 +63,17 @@ float float_of(uint32_t bits);
 bool same_bits(float a, float b);
 ::testing::AssertionResult SameBits(const float* got, const float* want, int64_t n);
 
-enum class Scales { ordinary, extreme };  // f16 scales of 2^-10 .. 2, or 0, -0, subnormals, the largest
-// Random bytes of n weights as they lie in a file, every scale finite.
+enum class Scales {
+  ordinary,  // 2^-10 .. 2
+  extreme,   // 0, -0, subnormals, the largest; of MXFP4 the least and the largest
+  hostile,   // extreme, infinities and NaN
+};
+// Random bytes of n weights as they lie in a file. Of the 16 and 32-bit types every weight is finite.
 std::vector<uint8_t> random_blocks(Random& random, const Quant& q, int64_t n, Scales scales);
 // Where a block keeps its f16 scales.
 std::vector<int> scale_offsets(const Quant& q);
+// Writes 2^exponent to every scale of a block, with a sign and fraction as in f16 where it has them.
+void set_scales(const Quant& q, uint8_t* block, int exponent, uint16_t sign_and_fraction = 0);
 
 // A matrix [n_out, cols] in file form and as tiles.
 struct Packed {
