@@ -6,11 +6,12 @@ One more view on the page is one more function and one more line in VIEWS.
 
 import sys
 import time
+from typing import NamedTuple
 
 import cutaway as ca
 import numpy as np
 from cutaway.catalogue import DEFAULT
-from cutaway.pages import save_page
+from cutaway.pages import model_line, save_page, writable
 from cutaway.probabilities import top
 from cutaway.terminal import attention, next_tokens, token_line, token_table
 from cutaway.views.sampling import explanation
@@ -23,6 +24,18 @@ PROMPT = "Mary and John sailed to a small island. When the sun went down, John t
 NEW_TOKENS = 48
 SAMPLED_TOKENS = 12
 SAMPLER = {"temperature": 0.8, "top_k": 40, "top_p": 0.9, "seed": 7}
+LENS_POSITIONS = 9  # columns that fit beside each other on most screens
+PAGE = "demo.html"
+
+
+class Seen(NamedTuple):
+    """What the terminal shows and the page shows again."""
+
+    model: ca.Model
+    sampled: object  # a Generation
+    trace: object  # the patterns of every layer
+    layer: int
+    head: int
 
 
 def most_focused(patterns: np.ndarray) -> int:
@@ -36,26 +49,29 @@ def least_certain(ledger):
     return max(ledger, key=lambda step: step.stages[0].entropy_before)
 
 
-def attention_of(model):
-    """The patterns of every layer on the prompt."""
-    return ca.views.attention(model.run_with_cache(PROMPT, names=["blocks.*.attn.pattern"])[1], layer=8)
+def last_positions(lens):
+    """The lens at the end of the prompt, where the answer comes from."""
+    return ca.views.lens(lens, start=max(0, len(lens.positions) - LENS_POSITIONS))
 
 
-# heading -> what stands under it, from (the model, a sampled Generation)
+# heading -> what stands under it
 VIEWS = {
-    "What came out: point at a token to see what else could have come": lambda model, out: ca.views.tokens(out),
-    "One step of the sampler: what every stage left, and where the draw fell": lambda model, out: explanation(
-        least_certain(out.ledger())
+    "What came out: point at a token to see what else could have come": lambda seen: ca.views.tokens(seen.sampled),
+    "One step of the sampler: what every stage left, and where the draw fell": lambda seen: explanation(
+        least_certain(seen.sampled.ledger())
     ),
-    "The whole text, a line for each step": lambda model, out: out.ledger(),
-    "Attention: choose a layer and a head": lambda model, out: attention_of(model),
-    "The logit lens: what the model would say after each layer": lambda model, out: model.lens(PROMPT),
+    "The whole text, a line for each step": lambda seen: seen.sampled.ledger(),
+    "Attention: choose a layer and a head": lambda seen: ca.views.attention(
+        seen.trace, layer=seen.layer, head=seen.head
+    ),
+    "The logit lens: what the model would say after each layer": lambda seen: last_positions(seen.model.lens(PROMPT)),
 }
 
 
 def main() -> int:
     console = Console(highlight=False)
     heading = lambda title: console.print(Rule(title, align="left", style="dim"))  # noqa: E731
+    writable(PAGE)
     began = time.perf_counter()
     model = ca.load(sys.argv[1] if len(sys.argv) > 1 else DEFAULT)
     info = model.info()
@@ -67,7 +83,7 @@ def main() -> int:
     layer = model.config.n_layers // 2
     name = f"blocks.{layer}.attn.pattern"
     ids = model.tokenizer.encode(PROMPT)
-    logits, trace = model.run_with_cache(ids, names=[name])  # logits: [pos, d_vocab]
+    logits, trace = model.run_with_cache(ids, names=["blocks.*.attn.pattern"])  # logits: [pos, d_vocab]
     tokens = model.tokenizer.tokens(ids)
 
     heading("the prompt's tokens")
@@ -106,7 +122,15 @@ def main() -> int:
     heading("the sampler ledger")
     console.print(Text(text_table(ledger.columns[:7], [ledger.cells(step)[:7] for step in ledger])))
 
-    page = save_page("demo.html", "cutaway", [(title, view(model, sampled)) for title, view in VIEWS.items()])
+    seen = Seen(model, sampled, trace, layer, head)
+    about = {
+        "model": model_line(model),
+        "prompt": PROMPT,
+        "sampler": ", ".join(f"{name} {value}" for name, value in SAMPLER.items()),
+        "made with": f"make demo (scripts/demo.py), of cutaway {ca.__version__}",
+    }
+    title = "From a prompt to the next token, with the side panel off"
+    page = save_page(PAGE, title, about, [(heading, view(seen)) for heading, view in VIEWS.items()])
     console.print(Text(f"\nThe same in a browser: {page}"), soft_wrap=True)
     return 0
 

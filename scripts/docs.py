@@ -12,9 +12,9 @@ from pathlib import Path
 
 import cutaway as ca
 from cutaway import cli
-from cutaway.cache import megabytes
 from cutaway.catalogue import DEFAULT
 from cutaway.catalogue_entries import ENTRIES
+from cutaway.numbers import sized
 from cutaway.reference.blocks import DECODED, QUANTISED, TYPES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -34,9 +34,7 @@ def models_page() -> str:
     for entry in ENTRIES:
         default = " (default)" if entry.name == DEFAULT else ""
         wheels = ", ".join(f"`{wheel.project}=={wheel.version}`" for wheel in entry.wheels)
-        lines.append(
-            f"| `{entry.name}`{default} | `{entry.file}` | {megabytes(entry.size)} | {entry.licence} | {wheels} |"
-        )
+        lines.append(f"| `{entry.name}`{default} | `{entry.file}` | {sized(entry.size)} | {entry.licence} | {wheels} |")
     lines += [
         "",
         "- **Where.** `CUTAWAY_CACHE`, else `$XDG_CACHE_HOME/cutaway`, else `~/.cache/cutaway`; below it",
@@ -76,7 +74,7 @@ _GENERATION = (
 )
 JSON_KEYS = {
     "generate": _GENERATION,
-    "chat": "as `generate`",
+    "chat": "as `generate`; an object for each turn that is piped in",
     "explain": "as `generate`, and `steps`, each: `step`, `token`, `text`, `candidates`, `stages` (each `stage`, `value`, "
     "`candidates_in`, `candidates_out`, `mass_removed`, `entropy_before`, `entropy_after` in nats, `top_before`, "
     "`top_after`), `draw` (`u`, `low`, `high`, `token`, `probability`, `probability_before`, `rank_before`, `logprob`, "
@@ -98,13 +96,20 @@ def cli_page() -> str:
     lines = [
         "# The command line",
         "",
-        "`cutaway COMMAND`, or `python -m cutaway COMMAND`. Text goes to stdout, remarks to stderr.",
+        "`cutaway COMMAND`, or `python -m cutaway COMMAND`; bare `cutaway` lists the commands, `cutaway help COMMAND` the",
+        "options of one. Text goes to stdout, remarks to stderr. Sizes are in powers of two, here and in the whole package:",
+        "1 KiB = 1024 bytes, 1 MiB = 1024 KiB.",
         "",
         "| exit status | meaning |",
         "|---|---|",
-        "| 0 | done |",
-        "| 1 | a mistake, said in one sentence on stderr; for `verify` also: other bits |",
+        "| 0 | done; also for bare `cutaway` |",
+        "| 1 | it could not be done, said in one sentence on stderr; for `verify` also: other bits |",
+        "| 2 | the command line cannot be read: an unknown command or option, a value that is no number |",
         "| 130 | Ctrl-C; what was there stays on stdout, with `--json` too, as whole JSON |",
+        "| 141 | the reader of the output has gone, as in `cutaway generate ... \\| head -1`; nothing is said |",
+        "",
+        "A prompt that is left out is read from stdin. For `generate`, `explain` and `tokenize` all of stdin is one text. For",
+        "`chat` each line is one turn, as if it were typed, and `chat -` takes all of stdin as one message.",
         "",
         "Completion of commands, options, models and files: `source <(cutaway completion bash)`, or in zsh, after",
         "`compinit`, `source <(cutaway completion zsh)`.",

@@ -45,6 +45,21 @@ sources_hash() {
   } | sha256sum | cut -d' ' -f1
 }
 
+# pip install, whose warnings nobody needs unless it fails: then the one cause is shown.
+pip_install() {
+  local log=.venv/pip.log cause
+  if $PY -m pip install --quiet "$@" >"$log" 2>&1; then return; fi
+  if grep -q 'Retrying (' "$log"; then
+    say "The package index does not answer, and what cutaway is built with has to be fetched once. Check the network, and"
+    say "the proxy and index that pip is set up with (python3 -m pip config list); then run the same command again."
+  else
+    cause=$(grep -m 1 -E '(^|[[:space:]])(fatal )?error: ' "$log" || tail -n 1 "$log")
+    say "pip install failed: ${cause#"${cause%%[![:space:]]*}"}"
+  fi
+  if [ -n "${CI:-}" ]; then cat "$log" >&2; else say "All that pip said is in $log."; fi
+  exit 1
+}
+
 # install_package [extra]: builds the wheel and installs it into .venv, unless what is installed matches the sources.
 install_package() {
   local extra="${1:-}" stamp=.venv/cutaway-installed now
@@ -57,10 +72,10 @@ import re
 text = open("pyproject.toml", encoding="utf-8").read()
 print("\n".join(re.findall(r'"([^"]+)"', re.search(r"requires = \[(.*?)\]", text, re.S).group(1))))
 PYTHON
-  $PY -m pip install --quiet --requirement .venv/build-requires
+  pip_install --requirement .venv/build-requires
   if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
   CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" \
-    $PY -m pip install --quiet --no-build-isolation ".${extra:+[$extra]}"
+    pip_install --no-build-isolation ".${extra:+[$extra]}"
   if [ ! -f "$stamp" ] || [ "$(head -n 1 "$stamp")" != "$now" ]; then printf '%s\nextra:\n' "$now" >"$stamp"; fi
   [ -z "$extra" ] || printf 'extra:%s\n' "$extra" >>"$stamp"
   [ "$extra" != dev ] || printf 'extra:test\n' >>"$stamp"  # dev includes test

@@ -25,7 +25,8 @@ namespace {
 constexpr uint64_t kMaxNameBytes = 65535;  // the specification's bound for keys
 constexpr uint32_t kMaxDims = 4;           // ggml's
 constexpr uint64_t kDefaultAlignment = 32;
-constexpr uint64_t kSmallestKey = 8 + 4 + 1;             // empty key, u8
+constexpr uint64_t kMaxDataBytes = 1ULL << 50;  // no file is that long, and sums of this size do not wrap
+constexpr uint64_t kSmallestKey = 8 + 4 + 1;    // empty key, u8
 constexpr uint64_t kSmallestTensor = 8 + 4 + 8 + 4 + 8;  // empty name, one dimension
 
 enum class Type : uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
@@ -275,9 +276,9 @@ void GgufReader::read_tensor(uint64_t i, bool keep) {
                          dims[0], type->name, type->elements));
   }
   const uint64_t blocks = elements / type->elements;
-  if (blocks > file_.size() / type->bytes) {
-    reader_.fail_at(reader_.at() - 4, text("{} blocks of {} bytes ({}) cannot fit in a file of {} bytes",
-                                           blocks, type->bytes, type->name, file_.size()));
+  if (blocks > kMaxDataBytes / type->bytes) {
+    reader_.fail_at(reader_.at() - 4, text("{} blocks of {} bytes ({}) cannot fit in any file", blocks,
+                                           type->bytes, type->name));
   }
   tensor.bytes = blocks * type->bytes;
   tensor.offset = reader_.number<uint64_t>();
@@ -322,7 +323,7 @@ uint64_t alignment_of(const Metadata& metadata) {
 void place(std::vector<TensorInfo>& tensors, uint64_t header_end, uint64_t alignment, const std::string& path,
            uint64_t file_size) {
   const uint64_t data = align_up(header_end, alignment);
-  uint64_t next = 0;
+  uint64_t next = 0, end = 0;
   for (TensorInfo& tensor : tensors) {
     const auto fail = [&](const std::string& problem) {
       throw FormatError(text("{}: tensor '{}': {}", shown(path), shown(tensor.name), problem));
@@ -334,14 +335,14 @@ void place(std::vector<TensorInfo>& tensors, uint64_t header_end, uint64_t align
       fail(text("offset {}, expected {}: tensors must lie in order, {}", tensor.offset, next,
                 tensor.offset < next ? "without overlap" : "without a gap"));
     }
-    if (data > file_size || next > file_size - data || tensor.bytes > file_size - data - next) {
-      fail(
-          text("needs {} bytes at offset {} of the file, which has {} bytes; the file is cut short, fetch it "
-               "again",
-               tensor.bytes, data + next, file_size));
-    }
     tensor.offset = data + next;
+    end = tensor.offset + tensor.bytes;
+    if (end > kMaxDataBytes) fail(text("ends at byte {}; no file is that long, this one is damaged", end));
     next = align_up(next + tensor.bytes, alignment);
+  }
+  if (end > file_size) {
+    throw FormatError(text("{}: the file is cut short: {} of {} bytes are missing; fetch it again",
+                           shown(path), end - file_size, end));
   }
 }
 

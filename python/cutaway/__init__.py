@@ -1,10 +1,10 @@
 """cutaway: an LLM engine with the side panel off."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from .errors import ArgumentError, Error, FormatError, MemoryLimitError
 
+TYPE_CHECKING = False  # for type checkers true; `typing` takes longer to import than all the rest here
 if TYPE_CHECKING:
     from . import views
     from .catalogue import models

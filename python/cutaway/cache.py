@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import Error
+from .numbers import sized
 
 CHUNK = 1 << 20  # bytes
 
@@ -36,10 +37,6 @@ def models_dir() -> Path:
             "Set CUTAWAY_CACHE to a folder that you can write to."
         ) from None
     return folder
-
-
-def megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
 
 
 def sha256_of(path: Path, advance: Callable[[int], object] | None = None) -> str:
@@ -91,7 +88,7 @@ def require_space(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise Error(
-            f"{what} needs {megabytes(needed)} of free space in {folder}, {megabytes(free)} are free. "
+            f"{what} needs {sized(needed)} of free space in {folder}, {sized(free)} are free. "
             "Make room, or set CUTAWAY_CACHE to a folder on a larger disk."
         )
 

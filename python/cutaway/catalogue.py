@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .cache import cache_dir, checked, megabytes, record_of
+from .cache import cache_dir, checked, record_of
 from .catalogue_entries import ENTRIES, Entry
 from .errors import ArgumentError
 from .fetch import fetch
+from .numbers import sized
 from .views.table import Table
 
 DEFAULT = ENTRIES[0].name
@@ -39,7 +40,7 @@ class ModelTable(Table[ModelRow]):
         return super().__getitem__(key)
 
     def cells(self, row: ModelRow) -> tuple[str, ...]:
-        return row.name, megabytes(row.size), row.licence, row.source, "yes" if row.cached else "no"
+        return row.name, sized(row.size), row.licence, row.source, "yes" if row.cached else "no"
 
     def records(self) -> list[dict[str, Any]]:
         return [asdict(row) for row in self]
@@ -66,11 +67,15 @@ def resolve(name_or_path: str | os.PathLike[str], progress: bool = True) -> Path
     for entry in ENTRIES:
         if entry.name == text:
             return cached_path(entry) or fetch(entry, progress)
+    if "://" in text:
+        raise ArgumentError(
+            f"{text} is an address, and a model is a name or a path: fetch the file, then give its path."
+        )
     path = Path(text).expanduser()
     if text and path.exists():
         return path.absolute()
     if isinstance(name_or_path, os.PathLike) or os.sep in text or text.endswith((".gguf", ".safetensors")):
-        raise ArgumentError(f"There is no file or folder {path.absolute()}.{_near_path(path.absolute())}")
+        raise ArgumentError(f"There is no file or folder {path.absolute()}.{near_path(path.absolute())}")
     raise _unknown(text)
 
 
@@ -109,7 +114,7 @@ def _unknown(name: str) -> ArgumentError:
     )
 
 
-def _near_path(path: Path) -> str:
+def near_path(path: Path) -> str:
     """What may have been meant: a neighbour of that path, or the catalogue's own copy of a hub's "org/name"."""
     try:
         beside = [name for name in os.listdir(path.parent) if not name.startswith(".")]

@@ -1,31 +1,34 @@
 """The command line: cutaway generate | chat | explain | tokenize | info | models | compare | verify | completion.
 
-Exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what was there stays).
+Exit status: 0; 1 for what could not be done and 2 for a command line that cannot be read (one sentence on stderr);
+130 for Ctrl-C (what was there stays); 141 where the reader of the output, such as `head`, has gone.
 """
 
 import argparse
-import difflib
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from . import __version__, command_compare, command_explain, commands
 from .catalogue import DEFAULT
 from .completion import SHELLS
 from .errors import Error
 from .options import sampling
+from .parser import Parser, whole_number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    if sys.stdout is None or sys.stderr is None:  # closed by the caller: what is said goes nowhere
-        sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
+    if sys.stderr is None:  # closed by the caller: remarks go nowhere
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        print("cutaway: stdout is closed, so there is nowhere to write to; nothing was done.", file=sys.stderr)
+        return 1
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a traceback
-    args = _parsed(sys.argv[1:] if argv is None else argv)
     try:
+        args = _parsed(sys.argv[1:] if argv is None else argv)
         status = int(args.run(args))
         sys.stdout.flush()  # a full disk is noticed here, not after the exit status is given
         return status
@@ -35,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cutaway: {err}", file=sys.stderr)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _drop_output()
+        return 141  # 128 + SIGPIPE, what a shell shows of a program that this signal ends
     except OSError as err:
         print(f"cutaway: {err.filename or 'output'}: {err.strerror or err}", file=sys.stderr)
         _drop_output()
@@ -50,45 +54,67 @@ def _drop_output() -> None:
 
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    if argv[:1] and argv[0] == "help":
+        argv = [*argv[1:2], "--help"]
     top = parser()
+    command = next((word for word in argv if word in _COMMANDS), None)
+    if command and argv[0].startswith("-") and argv[0] not in top._option_string_actions:
+        top.error(f"The command comes first: cutaway {command} {argv[0]} …")
     args, unknown = top.parse_known_args(argv)
     if unknown:
-        name = next(word for word in argv if word in _COMMANDS)
-        sub = next(a.choices[name] for a in top._actions if isinstance(a, argparse._SubParsersAction))
-        near = difflib.get_close_matches(unknown[0].split("=")[0], sub._option_string_actions, n=1)
-        hint = f", perhaps {near[0]} was meant" if near else ""
-        sub.error(f"{name} has no argument {unknown[0]}{hint}")
+        args.parser.refuse(unknown)
     return args
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(1, f"cutaway: {message}. `{self.prog} --help` shows an example.\n")
+class _Top(Parser):
+    def format_help(self) -> str:
+        width = max(map(len, _COMMANDS))
+        return "\n".join([
+            "cutaway: an LLM engine with the side panel off.",
+            "",
+            "usage: cutaway COMMAND ...",
+            *(f"  {name:<{width}}  {summary}" for name, (_, summary, _, _) in _COMMANDS.items()),
+            "",
+            f"example: {_COMMANDS['generate'][2]}",
+            "`cutaway COMMAND --help` has the options of a command and an example; `cutaway --version` the version.",
+            "",
+        ])  # fmt: skip
+
+
+def _overview(args: argparse.Namespace) -> int:
+    """Bare `cutaway`: what there is, as `cargo` and `gh` do. Asking for nothing is no mistake."""
+    args.parser.print_help()
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    top = _Parser(
-        prog="cutaway",
-        description="An LLM engine with the side panel off.",
-        epilog="exit status: 0, 1 for a mistake (one sentence on stderr), 130 for Ctrl-C (what was there stays)",
-    )
+    top = _Top(prog="cutaway")
     top.add_argument("--version", action="version", version=f"cutaway {__version__}")
-    kinds = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+    top.set_defaults(run=_overview, parser=top)
+    kinds = top.add_subparsers(metavar="COMMAND", parser_class=Parser)
     for name, (run, summary, example, groups) in _COMMANDS.items():
-        sub = kinds.add_parser(name, help=summary, description=summary, epilog=f"example: {example}")
+        sub = kinds.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,  # the example stays on one line
+        )
         for add in groups:
             add(sub)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, parser=sub)
     return top
 
 
 def _prompt(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("prompt", nargs="?", help="the text; left out or -, it is read from stdin")
-    sub.add_argument("--ids", metavar="ID", type=int, nargs="+", help="token ids in place of a text")
+    sub.add_argument("--ids", metavar="ID", type=whole_number, nargs="+", help="token ids in place of a text")
 
 
 def _message(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("message", nargs="?", help="one message; left out, a conversation until Ctrl-D")
+    sub.add_argument(
+        "message", nargs="?", help="one message, or - for all of stdin; left out, a conversation, a line a turn"
+    )
     sub.add_argument("--system", metavar="TEXT", help="what the conversation begins with")
     sub.add_argument("--template", metavar="FILE", help="a jinja2 chat template in place of the model's own")
 
@@ -111,20 +137,24 @@ def _model_first(sub: argparse.ArgumentParser) -> None:
 def _models(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("models", nargs="*", metavar="MODEL", help="names or paths (default: what is on this machine)")
     sub.add_argument("--every-isa", action="store_true", help="with each instruction set of this machine")
-    sub.add_argument("--threads", metavar="N", type=int, help="threads (default: what this process may use)")
+    sub.add_argument("--threads", metavar="N", type=whole_number, help="threads (default: what this process may use)")
 
 
 def _engine(sub: argparse.ArgumentParser) -> None:
     add = sub.add_argument_group("engine").add_argument
     add("--compute", choices=("float32", "int8"), help="arithmetic (default: the file's)")
-    add("--threads", metavar="N", type=int, help="threads (default: what this process may use)")
+    add("--threads", metavar="N", type=whole_number, help="threads (default: what this process may use)")
     add("--isa", metavar="NAME", help="instruction set, one of ca.isas() (default: the fastest)")
-    add("--n-ctx", metavar="N", type=int, help="longest context, in tokens (default: the file's)")
+    add("--n-ctx", metavar="N", type=whole_number, help="longest context, in tokens (default: the file's)")
 
 
 def _explained(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--step", metavar="I", type=int, help="the step to show in bars, from 0 (default: the only one)")
-    sub.add_argument("--top", metavar="K", type=int, default=10, help="bars of so many tokens (default: %(default)s)")
+    sub.add_argument(
+        "--step", metavar="I", type=whole_number, help="the step to show in bars, from 0 (default: the only one)"
+    )
+    sub.add_argument(
+        "--top", metavar="K", type=whole_number, default=10, help="bars of so many tokens (default: %(default)s)"
+    )
     sub.add_argument("--html", metavar="FILE", help="write what is shown to this page too")
     sampling(sub, "1, or as many as --step needs")
 
@@ -154,7 +184,7 @@ _COMMANDS: dict[str, _Command] = {
     ),
     "explain": (
         command_explain.explain,
-        "Show what the sampler did: bars of one step, or a line for each of several.",
+        "Show what the sampler did at one step, or at each of several.",
         'cutaway explain "The capital of France is" -t 0.7 --top-p 0.9 --seed 7',
         (_prompt, _model, _explained, _engine, _as_json),
     ),
@@ -185,7 +215,7 @@ _COMMANDS: dict[str, _Command] = {
     ),
     "completion": (
         commands.completion,
-        "Print a script that completes commands, options, models and files.",
+        "Print a script that completes what you type, for bash or zsh.",
         "cutaway completion bash",
         (_shell,),
     ),

@@ -11,6 +11,8 @@ import cutaway as ca
 from .commands import _ENGINE, _SAMPLING, _console, _file, _print_json, _text
 from .errors import ArgumentError, Error
 from .options import sampling
+from .pages import writable
+from .parser import whole_number
 
 
 def arguments(sub: ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def arguments(sub: ArgumentParser) -> None:
         help="what surrounds the prompt for a model: a file with {prompt} or Jinja; LABEL= is raw text",
     )
     sub.add_argument(
-        "--samples", metavar="N", type=int, default=1, help="answers to each prompt (default: %(default)s)"
+        "--samples", metavar="N", type=whole_number, default=1, help="answers to each prompt (default: %(default)s)"
     )
     sampling(sub, n="50", temperature="0.7", seed="0; sample j draws with seed + j")
     out = sub.add_argument_group("output").add_argument
@@ -35,6 +37,8 @@ def arguments(sub: ArgumentParser) -> None:
 
 
 def compare(args: Namespace) -> int:
+    if args.html is not None:
+        writable(args.html)
     settings: dict[str, Any] = {name: getattr(args, name) for name in _SAMPLING if name != "seed"}
     result = ca.compare(
         _models(args.models),
@@ -97,7 +101,7 @@ def _models(given: list[str]) -> dict[str, str]:
 def _prompts(args: Namespace) -> list[str]:
     prompts = list(args.prompt or [])
     if args.prompts:
-        text = _text("-", "prompts") if args.prompts == "-" else _file(args.prompts)
+        text = _text("-", "prompts") if args.prompts == "-" else _file(args.prompts, "--prompts")
         lines = (line for line in text.split("\n") if line.strip())
         prompts += _listed(text, args.prompts) if args.prompts.endswith(".json") else lines
     if not any(prompt.strip() for prompt in prompts):
@@ -121,7 +125,7 @@ def _templates(given: list[str]) -> dict[str, str | None]:
         label, found, file = one.partition("=")
         if not found:
             raise ArgumentError(f"--template is {one!r}, expected LABEL=FILE, or LABEL= for raw text.")
-        templates[label] = _file(file) if file else None
+        templates[label] = _file(file, "--template") if file else None
     return templates
 
 

@@ -4,6 +4,8 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+import cutaway as ca
+
 from .commands import _console, _load, _print_json, _prompt, _report, _result, _sampling
 from .errors import ArgumentError
 from .ledger import STAGE_COLUMNS, Explanation, Ledger, stage_record
@@ -11,15 +13,18 @@ from .views.table import text_table
 
 
 def explain(args: Namespace) -> int:
-    from .pages import save_page
+    from .pages import model_line, save_page, writable
 
     if args.step is not None and args.step < 0:
         raise ArgumentError(f"--step counts from 0, got {args.step}.")
     if args.top < 1:
         raise ArgumentError(f"--top must be 1 or greater, got {args.top}.")
     settings = {"max_new_tokens": 1 if args.step is None else args.step + 1, **_sampling(args), "ledger": True}
+    if args.html is not None:
+        writable(args.html)
     prompt = _prompt(args)
-    stream = _load(args).generate(prompt, stream=True, **settings)
+    model = _load(args)
+    stream = model.generate(prompt, stream=True, **settings)
     interrupted = _drain(stream)
     out = stream.result
     ledger = _chosen(out.ledger(), args.step, out.finish_reason)
@@ -37,7 +42,13 @@ def explain(args: Namespace) -> int:
             console.print(one)
         _report(out, False)
     if args.html is not None:
-        path = save_page(args.html, "The sampler ledger", [("", ledger if one is None else one)])
+        about = {
+            "model": model_line(model),
+            "prompt": prompt if isinstance(prompt, str) else f"ids {' '.join(map(str, prompt))}",
+            "sampler": f"{out.settings['sampler']}",
+            "made with": f"cutaway explain, of cutaway {ca.__version__}",
+        }
+        path = save_page(args.html, "What the sampler did", about, [("", ledger if one is None else one)])
         print(f"[written to {path}]", file=sys.stderr)
     return 130 if interrupted else 0
 

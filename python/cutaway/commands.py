@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import cutaway as ca
 
 from .errors import ArgumentError
+from .numbers import sized
 
 _ENGINE = ("compute", "threads", "isa", "n_ctx")
 _SAMPLING = (
@@ -42,19 +44,34 @@ def _text(given: str | None, what: str) -> str:
         return given
     if sys.stdin is None or (given is None and sys.stdin.isatty()):
         raise ArgumentError(f"Give {what} as an argument, or pipe it in.")
+    return "".join(_piped())
+
+
+def _piped() -> Iterator[str]:
+    """The lines of stdin, each as soon as it is there."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="strict")  # in the C locale stray bytes would pass as surrogates
     try:
-        return sys.stdin.read()
+        yield from iter(sys.stdin.readline, "")
     except UnicodeDecodeError as err:
         raise ArgumentError(f"What is piped in is not text in {err.encoding}, at byte {err.start}.") from None
 
 
-def _file(path: str) -> str:
+def _file(path: str, option: str) -> str:
+    """The text of a file that an option names."""
+    from .catalogue import near_path
+
     try:
         return Path(path).read_text("utf-8")
     except UnicodeDecodeError as err:
-        raise ArgumentError(f"{path} is not text in UTF-8, at byte {err.start}.") from None
+        raise ArgumentError(f"{option}: {path} is not text in UTF-8, at byte {err.start}.") from None
+    except FileNotFoundError:
+        from .views.chips import shorten
+
+        hint = near_path(Path(path).absolute()) or f" {option} takes the path of a file that holds the text."
+        raise ArgumentError(f"{option}: there is no file {shorten(path, 200)!r}.{hint}") from None
+    except (OSError, ValueError) as err:
+        raise ArgumentError(f"{option}: {path} cannot be read: {getattr(err, 'strerror', None) or err}.") from None
 
 
 def _console() -> Any:
@@ -112,9 +129,12 @@ def _report(out: Any, as_json: bool) -> None:
     if as_json:
         _print_json(_result(out))
     else:
-        speed = out.timings["tokens_per_second"]
-        said = f"{len(out.ids)} tokens, {speed:.1f} tok/s, seed {out.seed}, {out.finish_reason}, {out.fingerprint}"
-        print(f"[{said}]", file=sys.stderr)
+        from .views.page import counted
+
+        facts = [counted(len(out.ids), "token")]
+        if out.timings["tokens_per_second"] > 0:  # the first token comes with the prompt: it alone has no rate
+            facts.append(f"{out.timings['tokens_per_second']:.1f} tok/s")
+        print(f"[{', '.join([*facts, f'seed {out.seed}', out.finish_reason, out.fingerprint])}]", file=sys.stderr)
 
 
 def _prompt(args: Namespace) -> str | list[int]:
@@ -132,31 +152,43 @@ def generate(args: Namespace) -> int:
 
 
 def chat(args: Namespace) -> int:
-    template = None if args.template is None else _file(args.template)
+    template = {} if args.template is None else {"template": _file(args.template, "--template")}
     messages = [{"role": "system", "content": args.system}] if args.system else []
-    single = args.message is not None or sys.stdin is None or not sys.stdin.isatty()
-    if args.json and not single:
-        raise ArgumentError("--json answers one message: give it as an argument, or pipe it in.")
-    model = _load(args)
-    while True:
-        if single:
-            said = _text(args.message, "a message")
-        else:
-            try:
-                said = input("> ")
-            except EOFError:
-                print()
-                return 0
-            if not said.strip():
-                continue
+    typed = args.message is None and sys.stdin is not None and sys.stdin.isatty()
+    if args.json and typed:
+        raise ArgumentError("--json answers a message: give it as an argument, or pipe it in.")
+    if typed:
+        turns = _typed()
+    elif args.message is None and sys.stdin is not None:
+        turns = (line.rstrip("\r\n") for line in _piped() if line.strip())
+    else:
+        turns = iter([_text(args.message, "a message")])
+    model, answered = _load(args), False
+    for said in turns:
         messages.append({"role": "user", "content": said})
-        more = {"template": template} if template is not None else {}
-        stream = model.chat(messages, stream=True, **more, **_sampling(args))
+        stream = model.chat(messages, stream=True, **template, **_sampling(args))
         text, interrupted = _stream(stream, args.json)
-        if single:
+        if not typed:
             _report(stream.result, args.json)
-            return 130 if interrupted else 0
+            if interrupted:
+                return 130
         messages.append({"role": "assistant", "content": text})
+        answered = True
+    if not (answered or typed):
+        raise ArgumentError("Nothing was piped in. Give a message as an argument, or pipe messages in, one a line.")
+    return 0
+
+
+def _typed() -> Iterator[str]:
+    """What is typed at the prompt until Ctrl-D, without empty lines."""
+    while True:
+        try:
+            said = input("> ")
+        except EOFError:
+            print()
+            return
+        if said.strip():
+            yield said
 
 
 def completion(args: Namespace) -> int:
@@ -193,22 +225,27 @@ def info(args: Namespace) -> int:
     if args.json:
         _print_json({**facts, "tensors": tensors} if args.tensors else facts)
         return 0
-    from rich.table import Table
+    facts["bytes"] = {name: sized(int(n)) for name, n in facts.get("bytes", {}).items()}
+    _facts(facts, "bold")
+    if args.tensors:
+        _facts(tensors, "dim")
+    return 0
+
+
+def _facts(facts: Mapping[str, Any], style: str) -> None:
+    """A line for each, however long: a path is there to be copied."""
     from rich.text import Text
 
-    table = Table(box=None, show_header=False)
+    console, width = _console(), max(map(len, facts), default=0)
     for name, value in facts.items():
-        table.add_row(Text(str(name), style="bold"), Text(_fact(value)))
-    if args.tensors:
-        for name, value in tensors.items():
-            table.add_row(Text(str(name), style="dim"), Text(_fact(value)))
-    _console().print(table)
-    return 0
+        console.print(Text(f"{name:<{width}}  ", style) + Text(_fact(value), "default"))
 
 
 def _fact(value: Any) -> str:
     if hasattr(value, "items"):
         return ", ".join(f"{name} {_fact(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_fact, value))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
@@ -229,6 +266,7 @@ def models(args: Namespace) -> int:
 def verify(args: Namespace) -> int:
     from . import verify as verification
     from .catalogue import DEFAULT
+    from .views.page import counted
 
     names = list(args.models)
     if not names:
@@ -247,7 +285,7 @@ def verify(args: Namespace) -> int:
                     done.append(check)
                     if not args.json:
                         verdict = "same" if check.same else f"DIFFERS, expected {check.expected}"
-                        tokens = f"{len(check.prompt_ids)} tokens"
+                        tokens = counted(len(check.prompt_ids), "token")
                         print(f"{name} {check.compute} {check.isa} {tokens} {check.got} {verdict}", flush=True)
     except KeyboardInterrupt:
         interrupted = True
@@ -259,4 +297,6 @@ def verify(args: Namespace) -> int:
             f"{different} of {len(done)} fingerprints differ: this build computes other bits on this machine. Please "
             "report it with the lines above and the output of `cutaway info`."
         )
+    if not (args.json or interrupted):
+        print(f"[all {len(done)} fingerprints are the same: this machine computes the stored bits]", file=sys.stderr)
     return 130 if interrupted else 0

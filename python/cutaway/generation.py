@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import ArgumentError
-from .ledger import Explanation, Ledger, Source
+from .ledger import Explanation, Ledger, Source, token_text
 from .sampler import Sampler, Stage
+from .views.shown import Shown
+
+if TYPE_CHECKING:
+    from .views.page import View
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Step:
 
 
 @dataclass(frozen=True, repr=False)
-class Generation:
+class Generation(Shown):
     """The result of `generate` for one prompt."""
 
     text: str | None
@@ -132,7 +136,21 @@ class Generation:
         shown = repr(self.ids.tolist()) if self.text is None else self.text
         return "\n".join([shown, *(f"[{name}: {value}]" for name, value in self.facts())])
 
-    def _repr_html_(self) -> str:
+    def records(self) -> list[dict[str, Any]]:
+        """One per new token: step, id, its text, and both log-probabilities. The ledger's have more."""
+        return [
+            {
+                "step": step.index,
+                "id": step.id,
+                "text": token_text(self.tokenizer, step.id),
+                "logprob": step.logprob,
+                "sampled_logprob": step.sampled_logprob,
+            }
+            for step in self.steps
+        ]
+
+    def view(self) -> View:
+        """The tokens, coloured by probability: `cutaway.views.tokens`."""
         from .views.generated import tokens
 
-        return tokens(self)._repr_html_()
+        return tokens(self)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _core
+from .views.shown import Shown
+
+if TYPE_CHECKING:
+    from .views.page import View
 
 _HTML_ROWS = 250  # of each table: a page stays below 200 KB
 _PLAIN_KEYS = 100
@@ -26,7 +29,7 @@ class TensorEntry(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class FileInfo:
+class FileInfo(Shown):
     """The result of `inspect_file`.
 
     path:      absolute path of the file or folder
@@ -77,7 +80,15 @@ class FileInfo:
             tensors[6:-5] = [f"  ... {len(tensors) - 11:,} more tensors"]
         return "\n".join(lines + tensors)
 
-    def _repr_html_(self) -> str:
+    def records(self) -> list[dict[str, Any]]:
+        """One per tensor: the fields of TensorEntry."""
+        return [tensor._asdict() for tensor in self.tensors]
+
+    def view(self) -> View:
+        """Metadata and tensors, each folded where it is long."""
+        from .views.page import View, escape
+        from .views.table import plain_text
+
         keys: list[tuple[str, ...]] = [
             (key, self.types[key], _short(value, 80))
             for key, value in zip(list(self.metadata)[:_HTML_ROWS], self.metadata.values(), strict=False)
@@ -86,12 +97,12 @@ class FileInfo:
             (t.name, " × ".join(map(str, t.shape)) or "scalar", t.type, f"{t.offset:,}", f"{t.bytes:,}")
             for t in self.tensors[:_HTML_ROWS]
         ]
-        return (
-            f"<div><b>{_cell(self.path)}</b><br>{_cell(self._summary())}"
+        body = (
+            f"<h4>{escape(_cell(self.path))}</h4><p>{escape(_cell(self._summary()))}</p>"
             + _table("metadata", ("key", "type", "value"), keys, len(self.metadata))
             + _table("tensors", ("name", "shape", "type", "offset", "bytes"), tensors, len(self.tensors))
-            + "</div>"
         )
+        return View(_cell(self.path), body, lambda: plain_text(repr(self)), records=self.records)
 
 
 def inspect_file(path: str | os.PathLike[str]) -> FileInfo:
@@ -139,14 +150,14 @@ def _short(value: Any, limit: int) -> str:
 
 
 def _cell(text: str) -> str:
-    return escape(_printable(text[:120]))
+    return _printable(text[:120])
 
 
 def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]], total: int) -> str:
     if not rows:
         return ""
-    cells = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    more = f"<p>{total - len(rows):,} more are not shown</p>" if total > len(rows) else ""
-    names = "".join(f"<th>{name}</th>" for name in head)
-    table = f"<table style='font-family:monospace;text-align:left'><tr>{names}</tr>{cells}</table>"
+    from .views.table import html_table
+
+    table = html_table(head, [[_cell(cell) for cell in row] for row in rows])
+    more = f"<p class=dim>{total - len(rows):,} more are not shown</p>" if total > len(rows) else ""
     return f"<details{' open' if total <= 40 else ''}><summary>{title} ({total:,})</summary>{table}{more}</details>"

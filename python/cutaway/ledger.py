@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .probabilities import softmax_and_entropy
-from .views.table import Table, frame, text_table
+from .views.shown import Shown, frame
+from .views.table import Table, text_table
 
 if TYPE_CHECKING:
     from .sampler import Sampler
@@ -83,7 +84,7 @@ def token_text(tokenizer: Any, id: int) -> str | None:
 
 
 @dataclass(frozen=True, repr=False)
-class Explanation:
+class Explanation(Shown):
     """The ledger of one step: `stages` in the order they ran, then `draw`; `text` is the token's text if known."""
 
     stages: tuple[StageRecord, ...]
@@ -143,12 +144,9 @@ class Explanation:
         table = text_table(STAGE_COLUMNS, rows) if rows else "no stages: the model's own distribution"
         return "\n".join([f"{self.source.sampler}, step {self.step}", table, *self.draw_lines()])
 
-    def to_pandas(self) -> Any:
-        """A DataFrame, one row per stage: step, stage, its setting as value, then the other fields of StageRecord."""
-        return frame(stage_records([self]))
-
-    def _repr_html_(self) -> str:
-        return self.view()._repr_html_()
+    def records(self) -> list[dict[str, Any]]:
+        """One per stage: step, stage, its setting as value, then the other fields of StageRecord."""
+        return stage_records([self])
 
     def view(self, top: int = 10) -> View:
         """Bars of the `top` most probable tokens before and after each stage, and the draw."""

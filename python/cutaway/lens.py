@@ -16,7 +16,7 @@ from .ledger import token_text
 from .numbers import whole
 from .probabilities import rank, softmax_and_entropy
 from .probabilities import top as best_ids
-from .views.table import frame
+from .views.shown import Shown
 
 if TYPE_CHECKING:
     from .model import Model
@@ -26,7 +26,7 @@ _CHUNK_BYTES = 32 << 20  # of logits at a time: no array [layer, pos, d_vocab] e
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Lens:
+class Lens(Shown):
     """The most probable next tokens after each layer, at each position: the final norm and W_U on the residual stream.
 
     Axes: `layer` counts `names`, "embed" first, then each block's resid_post; the last one is the model's own
@@ -76,7 +76,7 @@ class Lens:
         return None if id < 0 else token_text(self.tokenizer, int(id))
 
     def records(self) -> list[dict[str, Any]]:
-        """Plain values, one dict per layer and position: what `to_pandas` holds."""
+        """One per layer and position: the best token, its probability, the entropy, and where the target stands."""
         return [
             {
                 "layer": name,
@@ -95,10 +95,6 @@ class Lens:
             for k, position in enumerate(self.positions)
         ]
 
-    def to_pandas(self) -> Any:
-        """A DataFrame, one row per layer and position."""
-        return frame(self.records())
-
     def view(self, start: int = 0, count: int | None = None) -> View:
         """The table, layer by position: `cutaway.views.lens`."""
         from .views.layers import lens
@@ -107,9 +103,6 @@ class Lens:
 
     def __repr__(self) -> str:
         return repr(self.view())
-
-    def _repr_html_(self) -> str:
-        return self.view()._repr_html_()
 
 
 def logit_lens(model: Model, ids: np.ndarray, positions: Any, top: int, target: Any) -> Lens:

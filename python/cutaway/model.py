@@ -15,7 +15,7 @@ from . import _core
 from .errors import ArgumentError, FormatError
 from .hooks import Hook, HookStack
 from .names import Activation, Names, table
-from .numbers import whole
+from .numbers import sized, whole
 from .session import Session, step
 from .tokenizer import Tokenizer
 from .trace import Trace, checked_dtype
@@ -132,7 +132,7 @@ class Model:
         return (
             f"{c.arch}: {c.n_layers} layers, d_model {c.d_model}, {c.n_heads} heads ({c.n_kv_heads} KV) of {c.d_head}, "
             f"d_mlp {c.d_mlp}, d_vocab {c.d_vocab}, n_ctx {c.n_ctx}\n"
-            f"{os.path.basename(core.path)} ({types}), {core.packed_bytes / 2**20:.0f} MiB, compute {core.compute}, "
+            f"{os.path.basename(core.path)} ({types}), {sized(core.packed_bytes)}, compute {core.compute}, "
             f"{core.isa}, {core.threads} threads"
         )
 

@@ -7,9 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ArgumentError
+from .views.shown import Shown
+
+if TYPE_CHECKING:
+    from .views.page import View
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Activation:
     layer: int | None
 
 
-class Names(Sequence[Activation]):
+class Names(Shown, Sequence[Activation]):
     """Every activation of a model, in the order in which it is computed."""
 
     def __init__(self, rows: Iterable[Activation]):
@@ -80,14 +84,25 @@ class Names(Sequence[Activation]):
         layers = {row.layer for row in self._rows if row.layer is not None}
         return "\n".join([*lines, f"{len(self)} activations; blocks.0 stands for all {len(layers)} blocks"])
 
-    def _repr_html_(self) -> str:
+    def records(self) -> list[dict[str, Any]]:
+        """One per activation, of all blocks."""
+        return [
+            {"name": row.name, "shape": shape, "dtype": row.dtype, "equation": row.equation, "layer": row.layer,
+             "replaceable": row.replaceable}
+            for row, (_, shape, _, _) in zip(self._rows, self._cells(), strict=True)
+        ]  # fmt: skip
+
+    def view(self) -> View:
+        """The table; one block stands for all."""
         from .views.page import View
-        from .views.table import html_table
+        from .views.table import html_table, plain_text
 
         rows = [cells for cells in self._cells() if not re.match(r"blocks\.(?!0\.)", cells[0])]
         table = html_table(("name", "shape", "equation", ""), rows)
         note = "<p class=dim>blocks.0 stands for all blocks</p>"
-        return View("Activations", f"<div class=wide>{table}</div>{note}", str)._repr_html_()
+        return View(
+            "Activations", f"<h4>Activations</h4>{table}{note}", lambda: plain_text(repr(self)), records=self.records
+        )
 
 
 # TransformerLens's legacy spellings that are more than a prefix away.

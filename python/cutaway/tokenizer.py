@@ -247,7 +247,8 @@ class Tokenizer:
         if source is None:
             raise ArgumentError(
                 f"{self._core.path} has no chat template; pass one, for example "
-                'template="{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant:"'
+                'template="{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant:", '
+                "or in `cutaway chat` --template FILE"
             )
         for name, id in (("bos_token", self.bos_id), ("eos_token", self.eos_id)):
             context.setdefault(name, "" if id is None else self.piece(id))

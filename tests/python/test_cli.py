@@ -115,6 +115,37 @@ def test_chat_conversation(loaded, capsys, monkeypatch):
     assert loaded[0].calls[1][1][1] == {"role": "assistant", "content": "Paris é…\n"}
 
 
+def test_chat_of_piped_lines_is_a_conversation(loaded, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("One\n\n  \nTwo\r\n"))
+    status, out, err = run(capsys, "chat", "--system", "Be brief.")
+    assert (status, out, err.count("[4 tokens, ")) == (0, "Paris é…\n\n" * 2, 2)
+    assert loaded[0].calls[1][1] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "One"},
+        {"role": "assistant", "content": "Paris é…\n"},
+        {"role": "user", "content": "Two"},
+    ]
+
+
+def test_chat_json_of_piped_lines_is_an_object_each(loaded, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("One\nTwo"))
+    _, out, _ = run(capsys, "chat", "--json")
+    first, end = json.JSONDecoder().raw_decode(out)
+    assert first == json.loads(out[end:]) and first["text"] == "Paris é…\n" and len(loaded[0].calls) == 2
+
+
+def test_chat_of_all_of_stdin(loaded, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("One\nTwo\n"))
+    assert run(capsys, "chat", "-")[0] == 0
+    assert [call[1] for call in loaded[0].calls] == [[{"role": "user", "content": "One\nTwo\n"}]]
+
+
+def test_chat_of_an_empty_pipe(loaded, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    status, out, err = run(capsys, "chat")
+    assert (status, out) == (1, "") and err.startswith("cutaway: Nothing was piped in. ")
+
+
 def test_tokenize(loaded, capsys, tmp_path):
     (tmp_path / "m.gguf").write_bytes(b"GGUF")
     status, out, _ = run(capsys, "tokenize", "a\n", "-m", str(tmp_path / "m.gguf"), "--json", "--add-special-tokens")
@@ -133,8 +164,10 @@ def test_info(loaded, capsys):
         "compute": "int8",
         "isa": "avx2",
         "threads": "2",
-        "bytes": "weights 1,234,567, cache 0",
+        "bytes": "weights 1.2 MiB, cache 0 bytes",
     }
+    long = "/models/" + "folder/" * 40 + "m.gguf"
+    assert run(capsys, "info", long)[1].splitlines()[0] == f"path     {long}"  # also where stdout is no terminal
     _, out, _ = run(capsys, "info", "some.gguf", "--tensors")
     assert "blocks.0.attn.W_Q" in out
     assert json.loads(run(capsys, "info", "some.gguf", "--json")[1])["threads"] == 2
@@ -154,15 +187,58 @@ def test_models(capsys, monkeypatch, tmp_path):
     [
         (("generate", "x", "-m", "missing"), "cutaway: There is no model 'missing'.\n"),
         (("generate", "x", "-t", "-1"), "cutaway: temperature must be 0 or greater, got -1.0.\n"),
-        (("generate", "x", "-t", "warm"), "cutaway: argument -t/--temperature: invalid float value: 'warm'. `cutaway generate --help` shows an example.\n"),
         (("generate", "x", "--ids", "1"), "cutaway: Give a prompt or --ids, not both.\n"),
-        (("chat", "x", "--template", "/nowhere/t"), "cutaway: /nowhere/t: No such file or directory\n"),
+        (("chat", "x", "--template", "no.file"), "cutaway: --template: there is no file 'no.file'. --template takes the path of a file that holds the text.\n"),
         (("tokenize", "x", "-m", "nope"), "cutaway: There is no model 'nope'. Known names: smollm2-135m-instruct, gemma3-270m; or give a path to a .gguf file or to a folder with config.json and safetensors.\n"),
-        ((), "cutaway: the following arguments are required: COMMAND. `cutaway --help` shows an example.\n"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_status_1(loaded, capsys, argv, sentence):
     assert run(capsys, *argv) == (1, "", sentence)
+
+
+GENERATE = "`cutaway generate --help` shows an example.\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (("generat",), "There is no command 'generat'. Did you mean generate? `cutaway` lists the commands.\n"),
+        (("run", "x"), f"There is no command 'run'. The first word is one of {', '.join(cli._COMMANDS)}. `cutaway` lists the commands.\n"),
+        (("-m", "x.gguf", "chat", "x"), "The command comes first: cutaway chat -m … `cutaway` lists the commands.\n"),
+        (("chat", "-hello"), "-h takes no value; a text that begins with - comes after --. `cutaway chat --help` shows an example.\n"),
+        (("--verbos",), "cutaway has no option --verbos. Did you mean --version? `cutaway` lists the commands.\n"),
+        (("generate", "x", "-t", "hot"), f"-t/--temperature must be a number, got 'hot'. {GENERATE}"),
+        (("generate", "x", "-t", "0,7"), f"-t/--temperature must be a number, got '0,7'; it is written 0.7. {GENERATE}"),
+        (("generate", "x", "-n", "2.5"), f"-n/--max-new-tokens must be a whole number, got '2.5'. {GENERATE}"),
+        (("generate", "x", "-n"), f"-n/--max-new-tokens needs a value. {GENERATE}"),
+        (("generate", "x", "--json=1"), f"--json takes no value, got '1'. {GENERATE}"),
+        (("generate", "x", "--top", "1"), f"--top is short for several: --top-k, --top-p. {GENERATE}"),
+        (("generate", "x", "--max_new_tokens=3"), f"generate has no option --max_new_tokens=3. Did you mean --max-new-tokens? {GENERATE}"),
+        (("generate", "x", "--wibble"), f"generate has no option --wibble. A text that begins with - comes after --. {GENERATE}"),
+        (("generate", "x", "--compute", "int4"), f"--compute must be float32 or int8, got 'int4'. Did you mean int8? {GENERATE}"),
+        (("generate", "The", "capital", "of"), f'generate takes one prompt; put it in quotes: "… capital of". {GENERATE}'),
+        (("info", "a", "b"), "info has no use for 'b'. `cutaway info --help` shows an example.\n"),
+        (("compare",), "MODEL is missing. `cutaway compare --help` shows an example.\n"),
+        (("completion", "fish"), "shell must be bash or zsh, got 'fish'. `cutaway completion --help` shows an example.\n"),
+    ],
+)  # fmt: skip
+def test_a_command_line_that_cannot_be_read_is_one_sentence_and_status_2(capsys, argv, sentence):
+    assert run(capsys, *argv) == (2, "", f"cutaway: {sentence}")
+
+
+@pytest.mark.parametrize("argv", [(), ("--help",), ("help",)])
+def test_bare_cutaway_lists_the_commands_on_a_line_each(capsys, argv):
+    status, out, err = run(capsys, *argv)
+    assert (status, err) == (0, "")
+    lines = [line.strip() for line in out.splitlines()]
+    for name, (_, summary, _, _) in cli._COMMANDS.items():
+        assert f"{name:<10}  {summary}" in lines
+    assert 'example: cutaway generate "The capital of France is" -n 20 -t 0' in lines
+    assert max(map(len, out.splitlines()[:-1])) <= 80
+
+
+def test_help_of_a_command(capsys):
+    assert run(capsys, "help", "chat") == run(capsys, "chat", "--help")
 
 
 def test_no_text_on_a_terminal(loaded, capsys, monkeypatch):
@@ -217,7 +293,30 @@ def test_a_closed_pipe_is_no_traceback():
         child.stdout.read(10)
         child.stdout.close()
         assert child.stderr.read() == b""
-        assert child.wait(30) == 1
+        assert child.wait(30) == 141
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_during_the_imports_is_quiet(tmp_path):
+    """The first module that the command imports after its own entry says so, then takes its time."""
+    (tmp_path / "numpy.py").write_text("import time; print('importing', flush=True); time.sleep(20)")
+    path = os.pathsep.join([str(tmp_path), str(Path(cutaway.__file__).parents[1])])
+    with subprocess.Popen(
+        [sys.executable, "-m", "cutaway", "generate", "x"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path},
+    ) as child:  # fmt: skip
+        assert child.stdout.readline() == b"importing\n"
+        child.send_signal(signal.SIGINT)
+        assert (child.wait(10), child.stderr.read()) == (130, b"")
+
+
+def test_the_entry_imports_almost_nothing():
+    program = (
+        "import sys; before = set(sys.modules); import cutaway.__main__; new = set(sys.modules) - before; "
+        "assert 'numpy' not in new and 'argparse' not in new and 'cutaway.cli' not in new, new"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(cutaway.__file__).parents[1])}
+    subprocess.run([sys.executable, "-S", "-c", program], check=True, env=environment)
 
 
 def test_python_m_cutaway():
@@ -251,11 +350,11 @@ def stored(monkeypatch, tmp_path):
 
 def test_verify_same_bits(loaded, stored, capsys):
     status, out, err = run(capsys, "verify", str(stored[0]), "--every-isa", "--threads", "3")
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, "[all 4 fingerprints are the same: this machine computes the stored bits]\n")
     assert out.splitlines() == [
-        f"tiny {compute} {isa} {n} tokens {fake_engine.fingerprint_of(ids)} same"
+        f"tiny {compute} {isa} {n} {fake_engine.fingerprint_of(ids)} same"
         for isa in ("scalar", "avx2")
-        for compute, n, ids in (("int8", 2, [5, 6]), ("float32", 1, [7]))
+        for compute, n, ids in (("int8", "2 tokens", [5, 6]), ("float32", "1 token", [7]))
     ]
     assert len(loaded) == 4 and loaded[0].engine == {"compute": "int8", "isa": "scalar", "threads": 3}
 
@@ -345,4 +444,6 @@ def test_attention_picture():
 def test_commands_read_every_sampling_option():
     """The options of `generate --help` and the settings that reach the model are the same list."""
     args = vars(cli.parser().parse_args(["generate", "x"]))
-    assert set(commands._SAMPLING) | set(commands._ENGINE) == set(args) - {"prompt", "ids", "model", "json", "run"}
+    assert set(commands._SAMPLING) | set(commands._ENGINE) == set(args) - {
+        "prompt", "ids", "model", "json", "run", "parser",
+    }  # fmt: skip

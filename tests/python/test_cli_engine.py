@@ -48,7 +48,7 @@ def test_explain_shows_one_step_in_bars(path, capsys, monkeypatch):
         "the hat", max_new_tokens=1, presence_penalty=0.5, temperature=0.8, top_k=20, top_p=0.9, min_p=0.01, seed=7
     )
     line = expected.steps[0].explain()
-    assert status == 0 and err.startswith("[1 tokens, ")
+    assert status == 0 and err.startswith("[1 token, seed 7, length, ")  # no rate: it came with the prompt
     assert [row.split()[0] for row in out.splitlines()[1:6]] == [stage.name for stage in line.stages]
     for said in (*line.draw_lines(), "model", "presence_penalty", "removed", "█"):
         assert said in out
@@ -94,6 +94,8 @@ def test_explain_html(path, capsys, tmp_path):
     assert err.endswith(f"[written to {page}]\n")
     text = page.read_text("utf-8")
     assert text.startswith("<!doctype html>") and len(text) < 200_000
+    for said in ("<h2>What the sampler did</h2>", "<dd>the hat</dd>", "model.gguf (llama, ", "TopP(0.9)"):
+        assert said in text
     assert probe(text, "return document.querySelectorAll('.stages .bar').length", tmp_path, scripts=False) >= 10
 
 
@@ -107,13 +109,22 @@ def test_explain_html(path, capsys, tmp_path):
         (("-t", "-1"), "cutaway: temperature must be 0 (greedy) or greater, got -1. Usual values are 0.2 to 1.5.\n"),
         (("--n-ctx", "0"), "cutaway: n_ctx must be a whole number, 1 or greater, got 0.\n"),
         (("--isa", "sse9"), f"cutaway: isa: this machine has no 'sse9'; it offers {', '.join(ca.isas())} (ca.isas())\n"),
-        (("--temprature", "1"), "cutaway: explain has no argument --temprature, perhaps --temperature was meant. `cutaway explain --help` shows an example.\n"),
-        (("--html", "/nowhere/x.html"), "cutaway: /nowhere/x.html cannot be written: No such file or directory.\n"),
     ],
 )  # fmt: skip
 def test_mistakes(path, capsys, argv, sentence):
     status, _, err = run(capsys, "explain", "the hat", "-m", path, "--seed", "1", *argv)
     assert status == 1 and err.endswith(sentence) and "Traceback" not in err
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(ca, "load", lambda *_, **__: pytest.fail("loaded"))
+    (tmp_path / "folder").mkdir()
+    for page, said in (
+        ("no/x.html", f"there is no folder {tmp_path / 'no'}"),
+        ("folder", "it is a folder; give the name of a file in it"),
+    ):
+        got = run(capsys, "explain", "the hat", "--html", str(tmp_path / page))
+        assert got == (1, "", f"cutaway: {tmp_path / page} cannot be written: {said}.\n")
 
 
 def test_files_that_are_no_model(capsys, tmp_path):
@@ -132,9 +143,11 @@ def test_files_that_are_no_template(name, path, capsys, tmp_path):
     (tmp_path / "binary").write_bytes(b"\x89PNG\xff")
     (tmp_path / "folder").mkdir()
     status, out, err = run(capsys, "chat", "x", "-m", path, "--template", str(tmp_path / name))
-    said = {"binary": "binary is not text in UTF-8, at byte 0", "missing": "No such file", "folder": "Is a directory"}[
-        name
-    ]
+    said = {
+        "binary": "binary is not text in UTF-8, at byte 0",
+        "missing": "there is no file",
+        "folder": "Is a directory",
+    }[name]
     assert (status, out) == (1, "") and said in err and err.count("\n") == 1
 
 
@@ -208,8 +221,9 @@ def test_closed_descriptors(path):
     def closed(number, *argv):
         return finished(*argv, "-m", path, stdout=subprocess.PIPE, preexec_fn=lambda: os.close(number))
 
-    assert closed(1, "explain", "the hat", "--seed", "1")[0] == 0
-    assert closed(1, "tokenize", "the hat", "--json")[0] == 0
+    nowhere = "cutaway: stdout is closed, so there is nowhere to write to; nothing was done.\n"
+    assert closed(1, "explain", "the hat", "--seed", "1")[::2] == (1, nowhere)
+    assert closed(1, "tokenize", "the hat", "--json")[::2] == (1, nowhere)
     assert closed(2, "generate", "the hat", "-n", "1", "--seed", "1")[0] == 0
     assert closed(0, "generate")[2] == "cutaway: Give a prompt as an argument, or pipe it in.\n"
 
@@ -244,10 +258,10 @@ def test_ctrl_c_in_verify_keeps_the_checks_so_far(flag, capsys, monkeypatch):
     monkeypatch.setattr(verify, "checks", checks)
     status, out, _ = run(capsys, "verify", "tiny", *flag)
     assert status == 130
-    assert [row["same"] for row in json.loads(out)] == [True] if flag else out == "tiny int8 scalar 1 tokens a same\n"
+    assert [row["same"] for row in json.loads(out)] == [True] if flag else out == "tiny int8 scalar 1 token a same\n"
 
 
 def test_json_takes_one_message(path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
     status, _, err = run(capsys, "chat", "-m", path, "--json")
-    assert (status, err) == (1, "cutaway: --json answers one message: give it as an argument, or pipe it in.\n")
+    assert (status, err) == (1, "cutaway: --json answers a message: give it as an argument, or pipe it in.\n")

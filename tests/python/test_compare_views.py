@@ -6,6 +6,7 @@ import re
 import cutaway as ca
 import pytest
 from compare_models import ALPACA, answer, made, make_files, table_of_tokens
+from cutaway import command_compare
 from cutaway.cli import main
 
 
@@ -132,11 +133,24 @@ def test_ctrl_c_in_the_bits_keeps_the_answers(files, capsys, monkeypatch):
     assert row["tokens"] == 6
 
 
-def test_a_page_that_cannot_be_written_costs_no_answers(files, tmp_path, capsys):
-    assert command(files["base"], "-p", "the", "--html", tmp_path / "absent" / "x.html") == 1
+def test_a_page_that_cannot_be_written_costs_no_answers(files, tmp_path, capsys, monkeypatch):
+    page = tmp_path / "absent" / "x.html"
+    assert command(files["base"], "-p", "the", "--html", page) == 1
+    said = f"cutaway: {page} cannot be written: there is no folder {page.parent}.\n"
+    assert capsys.readouterr() == ("", said)  # at once, before any work
+    monkeypatch.setattr(command_compare, "writable", lambda path: None)  # the folder goes while the models run
+    assert command(files["base"], "-p", "the", "--html", page) == 1
     shown = capsys.readouterr()
     assert "1 prompt" in shown.out and "mean log P" in shown.out
     assert shown.err.endswith("x.html cannot be written: No such file or directory.\n") and shown.err.count("\n") == 1
+
+
+def test_a_long_prompt_is_shown_by_its_ends(files, capsys):
+    prompt = "first words " + "hat " * 3000 + "last words"
+    assert command(files["base"], "-p", prompt) == 0
+    shown = capsys.readouterr().out
+    assert "first words" in shown and "last words" in shown and shown.count("hat") < 120
+    assert "(11,622 more characters)" in " ".join(shown.split()) and "the context holds" in " ".join(shown.split())
 
 
 def test_a_row_from_a_file_of_anyone_is_escaped():
@@ -149,7 +163,7 @@ def test_a_row_from_a_file_of_anyone_is_escaped():
         ([], "There are no prompts"),
         (["-p", "x", "--template", "base={tmp}/bytes.txt"], "bytes.txt is not text in UTF-8, at byte 0"),
         (["-p", " "], "There are no prompts"),
-        (["--prompts", "{tmp}/absent.txt"], "absent.txt: No such file"),
+        (["--prompts", "{tmp}/absent.txt"], "absent.txt'. --prompts takes the path of a file"),
         (["--prompts", "{tmp}/bytes.txt"], "is not text in UTF-8, at byte 0"),
         (["--prompts", "{tmp}/bad.json"], "is not JSON"),
         (["--prompts", "{tmp}/dict.json"], "holds no list of texts"),

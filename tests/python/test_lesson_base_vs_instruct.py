@@ -64,7 +64,7 @@ def slow(ids):
         (lambda ids: share(ids[::2]), False, "overlap"),
         (lambda ids: 1 - len(set(grams(ids))) / len(grams(ids)), False, "ZeroDivisionError"),
         (lambda ids: slow(ids) if len(grams(ids)) > 1 else 1, False, "repeats nothing"),
-        (lambda ids: None, False, "TypeError"),
+        (lambda ids: None, False, "returned nothing"),
         (0.5, False, "pass the function itself"),
         (..., None, "replace"),
     ],

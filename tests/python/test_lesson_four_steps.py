@@ -29,12 +29,12 @@ def test_cache_bytes(small_model):
     k, v = model.session().kv(0)
     assert (k.size, v.size) == (0, 0) and model.info()["kv_dtype"] == "float16"
     for answer, right, words in [
-        (truth, True, "MiB"),
+        (truth, True, "KiB"),
         (truth // 2, False, "two vectors"),
         (truth * 2, False, "kv_dtype"),
         (truth // c.n_layers, False, "one layer") if c.n_layers > 2 else (truth / 1000, False, "one position"),
         (truth * 7, False, "too large"),
-        (np.float64(truth), True, "MiB"),
+        (np.float64(truth), True, "KiB"),
         (..., None, "replace"),
     ]:
         judged(four_steps.cache_bytes(answer, model, 1000), right, words)

@@ -133,7 +133,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     (module,) = [name for name in names if name.endswith((".so", ".pyd"))]
     assert module.startswith("cutaway/_core.")
     assert not any("__pycache__" in name or name.endswith((".cpp", ".h", ".inl", ".a")) for name in names)
-    assert "cutaway = cutaway.cli:main" in scripts
+    assert "cutaway = cutaway.__main__:main" in scripts
     assert any(name.endswith("LICENSE") for name in names)
     required = set(re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.M))
     assert required == {"numpy", "jinja2", "rich", "tqdm"}

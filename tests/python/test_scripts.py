@@ -1,6 +1,7 @@
 """The scripts behind `make`: what they say on a machine where something is missing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,36 @@ def test_the_demo_shows_the_ledger_and_writes_a_page(model_path, tmp_path):
     assert any(line.startswith("draw: u = ") for line in lines)
     assert any(line.startswith("step  token") for line in lines)
     page = (tmp_path / "demo.html").read_text("utf-8")
+    for said in ("side panel off</h2>", "smollm2.gguf (llama, 30 layers", "<dd>Mary and John sailed", "make demo"):
+        assert said in page
+    layer, head = re.search(r"^blocks\.(\d+)\.attn\.pattern, head (\d+): ", done.stdout, re.M).groups()
+    assert f">layer {layer}, head {head}</b>" in page
     views = page.split("<h3>")[1:]
     assert len(views) == 5 and all(len(view.encode()) < 200_000 for view in views) and "http" not in page
     ignored = (SCRIPTS.parent / ".gitignore").read_text("utf-8").splitlines()
     assert "/demo.html" in ignored
+
+
+def test_pip_is_quiet_unless_it_fails_and_then_names_one_cause(tmp_path):
+    """pip stands in for itself: a script that says what it is told to and fails."""
+
+    def installed(said, status):
+        (tmp_path / ".venv").mkdir(exist_ok=True)
+        python = tmp_path / "python"
+        python.write_text(f"#!{shutil.which('bash')}\ncat <<'SAID' >&2\n{said}\nSAID\nexit {status}\n")
+        python.chmod(0o755)
+        program = f". {SCRIPTS}/env.sh; cd {tmp_path}; PY={python}; pip_install x; echo installed"
+        environment = {name: value for name, value in os.environ.items() if name != "CI"}
+        done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, env=environment)
+        return done.returncode, done.stdout, done.stderr.splitlines()
+
+    retrying = "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError': /simple/ninja/"
+    assert installed(retrying, 0) == (0, "installed\n", [])
+    status, out, err = installed(f"{retrying}\nERROR: No matching distribution found for ninja", 1)
+    assert (status, out, len(err)) == (1, "", 3) and err[0].startswith("The package index does not answer")
+    assert installed("note\n  a.cpp:3: fatal error: no such header\nERROR: Failed building wheel", 1) == (1, "", [
+        "pip install failed: a.cpp:3: fatal error: no such header", "All that pip said is in .venv/pip.log.",
+    ])  # fmt: skip
+    assert installed("ERROR: No matching distribution found for ninja", 1)[2][0] == (
+        "pip install failed: ERROR: No matching distribution found for ninja"
+    )

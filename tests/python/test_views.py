@@ -11,15 +11,16 @@ import pytest
 from browser import probe
 from compare_models import answer, made, table_of_tokens
 from cutaway.generate import generate
-from cutaway.views import View, attention, chat, lens, loss, next_token, pieces, tokens
-from cutaway.views.divergence import divergence
-from cutaway.views.page import share
+from cutaway.pages import page
+from cutaway.views import View, attention, chat, loss, next_token, pieces, tokens
+from cutaway.views.page import escape, share
 from fake_model import FakeModel
 from make_models import make_model
 
 ROW = np.log(np.asarray([0.1, 0.2, 0.05, 0.4, 0.25]))
 
 SAID = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?\n"}]
+CHATML_TEXT = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhy?\n<|im_end|>\n"
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
 
 
@@ -31,18 +32,48 @@ def model() -> ca.Model:
         return ca.load(path)
 
 
+@cache
+def written():
+    return generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3, top_k=40)
+
+
+@cache
+def traced():
+    return model().run_with_cache("the other\nwater", "*.pattern")[1]
+
+
+@cache
+def file():
+    with tempfile.TemporaryDirectory() as folder:
+        make_model(Path(folder) / "small.gguf", "llama", "F32", 11)
+        return ca.inspect_file(Path(folder) / "small.gguf")
+
+
+# name -> a result that shows itself, and the number of rows of its table
+RESULTS = {
+    "generation": (written, 8),
+    "ledger": (lambda: written().ledger(), 8),
+    "explanation": (lambda: written().steps[2].explain(), 2),
+    "comparison": (lambda: made([answer("base"), answer("tuned")]), 2),
+    "tokens of two models": (table_of_tokens, None),
+    "lens": (lambda: model().lens("the other\nwater"), None),
+    "merges": (lambda: model().tokenizer.explain("the other\nwater 12"), None),
+    "models": (ca.models, len(ca.models())),
+    "names": (lambda: model().names(), None),
+    "trace": (traced, 2),
+    "file": (file, None),
+}
+
 # name -> a small one of every kind of view
 VIEWS = {
+    **{name: lambda result=result: result().view() for name, (result, _) in RESULTS.items()},
     "side_by_side": lambda: made([answer("base"), answer("tuned"), answer("base", 1), answer("tuned", 1)]).view(),
-    "divergence": lambda: divergence(table_of_tokens()),
     "next_token": lambda: next_token(ROW, ca.Sampler([ca.Temperature(0.7), ca.TopK(3)], seed=1)),
     "next_token without a draw": lambda: next_token(ROW),
-    "tokens": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3)),
-    "tokens by entropy": lambda: tokens(generate(FakeModel(), [5, 9], max_new_tokens=8, seed=3), color="entropy"),
+    "tokens by entropy": lambda: tokens(written(), color="entropy"),
     "loss": lambda: loss(model(), "the other\nwater"),
     "chat": lambda: chat(model(), SAID, template=CHATML),
-    "attention": lambda: attention(model().run_with_cache("the other\nwater", "*.pattern")[1], layer=1, head=2),
-    "lens": lambda: lens(model().lens("the other\nwater")),
+    "attention": lambda: attention(traced(), layer=1, head=2),
     "pieces": lambda: pieces(model(), "the other\nwater 12"),
 }
 
@@ -101,9 +132,80 @@ def test_lightness_of_the_scale_is_monotone(dark, tmp_path):
     assert len(lightness) == 51 and ((steps > 0).all() if dark else (steps < 0).all())
 
 
-def test_saves_a_page(tmp_path):
-    path = VIEWS["next_token"]().save(tmp_path / "x.html")
-    assert path == Path(tmp_path / "x.html") and path.read_text("utf-8").startswith("<!doctype html>")
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_result_saves_a_page_and_has_its_rows(name, tmp_path):
+    make, n = RESULTS[name]
+    result = make()
+    path = result.save(tmp_path / "x.html")
+    page = path.read_text("utf-8")
+    assert path == tmp_path / "x.html" and page.startswith("<!doctype html>")
+    assert result._repr_html_() in page and f"<title>{escape(result.view().title)}</title>" in page
+    frame, records = result.to_pandas(), result.records()
+    assert len(frame) == len(records) == (n or len(records)) > 1 and frame.columns.tolist() == list(records[0])
+    assert result.view().to_pandas().equals(frame)
+    assert repr(result) and "<" not in repr(result).split("\n")[0]
+
+
+def test_what_is_no_table_says_so(tmp_path):
+    with pytest.raises(ca.Error, match="'Attention' is a picture and has no rows"):
+        VIEWS["attention"]().to_pandas()
+    with pytest.raises(ca.Error, match="cannot be written"):
+        ca.models().save(tmp_path)
+
+
+def test_rows_of_views_that_are_no_result():
+    scored = loss(model(), [3, 4, 5], start=1, count=1).to_pandas()
+    assert scored.id.tolist() == [3, 4, 5] and np.isnan(scored.loss[0])
+    assert scored.loss[1:].tolist() == pytest.approx((-model().score([3, 4, 5])).tolist())
+    bars = next_token(ROW, top=3).to_pandas()
+    assert bars.id.tolist() == [3, 4, 1] and bars.probability.tolist() == pytest.approx([0.4, 0.25, 0.2])
+    said = chat(model(), SAID, template=CHATML).to_pandas()
+    text = CHATML_TEXT
+    assert [text[a:b] for a, b in zip(said.begin, said.end, strict=True)] == said.text.tolist()
+    assert "messages[0], system" in said["from"].tolist() and said["from"][0] == "the template"
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_nothing_is_cut_on_a_narrow_screen(name, tmp_path):
+    seen = probe(
+        VIEWS[name]().page(),
+        """const focusable=e=>e.tabIndex>=0||e.querySelector('[tabindex],summary,button:enabled');
+        const boxes=[...document.querySelectorAll('.ca, .ca *')].filter(e=>e.clientWidth&&!e.closest('svg'));
+        const wide=boxes.filter(e=>e.scrollWidth>e.clientWidth+1&&getComputedStyle(e).overflowX==='auto');
+        const cut=[...document.querySelectorAll('.ca [tabindex]>.tip')].filter(tip=>{tip.parentElement.focus();
+          return [tip,...tip.querySelectorAll('div')].some(e=>e.scrollWidth>e.clientWidth+1||e.scrollHeight>e.clientHeight+2)});
+        return {page:document.documentElement.scrollWidth,locked:wide.filter(e=>!focusable(e)).length,cut:cut.length}""",
+        tmp_path,
+        width=500,
+    )
+    assert seen == {"page": 500, "locked": 0, "cut": 0}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_text_remains_where_the_style_is_stripped(name, tmp_path):
+    """A notebook that is not trusted: no style sheets, no scripts."""
+    page = re.sub("<(style|script)>.*?</(style|script)>", "", VIEWS[name]().page(), flags=re.S)
+    seen = probe(
+        page,
+        """const left=[...document.querySelectorAll('.tip,.styled')].filter(e=>e.getClientRects().length).length;
+        const bare=[...document.querySelectorAll('[hidden]')].filter(e=>!e.getAttribute('hidden')).length;
+        return {text:document.body.innerText,left,bare}""",
+        tmp_path,
+        scripts=False,
+    )
+    assert "once this notebook is trusted" in seen["text"] and seen["left"] == 0
+    assert seen["bare"] == 0  # JupyterLab drops an attribute without a value
+    assert 100 < len(seen["text"]) < 4000
+
+
+def test_many_views_on_one_page_keep_their_looks(tmp_path):
+    """As in a notebook: the style sheet of each comes again after that of the one before."""
+    looks = "return [...document.querySelectorAll('.styled')].map(e=>getComputedStyle(e).display)"
+    names = ("attention", "lens", "next_token", "chat", "comparison")
+    views = [VIEWS[name]() for name in names]
+    alone = [look for view in views for look in probe(view.page(), looks, tmp_path)]
+    together = probe(page("all", {}, [("", view) for view in views]), looks, tmp_path)
+    assert together == alone and {"grid", "flex", "block"} == set(alone)
 
 
 def test_keeps_its_tables_in_jupyterlab(tmp_path):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
@@ -172,13 +170,6 @@ class Comparison(Table[Answer]):
         from ..views.side_by_side import side_by_side
 
         return side_by_side(self, prompts)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the side-by-side view as a page of its own."""
-        return self.view().save(path)
-
-    def _repr_html_(self) -> str:
-        return self.view()._repr_html_()
 
     def __rich__(self) -> RenderableType:
         return self.view().__rich__()

@@ -25,6 +25,7 @@ from .metrics import kl_and_entropies, mean
 from .prompts import content
 
 if TYPE_CHECKING:
+    from ..views.page import View
     from .sides import Side
     from .table import Comparison
 
@@ -94,10 +95,11 @@ class TokenTable(Table[TokenRow]):
             for name, value in asdict(row).items()
         )
 
-    def _repr_html_(self) -> str:
+    def view(self) -> View:
+        """The texts, their tokens coloured by KL, and the table below."""
         from ..views.divergence import divergence
 
-        return divergence(self)._repr_html_()
+        return divergence(self)
 
 
 def _cell(value: Any) -> str:

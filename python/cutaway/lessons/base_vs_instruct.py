@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..comparison import metrics
 from ..comparison.prompts import Template, content
-from .verdict import Verdict, judge_number, right, unanswered, whole_numbers, wrong
+from .verdict import Verdict, judge_number, number, result_of, right, whole_numbers, wrong
 
 # Lists of ids for `repeats`, the plain case first.
 _LISTS: tuple[list[int], ...] = (
@@ -48,15 +48,11 @@ def perplexity(answer: Any, logprobs: np.ndarray) -> Verdict:
 
 def repeats(answer: Any) -> Verdict:
     """A function (ids) -> the share of its 4-grams that stand earlier in the same list."""
-    if (verdict := unanswered(answer)) is not None:
-        return verdict
-    if not isinstance(answer, Callable):  # type: ignore[arg-type]
-        return wrong("pass the function itself, without calling it.")
     for ids in _LISTS:
-        try:
-            got = float(answer(list(ids)))
-        except Exception as error:
-            return wrong(f"for {ids} the function raised {type(error).__name__}: {error}")
+        result = result_of(answer, list(ids), where=f"for {ids} ")
+        got = result if isinstance(result, Verdict) else number(result, "a share")
+        if isinstance(got, Verdict):
+            return got
         truth = metrics.repeats(ids)
         if not math.isclose(got, truth, abs_tol=1e-6):
             return wrong(f"for {ids} it gives {got:.4g}: {_slip(got, ids)}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .verdict import Verdict, judge_number, right, unanswered, wrong
+from ..numbers import sized
+from .verdict import Verdict, judge_number, result_of, right, wrong
 
 
 def cached_positions(answer: Any, n_prompt: int, n_new: int) -> Verdict:
@@ -30,8 +31,8 @@ def cached_positions(answer: Any, n_prompt: int, n_new: int) -> Verdict:
 def cache_bytes(answer: Any, model: Any, n: int) -> Verdict:
     """Bytes of the keys and values of n positions, all layers, in the type that the model's cache has."""
     c = model.config
-    size = 2 if model.info()["kv_dtype"] == "float16" else 4
-    truth = c.n_layers * 2 * c.n_kv_heads * c.d_head * size * n
+    width = 2 if model.info()["kv_dtype"] == "float16" else 4
+    truth = c.n_layers * 2 * c.n_kv_heads * c.d_head * width * n
     return judge_number(
         answer,
         "a size in bytes",
@@ -43,20 +44,15 @@ def cache_bytes(answer: Any, model: Any, n: int) -> Verdict:
             (truth * c.n_heads / c.n_kv_heads, "several query heads share one key and value head: see n_kv_heads."),
             (truth / n, "that is one position."),
         ],
-        f"{truth / 2**20:.1f} MiB, and it grows by the same amount with every token.",
+        f"{sized(truth)}, and it grows by the same amount with every token.",
     )
 
 
 def greedy_loop(answer: Any, model: Any, prompt: str, n: int) -> Verdict:
     """A function (model, prompt, n) -> the n new ids of greedy decoding, through a session."""
-    if (verdict := unanswered(answer)) is not None:
-        return verdict
-    if not isinstance(answer, Callable):  # type: ignore[arg-type]
-        return wrong(f"this is {type(answer).__name__}; pass the function itself, without calling it.")
-    try:
-        got = answer(model, prompt, n)
-    except Exception as error:
-        return wrong(f"the function raised {type(error).__name__}: {error}")
+    got = result_of(answer, model, prompt, n)
+    if isinstance(got, Verdict):
+        return got
     if not isinstance(got, (Sequence, np.ndarray)) or isinstance(got, str):
         return wrong(f"the function returned {type(got).__name__}, and a list of ids was asked for.")
     try:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..reference import sampler as ref
-from .verdict import Verdict, judge_number, right, unanswered, wrong
+from .verdict import Verdict, judge_number, result_of, right, wrong
 
 _ROW = np.asarray([2.0, -1.0, 0.5, 3.0, 0.0])
 
 
 def softmax(answer: Any) -> Verdict:
     """A function (logits, temperature) -> probabilities."""
-    if (verdict := _no_function(answer)) is not None:
-        return verdict
     for t in (1.0, 0.5, 2.0):
         truth = ref.softmax(_ROW / t)
         got = _array(answer, (_ROW.copy(), t), truth.shape)
@@ -42,18 +39,18 @@ def softmax(answer: Any) -> Verdict:
 
 def nucleus(answer: Any) -> Verdict:
     """A function (probabilities, p) -> the ids that top-p keeps, in any order."""
-    if (verdict := _no_function(answer)) is not None:
-        return verdict
     cases = [(np.asarray([0.05, 0.5, 0.1, 0.3, 0.05]), p) for p in (0.7, 0.8, 0.45, 0.95, 1.0)]
     for probs, p in cases:
+        got = result_of(answer, probs.copy(), p, where=f"with p = {p} ")
+        if isinstance(got, Verdict):
+            return got
         try:
-            got = answer(probs.copy(), p)
             listed = np.asarray(list(got)).ravel()
             if listed.dtype == bool:
                 return wrong("this is a mask, and ids were asked for. np.flatnonzero turns one into the other.")
             kept = sorted(int(id) for id in listed)
-        except Exception as error:
-            return wrong(f"with p = {p} the function raised {type(error).__name__}: {error}")
+        except (TypeError, ValueError):
+            return wrong(f"with p = {p} the function returned {got!r}, and ids were asked for, in a list or an array.")
         truth = _nucleus(probs, p)
         if kept == truth:
             continue
@@ -82,6 +79,7 @@ def at_least_once(answer: Any, p: float, n: int) -> Verdict:
             ((1 - p) ** n, "that is the chance that it never comes."),
             (p**n, "that is the chance that it comes every time."),
             (p, "that is a single draw."),
+            (100 * truth, "that is in per cent; a probability lies between 0 and 1."),
         ],
         "low is not zero: over a long text, rare tokens do come, unless a stage removes them.",
         tolerance=1e-3,
@@ -94,16 +92,13 @@ def _nucleus(probs: np.ndarray, p: float) -> list[int]:
     return sorted(order[: int(np.searchsorted(reached, p - 1e-12)) + 1].tolist())
 
 
-def _no_function(answer: Any) -> Verdict | None:
-    if (verdict := unanswered(answer)) is not None:
-        return verdict
-    return None if isinstance(answer, Callable) else wrong("pass the function itself, without calling it.")  # type: ignore[arg-type]
-
-
 def _array(function: Any, arguments: tuple[Any, ...], shape: tuple[int, ...]) -> np.ndarray | Verdict:
     """What a function gives, as a float array of a shape, or the verdict that it does not."""
+    result = result_of(function, *arguments)
+    if isinstance(result, Verdict):
+        return result
     try:
-        got = np.asarray(function(*arguments), np.float64)
-    except Exception as error:
-        return wrong(f"the function raised {type(error).__name__}: {error}")
+        got = np.asarray(result, np.float64)
+    except (TypeError, ValueError):
+        return wrong(f"the function returned {type(result).__name__}, and an array of numbers was asked for.")
     return got if got.shape == shape else wrong(f"it returned shape {list(got.shape)}, expected {list(shape)}.")

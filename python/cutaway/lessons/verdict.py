@@ -39,6 +39,21 @@ def unanswered(answer: Any) -> Verdict | None:
     return Verdict(None, "replace the ... and run the cell again.") if answer is ... else None
 
 
+def result_of(function: Any, *arguments: Any, where: str = "") -> Any:
+    """What a function of the person who answers gives; a Verdict where there is no function, or it raises, or returns
+    nothing. where: the case, as "for [1, 2] ".
+    """
+    if (verdict := unanswered(function)) is not None:
+        return verdict
+    if not callable(function):
+        return wrong(f"this is {type(function).__name__}; pass the function itself, without calling it.")
+    try:
+        got = function(*arguments)
+    except Exception as error:
+        return wrong(f"{where}the function raised {type(error).__name__}: {error}")
+    return wrong(f"{where}the function returned nothing. Does it end with return?") if got is None else got
+
+
 def number(answer: Any, what: str) -> float | Verdict:
     """The answer as a number, or the verdict that it is none."""
     if isinstance(answer, np.ndarray) and answer.size == 1:

@@ -53,7 +53,7 @@ document.querySelectorAll('.attn:not([data-on])').forEach(root => {
     look(query);
   };
   const select = $('select');
-  select.closest('label').hidden = false;
+  select.closest('.choose').hidden = false;
   select.addEventListener('change', () => { layer = +select.value; show(); });
   all('.head').forEach((button, h) => {
     button.disabled = false;

@@ -25,9 +25,12 @@ STYLE = """
 .ca .chips::after,.ca .chips .tip{left:0;right:0;bottom:0;height:var(--high)}
 .ca .chips .tip{line-height:19px}.ca .chips .tip>div{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .ca .chips .tip>div:only-child{grid-column:1/-1}
-.ca .chips [tabindex]:hover>.tip,.ca .chips [tabindex]:focus>.tip{display:grid;gap:0 1em;
+.ca .chips [tabindex]:hover>.tip,.ca .chips [tabindex]:focus>.tip{display:grid!important;gap:0 1em;
 grid-template-columns:minmax(16em,2fr) minmax(0,3fr);align-content:start}
-.ca .scale{display:flex;flex-wrap:wrap;align-items:center;gap:0 .8em}
+@container (max-width:700px){.ca .chips{--high:calc((var(--n) + 2)*19px + 12px)}
+.ca .chips .tip>div{white-space:normal;overflow-wrap:anywhere}.ca .chips .tip .alts u{white-space:nowrap}
+.ca .chips [tabindex]:hover>.tip,.ca .chips [tabindex]:focus>.tip{grid-template-columns:minmax(13em,1fr) minmax(0,1fr)}}
+.ca .scale{display:flex!important;flex-wrap:wrap;align-items:center;gap:0 .8em}
 .ca .scale span{display:inline-flex}
 .ca .scale i{font-style:normal;padding:0 .5em;border:1px solid var(--line)}.ca .scale i+i{border-left:0}
 """
@@ -52,7 +55,9 @@ class Chip:
         inner = "".join(map(_part, self.parts)) or _inline(shorten(self.text, _LONGEST))
         classes = " ".join(["tok", *(["heat"] if self.share is not None else []), *self.kind.split()])
         style = "" if self.share is None else f" style={share(self.share)}"
-        chip = f'<span class="{classes}" tabindex=0{style}>{inner}<span class=tip>{self.tip}</span></span>'
+        chip = (
+            f'<span class="{classes}" tabindex=0{style}>{inner}<span class=tip hidden=hidden>{self.tip}</span></span>'
+        )
         return chip + "<br>" * min(self.text.count("\n"), _BREAKS)
 
 
@@ -119,7 +124,7 @@ def scale(name: str, labels: Sequence[str]) -> str:
     """The legend: what the colours mean, from share 0 to share 1 in even steps."""
     last = max(len(labels) - 1, 1)
     cells = "".join(f"<i class=heat style={share(i / last)}>{escape(label)}</i>" for i, label in enumerate(labels))
-    return f"<p class=scale>{escape(name)} <span>{cells}</span></p>"
+    return f'<p class="scale styled" hidden=hidden>{escape(name)} <span>{cells}</span></p>'
 
 
 def window(total: int, start: int, count: int, what: str = "tokens") -> tuple[range, str]:

@@ -55,6 +55,28 @@ class _Rendered:
             at = b
         return [*out, (self.text[at:end], None)] if at < end else out
 
+    def whose(self, begin: int, end: int) -> str:
+        """From whom text[begin:end] is."""
+        owners = (
+            "the template" if span is None else f"messages[{span.message}], {self.role(span)}"
+            for _, span in self.pieces(begin, end)
+        )
+        return " and ".join(dict.fromkeys(owners)) or "the template"
+
+    def records(self, names: TokenNames) -> list[dict[str, Any]]:
+        """One per token: position, id, text, characters, and from whom it is."""
+        return [
+            {
+                "position": at,
+                "id": id,
+                "text": names.text(id),
+                "begin": begin,
+                "end": end,
+                "from": self.whose(begin, end),
+            }
+            for at, (id, (begin, end)) in enumerate(zip(self.ids.tolist(), self.offsets.tolist(), strict=True))
+        ]
+
     def lost(self) -> list[int]:
         """The messages with a text as content that does not stand in the rendered text."""
         found = {span.message for span in self.spans}
@@ -96,11 +118,16 @@ def chat(
     keys = "".join(f"<i class=heat style={share(_share(role))}>{escape(role)}</i>" for role in roles)
     notes = [f"{said}, {len(text):,} characters", *_lost(rendered)]
     flowing = [_labels(labels.get(i, [])) + chip.html() for i, chip in enumerate(chips)]
-    body = f"<p class=scale><span>{keys}<i>the template</i></span></p>{flow(flowing, _HINT, 4)}" + "".join(
-        f"<p class=dim>{escape(note)}</p>" for note in notes
+    body = (
+        f"<p class='scale styled' hidden=hidden><span>{keys}<i>the template</i></span></p>{flow(flowing, _HINT, 4)}"
+        + "".join(f"<p class=dim>{escape(note)}</p>" for note in notes)
     )
     return View(
-        "Chat template", body, lambda: _terminal(rendered, flow_text(chips, labels), notes, shown), style=STYLE + _ROLES
+        "Chat template",
+        body,
+        lambda: _terminal(rendered, flow_text(chips, labels), notes, shown),
+        style=STYLE + _ROLES,
+        records=lambda: rendered.records(names),
     )
 
 
@@ -118,10 +145,9 @@ def _chip(rendered: _Rendered, names: TokenNames, tok: Any, at: int) -> Chip:
     id = int(rendered.ids[at])
     begin, end = rendered.offsets[at].tolist()
     pieces = rendered.pieces(begin, end)
-    whose = " and ".join(dict.fromkeys(_whose(rendered, span) for _, span in pieces)) or "the template"
-    raw = tok.token_bytes(id)
+    raw, whose = tok.token_bytes(id), escape(rendered.whose(begin, end))
     tip = (
-        f"<div>{names.heading(id)}position {at}, characters {begin} to {end}<br>from {escape(whose)}<br>"
+        f"<div>{names.heading(id)}position {at}, characters {begin} to {end}<br>from {whose}<br>"
         f"bytes {raw[:32].hex(' ').upper()}{' …' if len(raw) > 32 else ''}</div>"
     )
     chip = names.chip(id, tip, kind="dim" if all(span is None for _, span in pieces) else "")
@@ -131,10 +157,6 @@ def _chip(rendered: _Rendered, names: TokenNames, tok: Any, at: int) -> Chip:
     if len(parts) == 1:
         return Chip(chip.text, tip, parts[0][1], chip.kind)
     return Chip(chip.text, tip, kind=chip.kind, parts=parts)
-
-
-def _whose(rendered: _Rendered, span: Span | None) -> str:
-    return "the template" if span is None else f"messages[{span.message}], {rendered.role(span)}"
 
 
 def _labels(roles: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .chips import Chip, scale
 from .page import View, escape, visible
 from .side_by_side import COMPARED, HINT, TOKENS, tip
-from .table import html_table
+from .table import html_table, plain_text
 
 if TYPE_CHECKING:
     from ..comparison.tokens import TokenRow, TokenTable
@@ -36,9 +36,9 @@ def divergence(table: TokenTable) -> View:
         f"<h4>{escape(table.title)}</h4><p>{escape(table.note)}</p>{legend}{''.join(prompts)}",
         f"<p class=dim>… {rest:,} more tokens</p>" if rest > 0 else "",
         *(f"<p class=wrong>left out: {escape(one)}</p>" for one in table.skipped),
-        f"<details><summary>the table</summary><div class=wide>{cells}</div>{more}</details>",
+        f"<details><summary>the table</summary>{cells}{more}</details>",
     ]
-    return View(table.title, "".join(body), lambda: repr(table), style=COMPARED)
+    return View(table.title, "".join(body), lambda: plain_text(repr(table)), style=COMPARED, records=table.records)
 
 
 def _texts(rows: Sequence[TokenRow], most: float) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, shorten, window
-from .page import View, counted, escape
+from .page import View, counted, escape, wide
+from .shown import Shown
 from .table import text_table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _LISTED_MERGES = 40  # per piece in the view
 _OPEN = 12  # up to so many pieces, the merges of each are unfolded
 _SHARES = (0.15, 0.5)  # neighbours differ
 _TABLE = """
-.ca .rows{max-height:36em;overflow-y:auto}
+.ca .wide:has(>.encoding){max-height:48em;overflow-y:auto}
 .ca .encoding{width:100%}
 .ca .encoding td{border-top:1px solid var(--line);padding-top:.3em;white-space:normal}
 .ca .encoding summary{cursor:pointer;color:var(--dim)}.ca .encoding summary:focus{outline:2px solid var(--mark)}
@@ -56,7 +57,7 @@ class Piece:
     token_bytes: tuple[bytes, ...] = ()
 
 
-class Explanation:
+class Explanation(Shown):
     """`pieces` in the order of the text; `ids` is what `encode` gives. Shows itself as text and as HTML."""
 
     def __init__(self, tokenizer: Tokenizer, text: Text, raw: list[tuple[int, int, str, list[int], list[Any]]]) -> None:
@@ -116,15 +117,19 @@ class Explanation:
         rows = "".join(self._row(part, open) for part in parts)
         said = f"{counted(len(self.pieces), 'piece')}; {said}"
         heads = "".join(f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", "merges, in order"))
-        body = (
-            f"{flow([chip.html() for chip in chips], _HINT, 5)}<p class=dim>{said}</p>"
-            f"<div class='wide rows'><table class=encoding><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-            "</div>"
+        table = f"<table class=encoding><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        body = f"{flow([chip.html() for chip in chips], _HINT, 5)}<p class=dim>{said}</p>{wide(table, 'pieces')}"
+        return View(
+            "Pieces and tokens", body, lambda: _terminal(parts, chips, said), style=STYLE + _TABLE, records=self.records
         )
-        return View("Pieces and tokens", body, lambda: _terminal(parts, chips, said), style=STYLE + _TABLE)
 
-    def _repr_html_(self) -> str:
-        return self.view()._repr_html_()
+    def records(self) -> list[dict[str, Any]]:
+        """One per token: id, text and bytes, and the piece that it is from: its bytes, its rule, where it begins."""
+        return [
+            {"id": id, "token": token, "bytes": raw, "piece": piece.text, "rule": piece.rule, "begin": piece.begin}
+            for piece in self.pieces
+            for id, token, raw in zip(piece.ids, piece.tokens, piece.token_bytes, strict=True)
+        ]
 
     def _row(self, piece: Piece, open: str) -> str:
         tokens = "".join(

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..numbers import whole
-from ..probabilities import softmax_and_entropy
 from .alternatives import STYLE as BARS
 from .alternatives import Alternatives, alternatives, bars, line
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, scale, window
@@ -30,7 +29,8 @@ def tokens(out: Generation, color: str = "probability", start: int = 0, count: i
 
     Hover, or Tab to, a token for its id, log-probabilities, rank, entropy and the `top` most probable alternatives, all
     before any sampler stage unless it says otherwise; without a ledger (`ledger=False`) what is known without logits.
-    color: "probability" or "entropy". start, count: which of the new tokens; the prompt's end stands before the first.
+    color: "probability" or "entropy", whose scale ends at the largest that is shown. start, count: which of the new
+    tokens; the prompt's end stands before the first.
     """
     from ..generation import Generation
 
@@ -44,12 +44,12 @@ def tokens(out: Generation, color: str = "probability", start: int = 0, count: i
     shown, said = window(len(out.steps), start, count, "new tokens")
     found = {i: _alternatives(out.steps[i], top) for i in shown}
     if color == "entropy":
-        entropies = [softmax_and_entropy(step.logits)[1] for step in out.steps]
-        most = max([*entropies, 1e-9])
-        shares = [entropy / most for entropy in entropies]
+        entropies = {i: _entropy(out.steps[i], a) for i, a in found.items()}
+        most = max([*entropies.values(), 1e-9])
+        shares = {i: entropy / most for i, entropy in entropies.items()}
         legend = scale("entropy (nats)", [f"{most * i / 4:.2g}" for i in range(5)])
     else:
-        shares = np.exp(out.logprobs).tolist()
+        shares = {i: float(np.exp(out.steps[i].logprob)) for i in shown}
         legend = scale("probability", ["0 %", "25 %", "50 %", "75 %", "100 %"])
     n_prompt = len(out.prompt_ids)
     chips = [_prompt_chip(names, at, int(out.prompt_ids[at])) for at in _shown_prompt(n_prompt, shown)]
@@ -60,7 +60,13 @@ def tokens(out: Generation, color: str = "probability", start: int = 0, count: i
     text = flow([chip.html() for chip in chips], _HINT, max(5, top), before)
     body = f"{legend}{text}<p class=dim>{said}; the prompt is grey</p><table class=facts>{rows}</table>"
     style = STYLE + BARS + _FACTS
-    return View("Generated tokens", body, lambda: _terminal(out, names, chips, shown, said, found), style=style)
+    return View(
+        "Generated tokens",
+        body,
+        lambda: _terminal(out, names, chips, shown, said, found),
+        style=style,
+        records=out.records,
+    )
 
 
 _HINT = "Point at a token, or press Tab: its probability, its rank, and what else could have come."
@@ -72,6 +78,13 @@ def _shown_prompt(n_prompt: int, shown: range) -> range:
 
 def _alternatives(step: Step, top: int) -> Alternatives | None:
     return None if step.source is None else alternatives(step.logits, step.id, top)
+
+
+def _entropy(step: Step, found: Alternatives | None) -> float:
+    if found is None:
+        step.explain()  # raises, and says what to do
+    assert found is not None
+    return found.entropy
 
 
 def _prompt_chip(names: TokenNames, at: int, id: int) -> Chip:

@@ -15,7 +15,7 @@ from ..trace import Trace
 from .chips import STYLE as CHIPS
 from .chips import scale, shorten
 from .masks import mask, pooled
-from .page import View, escape, share
+from .page import View, escape, share, wide
 from .patterns import Window, patterns_of, weights, window
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _STYLE = """
 .ca .attn .map{display:block;background:var(--hi);-webkit-mask:var(--m) 0 0/100% 100% no-repeat;
 mask:var(--m) 0 0/100% 100% no-repeat;image-rendering:pixelated}
-.ca .attn .heads{display:flex;flex-wrap:wrap;gap:.4em;margin:.4em 0}
+.ca .attn .heads{display:flex!important;flex-wrap:wrap;gap:.4em;margin:.4em 0}
 .ca .attn .head{padding:2px;border:2px solid var(--line);border-radius:4px;background:var(--lo);color:var(--fg);
 font:12px/1.3 system-ui,sans-serif;opacity:1}
 .ca .attn .head:enabled{cursor:pointer}
@@ -32,7 +32,7 @@ font:12px/1.3 system-ui,sans-serif;opacity:1}
 .ca .attn .head[aria-pressed=true]{border-color:var(--mark);font-weight:700}.ca .attn .head .map{width:56px;height:56px}
 .ca .attn .panes{display:flex;flex-wrap:wrap;gap:.6em 1.4em;align-items:flex-start}
 .ca .attn .side{flex:1 1 20em;min-width:0}.ca .attn .wide{max-width:100%}
-.ca .attn .big{display:grid;grid-template:auto auto/auto auto;justify-content:start;line-height:1;width:max-content;
+.ca .attn .big{display:grid!important;grid-template:auto auto/auto auto;justify-content:start;width:max-content;
 font:min(12px,var(--c))/1 ui-monospace,monospace}
 .ca .attn .area{position:relative;grid-area:2/2;width:calc(var(--k)*var(--c));height:calc(var(--q)*var(--c));
 border:1px solid var(--line);background:var(--lo)}
@@ -113,7 +113,7 @@ def attention(
     }
     html = (
         f"<div class=attn data-w='{json.dumps(packed, separators=(',', ':'))}'><h4>Attention</h4>"
-        f"<p><label hidden>layer <select>{options}</select></label> "
+        f"<p><span class=choose hidden=hidden><label>layer <select>{options}</select></label></span> "
         f"<b class=now aria-live=polite>layer {layer}, head {head}</b></p>"
         f"{body}<p class=dim>{' '.join(map(escape, notes))}</p></div>"
     )
@@ -152,9 +152,10 @@ def _body(shown: Window, layer: int, head: int) -> str:
         sides = f"<div class=corner>query ↓ key →</div><div class=rows>{rows}</div><div class=cols>{cols}</div>"
     last = len(queries) - 1
     big = (
-        f"<div class=wide><div class=big style='--c:{cell}px;--k:{n_keys};--q:{len(queries)}'>{sides}<div class=area>"
+        f"<div class='big styled' hidden=hidden style='--c:{cell}px;--k:{n_keys};--q:{len(queries)}'>{sides}"
+        "<div class=area>"
         f'<div class=map role=img aria-label="attention pattern of layer {layer}, head {head}" '
-        f'style="{mask(maps[head])}"></div><div class=line style=--i:{last}></div></div></div></div>'
+        f'style="{mask(maps[head])}"></div><div class=line style=--i:{last}></div></div></div>'
     )
     row_of = {q + shown.earlier: i for i, q in enumerate(queries)}
     chips = []
@@ -166,8 +167,9 @@ def _body(shown: Window, layer: int, head: int) -> str:
             query = " query" if row_of[k] == last else ""
             where = shown.keys.start + k - shown.earlier
             chips.append(
-                f'<span class="tok heat{query}" tabindex=0 style={share(lit)}>{text}<span class=tip><div><b>{text}</b> '
-                f"(position {where}) attends to</div><p>{escape(tip)}</p></span></span>"
+                f'<span class="tok heat{query}" tabindex=0 style={share(lit)}>{text}'
+                f"<span class=tip hidden=hidden><div><b>{text}</b> (position {where}) attends to</div>"
+                f"<p>{escape(tip)}</p></span></span>"
             )
         else:
             chips.append(f'<span class="tok heat" style={share(lit)}>{text}</span>')
@@ -176,8 +178,8 @@ def _body(shown: Window, layer: int, head: int) -> str:
         f"<div class=text>{''.join(chips)}</div></div>"
     )
     legend = scale("weight", ["0", "0.06", "0.25", "0.56", "1"])
-    heads = f"<div class=heads role=group aria-label=heads>{''.join(buttons)}</div>"
-    return f"{heads}<div class=panes>{big}<div class=side>{legend}{flow}</div></div>"
+    heads = f"<div class='heads styled' hidden=hidden role=group aria-label=heads>{''.join(buttons)}</div>"
+    return f"{heads}<div class=panes>{wide(big, 'the pattern')}<div class=side>{legend}{flow}</div></div>"
 
 
 def _tip(row: np.ndarray, names: list[str]) -> str:

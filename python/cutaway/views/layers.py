@@ -20,9 +20,10 @@ _STYLE = """
 .ca .lens th{font-weight:400}.ca .lens tr>th:first-child{position:sticky;left:0;text-align:right;background:var(--bg)}
 .ca .lens thead th{color:var(--fg)}.ca .lens tfoot th{color:var(--mark);font-weight:700}
 .ca .lens th i{color:var(--dim);font-style:normal}
-.ca .lens td{min-width:6.5em}.ca .lens td s{float:right;text-decoration:none;padding-left:.6em}
+.ca .lens td{min-width:6.5em}.ca .lens td small{float:right;font:inherit;color:inherit;padding-left:.6em}
 .ca .lens .hit{font-weight:700;box-shadow:inset 0 -2px var(--mark)}
 .ca .lens.tips{padding-bottom:82px}.ca .lens.tips::after,.ca .lens .tip{left:0;right:0;bottom:0;height:74px}
+@container (max-width:700px){.ca .lens.tips{padding-bottom:139px}.ca .lens.tips::after,.ca .lens .tip{height:131px}}
 .ca .lens .tip b{color:var(--mark)}
 """
 # Arrow keys walk from cell to cell; Tab reaches each of them as well.
@@ -87,7 +88,14 @@ def lens(result: Lens, start: int = 0, count: int | None = None) -> View:
         f"(final norm and W_U on the residual stream). Underlined: the target, {target}.</p>"
     )
     text = shown[:_TEXT_POSITIONS]
-    return View("Logit lens", html, lambda: _terminal(result, names, text), style=CHIPS + _STYLE, script=_SCRIPT)
+    return View(
+        "Logit lens",
+        html,
+        lambda: _terminal(result, names, text),
+        style=CHIPS + _STYLE,
+        script=_SCRIPT,
+        records=result.records,
+    )
 
 
 def _short(names: TokenNames, id: int) -> str:
@@ -121,8 +129,8 @@ def _column(result: Lens, names: TokenNames, k: int) -> list[str]:
             tip += f"<br>target {_quoted(names, target)} {percent(p_target)}, rank {rank:,}"
         hit = ' class="heat hit"' if id == target else " class=heat"
         out.append(
-            f"<td{hit} tabindex=0 style={share(p)}><s>{100 * p:.0f}</s>{escape(_short(names, id))}"
-            f"<span class=tip>{tip}</span></td>"
+            f"<td{hit} tabindex=0 style={share(p)}>{escape(_short(names, id))} <small>{100 * p:.0f}</small>"
+            f"<span class=tip hidden=hidden>{tip}</span></td>"
         )
     return out
 

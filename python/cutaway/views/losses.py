@@ -35,6 +35,14 @@ class _Scored:
     n_bytes: int | None
     """Bytes of text that the scored tokens add, control tokens not counted; None where there is no tokenizer."""
 
+    def records(self, names: TokenNames) -> list[dict[str, Any]]:
+        """One per token of the whole text: position, id, text, loss in nats; the first, only given, has NaN."""
+        costs = [np.nan, *self.losses.tolist()]
+        return [
+            {"position": t, "id": id, "text": names.text(id), "loss": cost}
+            for t, (id, cost) in enumerate(zip(self.ids.tolist(), costs, strict=True))
+        ]
+
     def facts(self) -> list[str]:
         n, total = len(self.losses), float(self.losses.sum())
         mean = total / n
@@ -50,7 +58,8 @@ def loss(model: Model, x: Any, start: int = 0, count: int = SHOWN, top: int = 5)
     exp(mean), and bits per byte of text.
 
     x: text, encoded as `model.score` does, or ids; at least 2 tokens. The first is only given. start, count: which
-    tokens to show; means are over the whole text. Hover, or Tab to, a token for its rank and the `top` alternatives.
+    tokens to show; means, and `.to_pandas()`, are over the whole text. Hover, or Tab to, a token for its rank and the
+    `top` alternatives.
     """
     prompts, is_batch = model._prompts(x)
     if is_batch:
@@ -76,7 +85,13 @@ def loss(model: Model, x: Any, start: int = 0, count: int = SHOWN, top: int = 5)
         f"<p><b>{'</b>, <b>'.join(scored.facts())}</b></p>{legend}{shown_text}<p class=dim>{note}</p>"
     )
     style = STYLE + BARS + _FORMULA
-    return View("Loss per token", body, lambda: _terminal(names, scored, chips, shown, note), style=style)
+    return View(
+        "Loss per token",
+        body,
+        lambda: _terminal(names, scored, chips, shown, note),
+        style=style,
+        records=lambda: scored.records(names),
+    )
 
 
 def _score(model: Model, ids: np.ndarray, shown: range, top: int, tokenizer: Any) -> _Scored:

@@ -10,7 +10,7 @@ from ..ledger import STAGE_COLUMNS, Explanation
 from ..numbers import whole
 from ..probabilities import top as best_ids
 from .chips import TokenNames
-from .page import View, escape, percent, visible
+from .page import View, escape, percent, visible, wide
 from .table import html_table
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ _STYLE = """
 .ca .stages td{padding:.05em .9em .05em 0}.ca .stages td.gone{color:var(--dim)}
 .ca .stages .drawn td:first-child{font-weight:700;color:var(--mark)}
 .ca .stages .cell{display:inline-block;width:5em;vertical-align:middle}
-.ca svg.draw{display:block;width:100%;height:auto;margin:.4em 0;font:11px ui-monospace,monospace;overflow:visible}
+.ca svg.draw{display:block;width:100%;min-width:46em;margin:.4em 0;font:11px ui-monospace,monospace;overflow:visible}
 .ca svg.draw text{fill:var(--fg)}.ca svg.draw .part{fill:var(--lo);stroke:var(--line)}
 .ca svg.draw .hit{fill:var(--hi);stroke:var(--line)}.ca svg.draw .u{stroke:var(--mark);stroke-width:2}
 """
+_EDGE = 8  # per cent of the strip
 _LABELLED = 0.04  # intervals narrower than this share of the strip have no room for a label
 
 
@@ -45,7 +46,15 @@ def next_token(
     rows = best_ids(probs, whole("top", top, 1)).tolist()
     shown = [probs[rows].tolist()]
     body = f"<h4>Next token</h4>{_bars(e, names, shown, rows, drawn=None)}"
-    return View("Next token", body, lambda: _text_bars(e, names, shown, rows, drawn=None), style=_STYLE)
+    return View(
+        "Next token",
+        body,
+        lambda: _text_bars(e, names, shown, rows, drawn=None),
+        style=_STYLE,
+        records=lambda: [
+            {"id": id, "text": e.source.text_of(id), "probability": p} for id, p in zip(rows, shown[0], strict=True)
+        ],
+    )
 
 
 def explanation(e: Explanation, top: int = 10) -> View:
@@ -60,7 +69,9 @@ def explanation(e: Explanation, top: int = 10) -> View:
         body.append(html_table(STAGE_COLUMNS, e.stage_cells()))
     body += [_strip(e, columns[-1]), *(f"<p>{escape(line)}</p>" for line in e.draw_lines())]
     body.append(f"<p class=dim>{escape(e.source.sampler)}, step {e.step}</p>")
-    return View(f"Step {e.step}", "".join(body), lambda: _terminal(e, names, shown, rows), style=_STYLE)
+    return View(
+        f"Step {e.step}", "".join(body), lambda: _terminal(e, names, shown, rows), style=_STYLE, records=e.records
+    )
 
 
 def shown_tokens(probs: np.ndarray, drawn: int, top: int) -> list[int]:
@@ -99,11 +110,11 @@ def _bars(e: Explanation, names: list[str], shown: list[list[float]], rows: list
         mark = " class=drawn" if id == drawn else ""
         body.append(f"<tr{mark}><td><code>{escape(_name(e, id))}</code></td>{''.join(cells)}</tr>")
     table = f"<table class=stages><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-    return f"<div class=wide>{table}</div>"
+    return wide(table, "candidates")
 
 
 def _strip(e: Explanation, probs: np.ndarray) -> str:
-    """The cumulative distribution over ascending ids as one strip of width 1000, and u."""
+    """The cumulative distribution over ascending ids as one strip, and u. Places are in percent: labels keep a size."""
     ids = np.flatnonzero(probs)
     ends = np.cumsum(probs[ids])
     parts, rest_from = [], 0.0
@@ -118,18 +129,24 @@ def _strip(e: Explanation, probs: np.ndarray) -> str:
         rest_from = end
     if rest_from < 1:
         parts.append(_part(rest_from, 1.0, "part", ""))
-    x = 1000 * e.draw.u
-    anchor = "end" if x > 800 else "start"
-    u = f"<line class=u x1={x:.2f} x2={x:.2f} y1=14 y2=46 />"
-    u += f"<text x={x:.2f} y=11 text-anchor={anchor}>u = {e.draw.u:.4f}</text>"
+    x = 100 * e.draw.u
+    anchor = "end" if x > 80 else "start"
+    u = f"<line class=u x1={x:.2f}% x2={x:.2f}% y1=14 y2=46 />"
+    u += f"<text x={x:.2f}% y=11 text-anchor={anchor}>u = {e.draw.u:.4f}</text>"
     said = escape(e.draw_lines()[0])
-    return f'<svg class=draw viewBox="0 0 1000 64" role="img" aria-label="{said}">{"".join(parts)}{u}</svg>'
+    svg = f'<svg class=draw height=64 role=img aria-label="{said}">{"".join(parts)}{u}</svg>'
+    return wide(f"<div class=styled hidden=hidden>{svg}</div>", "the draw")
 
 
 def _part(begin: float, end: float, kind: str, label: str) -> str:
-    x, width = 1000 * begin, 1000 * (end - begin)
-    rect = f"<rect class={kind} x={x:.2f} y=18 width={max(width, 0.5):.2f} height=24 />"
-    return rect + (f"<text x={x + width / 2:.2f} y=58 text-anchor=middle>{escape(label)}</text>" if label else "")
+    x, width = 100 * begin, 100 * (end - begin)
+    rect = f"<rect class={kind} x={x:.2f}% y=18 width={max(width, 0.05):.2f}% height=24 />"
+    if not label:
+        return rect
+    at = x + width / 2
+    anchor = "start" if at < _EDGE else "end" if at > 100 - _EDGE else "middle"  # a label in the middle would be cut
+    at = {"start": x, "end": x + width, "middle": at}[anchor]
+    return f"{rect}<text x={at:.2f}% y=58 text-anchor={anchor}>{escape(label)}</text>"
 
 
 def _terminal(e: Explanation, names: list[str], shown: list[list[float]], rows: list[int]) -> RenderableType:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COMPARED = (
     STYLE
     + """
-.ca .cmp{border-top:1px solid var(--line);padding-top:.3em}.ca .cmp h5{margin:.3em 0;font-size:1em}
+.ca .cmp{border-top:1px solid var(--line);padding-top:.3em}.ca .cmp h5{margin:.3em 0;font-size:1em;font-weight:600}
 .ca .cols{display:grid;gap:0 1.2em;align-items:start}
 .ca .cols>div{min-width:0}.ca .cols>div+div{border-left:1px solid var(--line);padding-left:1.2em}
 .ca .cols h5{color:var(--dim);border-bottom:1px solid var(--line)}
@@ -33,6 +33,7 @@ COMPARED = (
 HINT = "Point at a token, or press Tab: "
 _SHARES = ("0", "0.25", "0.5", "0.75", "1")
 TOKENS = 600  # coloured tokens with a hover in one view: about 150 KB
+_KNOWN = 400  # characters of a prompt in the terminal and in a heading
 _TEXT = 2000  # characters of a prompt or a plain answer that a cell shows
 
 
@@ -45,7 +46,13 @@ def side_by_side(comparison: Comparison, prompts: int) -> View:
     rest = len(comparison.prompts) - len(by_prompt)
     if rest:
         body.append(f"<p class=dim>… {rest:,} more prompts; .to_pandas() has all rows, .of([...]) shows others</p>")
-    return View(_title(comparison), "".join(body), lambda: _terminal(comparison, by_prompt, rest), style=COMPARED)
+    return View(
+        _title(comparison),
+        "".join(body),
+        lambda: _terminal(comparison, by_prompt, rest),
+        style=COMPARED,
+        records=comparison.records,
+    )
 
 
 def _title(comparison: Comparison) -> str:
@@ -70,10 +77,10 @@ def _prompt_row(comparison: Comparison, rows: Sequence[Answer], coloured: set[tu
         f"<div>{_column(label, [row for row in rows if row.model == label], coloured)}</div>"
         for label in comparison.labels
     )
-    across = f"grid-template-columns:repeat({len(comparison.labels)},minmax(16em,1fr))"
+    across = f"grid-template-columns:repeat({len(comparison.labels)},minmax(14em,1fr))"
     hint = escape(f"{HINT}its probability and the entropy there.")
     return (
-        f'<section class="cmp tips chips" style=--n:1 data-hint="{hint}"><h5>{escape(_cut(rows[0].prompt))}</h5>'
+        f'<section class="cmp tips chips" style=--n:1 data-hint="{hint}"><h5>{escape(_ends(rows[0].prompt))}</h5>'
         f'<div class=wide><div class=cols style="{across}">{columns}</div></div></section>'
     )
 
@@ -87,9 +94,14 @@ def _column(label: str, rows: Sequence[Answer], coloured: set[tuple[str, int, in
 
 def _read(row: Answer) -> str:
     """What the model read: the template dimmed, the prompt not."""
-    begin, end = row.span
-    before, prompt, after = row.rendered[:begin], row.rendered[begin:end], row.rendered[end:]
+    before, prompt, after = _read_parts(row)
     return f"<div class='said read'>{escape(_cut(before))}<b>{escape(_cut(prompt))}</b>{escape(_cut(after))}</div>"
+
+
+def _read_parts(row: Answer) -> tuple[str, str, str]:
+    """What the template put before the prompt, the prompt, and what it put after."""
+    begin, end = row.span
+    return row.rendered[:begin], row.rendered[begin:end], row.rendered[end:]
 
 
 def _answer(row: Answer, coloured: bool) -> str:
@@ -128,6 +140,15 @@ def _cut(text: str) -> str:
     return text if len(text) <= _TEXT else f"{text[:_TEXT]}… ({len(text) - _TEXT:,} more characters)"
 
 
+def _ends(text: str) -> str:
+    """How a long text begins and ends: enough to know it by, where the answer is what is read."""
+    text = _sound(text)
+    if len(text) <= _KNOWN:
+        return text
+    half = _KNOWN // 2
+    return f"{text[:half]} … ({len(text) - 2 * half:,} more characters) … {text[-half:]}"
+
+
 def _sound(text: str) -> str:
     """Text with its line breaks and tabs; what else does not print, half a surrogate pair too, is escaped."""
     return "".join(c if c in "\n\t" else visible(c) for c in text)
@@ -149,9 +170,8 @@ def _terminal(comparison: Comparison, by_prompt: dict[int, list[Answer]], rest: 
             cell = Text()
             mine = [row for row in rows if row.model == label]
             if mine:
-                begin, end = mine[0].span
-                cell.append(_cut(mine[0].rendered[:begin]), "dim").append(_cut(mine[0].rendered[begin:end]), "bold")
-                cell.append(_cut(mine[0].rendered[end:]), "dim")
+                before, prompt, after = _read_parts(mine[0])
+                cell.append(_ends(before), "dim").append(_ends(prompt), "bold").append(_ends(after), "dim")
             for row in mine:
                 cell.append("\n")
                 if row.error is not None:

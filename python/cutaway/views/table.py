@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from ..errors import Error
-from .page import View, escape
+from .page import View, escape, wide
+from .shown import Shown
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 Row = TypeVar("Row")
 _SHOWN = 400  # rows in HTML and text; the sequence and to_pandas have them all
 
 
-class Table(Sequence[Row], Generic[Row]):
+class Table(Shown, Sequence[Row], Generic[Row]):
     """A fixed sequence of rows. A kind of table says what its `columns` are and how a row's cells read."""
 
     title = "table"
@@ -26,14 +29,6 @@ class Table(Sequence[Row], Generic[Row]):
     def cells(self, row: Row) -> tuple[str, ...]:
         """A row as text, one cell per column."""
         raise NotImplementedError
-
-    def records(self) -> list[dict[str, Any]]:
-        """Plain values, one dict per row: what `to_pandas` holds."""
-        raise NotImplementedError
-
-    def to_pandas(self) -> Any:
-        """The records as a pandas DataFrame."""
-        return frame(self.records())
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -55,21 +50,21 @@ class Table(Sequence[Row], Generic[Row]):
         table = text_table(self.columns, [self.cells(row) for row in self._rows[:_SHOWN]])
         return f"{table}\n... {more} more rows" if more > 0 else table
 
-    def _repr_html_(self) -> str:
+    def view(self) -> View:
+        """The rows as HTML, as many as `print` shows."""
         more = len(self) - _SHOWN
         rest = f"<p class=dim>… {more} more rows</p>" if more > 0 else ""
         table = html_table(self.columns, [self.cells(row) for row in self._rows[:_SHOWN]])
         note = f"<p class=dim>{escape(self.note)}</p>" if self.note else ""
-        return View(self.title, f"<h4>{escape(self.title)}</h4>{table}{rest}{note}", str)._repr_html_()
+        body = f"<h4>{escape(self.title)}</h4>{table}{rest}{note}"
+        return View(self.title, body, lambda: plain_text(Table.__repr__(self)), records=self.records)
 
 
-def frame(records: list[dict[str, Any]]) -> Any:
-    """A DataFrame of records; an Error that says what to install where pandas is absent."""
-    try:
-        import pandas
-    except ImportError:
-        raise Error("to_pandas needs pandas, which is not installed here: pip install pandas") from None
-    return pandas.DataFrame(records)
+def plain_text(text: str) -> RenderableType:
+    """Text for rich as it stands, brackets included."""
+    from rich.text import Text
+
+    return Text(text)
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -84,13 +79,13 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same in HTML, cells escaped, to stand inside a View."""
+    """The same in HTML, cells escaped, in a box of its own that scrolls, to stand inside a View."""
     right = [" class=n" if numeric else "" for numeric in _numeric(columns, rows)]
     head = "".join(f"<th{right[i]}>{escape(cell)}</th>" for i, cell in enumerate(columns))
     body = "".join(
         "<tr>" + "".join(f"<td{right[i]}>{escape(cell)}</td>" for i, cell in enumerate(row)) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return wide(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", "table")
 
 
 def _numeric(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
