@@ -9,16 +9,26 @@ namespace cutaway::kernels {
 
 constexpr int kLanes = 16;    // one vector: 16 output rows of a weight tile, 16 keys, or 16 columns of a row
 constexpr int kQBlock = 32;   // columns that share one activation scale in int8 mode
+constexpr int kRowGroup = 8;  // rows whose int8 blocks lie side by side
 constexpr int kKvBlock = 64;  // positions of one block of the KV cache
 constexpr int kSegment =
     256;  // positions whose softmax and value sums are taken together (docs/determinism.md)
 
-// Activation rows prepared for int8 dot products (docs/determinism.md, "int8").
+// Activation rows prepared for int8 dot products (docs/determinism.md, "int8"). Rows lie in groups of
+// `group`, block by block, so that a kernel reaches the same block of 8 rows by constant offsets: the place
+// of block b of row r is int8_at(). All sums are exact.
 struct Int8Rows {
-  int8_t* codes;  // [rows, cols]      in [-127, 127]
-  float* scale;   // [rows, cols / 32] x ~ scale * code
-  int32_t* sums;  // [rows, cols / 16] sums of 16 codes
+  int64_t group;      // kRowGroup, or 1 for a row by itself
+  int8_t* codes;      // [places, 32]  in [-127, 127]
+  float* scale;       // [places]      x ~ scale * code
+  float* sum;         // [places]      of the 32 codes
+  float* half_sums;   // [places, 2]   of 16 codes
+  float* scaled_sum;  // [places]      scale * sum
 };
+
+inline int64_t int8_at(int64_t group, int64_t row, int64_t block, int64_t blocks) {
+  return (row / group * blocks + block) * group + row % group;
+}
 
 // One weight type. `cols` is K, the length of a dot product; a tile is 16 output rows over all of K.
 struct Quant {

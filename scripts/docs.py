@@ -15,6 +15,7 @@ from cutaway import cli
 from cutaway.catalogue import DEFAULT
 from cutaway.catalogue_entries import ENTRIES
 from cutaway.numbers import sized
+from cutaway.reference.blocks import DECODED, QUANTISED, TYPES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -45,12 +46,24 @@ def models_page() -> str:
         "  processes that want a model at once, one fetches and the others wait.",
         "- **Installed.** A wheel of the table that is already installed in the environment is used in place, if the",
         "  model is one file.",
-        "- **Your own.** A path to a `.gguf`, or to a folder with `config.json` and safetensors, needs no catalogue.",
+        "- **Your own.** A path to a `.gguf`, or to a folder with `config.json` and safetensors, needs no catalogue. Of a",
+        "  GGUF model in parts (`name-00001-of-00003.gguf`) any part opens all, and so does a folder with nothing else.",
         "",
         "A new model is one more `Entry` in `catalogue_entries.py`.",
         "",
+        "## Weight types",
+        "",
+        "What a GGUF file may hold, bit for bit as the file says it. Types with several weights a block have a float32 and",
+        "an int8 mode ([determinism.md](determinism.md)); `cutaway.reference.blocks` is each in a few lines of NumPy.",
+        "",
+        "| type | weights a block | bits a weight | a block, sizes in bytes, and a weight |",
+        "|---|---|---|---|",
     ]
-    return "\n".join(lines)
+    for name in DECODED:
+        _, weights, size = TYPES[name]
+        formula = (QUANTISED[name].__doc__ or "").rstrip(".") if name in QUANTISED else "the number itself"
+        lines.append(f"| {name} | {weights} | {size * 8 / weights:g} | {formula} |")
+    return "\n".join([*lines, ""])
 
 
 _GENERATION = (
@@ -67,7 +80,7 @@ JSON_KEYS = {
     "`top_after`), `draw` (`u`, `low`, `high`, `token`, `probability`, `probability_before`, `rank_before`, `logprob`, "
     "`sampled_logprob`), `top` (each `id`, `text`, `probabilities`: before any stage and after each)",
     "tokenize": "`ids`, `tokens`",
-    "info": "`path`, `format`, `arch`, `compute`, `isa`, `threads`, `n_ctx`, `kv_dtype`, `rope_scaling`, `bytes`; with "
+    "info": "`path`, `parts`, `format`, `arch`, `compute`, `isa`, `threads`, `n_ctx`, `kv_dtype`, `rope_scaling`, `bytes`; with "
     "`--tensors` also `tensors`: per name `type`, `shape`, `bytes`",
     "models": "a list, each: `name`, `size` in bytes, `licence`, `source`, `cached`, `path` (null where it is not here)",
     "compare": "`rows`, each: `model`, `prompt`, `sample`, `seed`, `text`, `finish_reason`, `tokens`, `mean_logprob`, "

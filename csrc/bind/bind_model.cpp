@@ -288,6 +288,7 @@ void bind_model(py::module_& m) {
       .def_property_readonly("tokenizer", &Model::tokenizer, "None when the file has none that can be used.")
       .def_property_readonly("why_no_tokenizer", &Model::why_no_tokenizer)
       .def_property_readonly("path", &Model::path)
+      .def_property_readonly("n_files", &Model::n_files)
       .def_property_readonly("format", &Model::format)
       .def_property_readonly("compute", &Model::compute)
       .def_property_readonly("isa", [](const Model& m) { return m.kernels().isa; })

@@ -1,11 +1,13 @@
 // A folder with config.json and safetensors: model.safetensors, or the shards that
-// model.safetensors.index.json lists, or one .safetensors of another name.
+// model.safetensors.index.json lists, or one .safetensors of another name. Or a folder with the parts of one
+// GGUF model and no config.json.
 #include <algorithm>
 #include <filesystem>
 #include <map>
 
 #include "core/error.h"
 #include "format/config_json.h"
+#include "format/gguf.h"
 #include "format/json.h"
 #include "format/names.h"
 #include "format/safetensors.h"
@@ -137,6 +139,17 @@ void read_shards(const std::string& folder, CheckpointBuilder& builder) {
   check_index(index, path, builder.checkpoint);
 }
 
+// One of these files, if they are parts of one model.
+std::optional<std::string> part_of_one_model(const std::vector<std::string>& names) {
+  if (names.empty()) return std::nullopt;
+  const auto first = part_name(names[0]);
+  for (const std::string& name : names) {
+    const auto part = part_name(name);
+    if (!part || part->stem != first->stem || part->count != first->count) return std::nullopt;
+  }
+  return names[0];
+}
+
 [[noreturn]] void no_weights(const std::string& folder, size_t n_candidates) {
   if (n_candidates > 1) {
     throw FormatError(text("{}: {} .safetensors files but no {}; fetch the index, or pass one of the files",
@@ -158,6 +171,7 @@ Checkpoint open_folder(const Probe& probe) {
   const std::string config = folder + "/" + kConfig;
   if (!exists(config)) {
     const std::vector<std::string> gguf = files_with(folder, ".gguf");
+    if (const auto part = part_of_one_model(gguf)) return open_gguf(folder + "/" + *part);
     throw FormatError(text("{}: a folder without {}; expected {} and safetensors, or the path of a file{}",
                            shown(folder), kConfig, kConfig,
                            gguf.empty() ? "" : " such as " + shown(gguf[0])));

@@ -7,13 +7,15 @@
 // The header is gone through twice. The first pass allocates nothing that depends on the file: it proves that
 // every length and count holds. Only then does the second pass keep anything, in containers of exactly the
 // right size.
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <limits>
 
 #include "core/error.h"
-#include "format/builder.h"
 #include "format/ggml_types.h"
+#include "format/gguf.h"
 #include "format/reader.h"
 #include "format/utf8.h"
 
@@ -349,25 +351,42 @@ void place(std::vector<TensorInfo>& tensors, uint64_t header_end, uint64_t align
 bool looks_like_gguf(const Probe& probe) { return probe.head.compare(0, 4, "GGUF") == 0; }
 bool suffix_is_gguf(const Probe& probe) { return probe.suffix == ".gguf"; }
 
-Checkpoint open_gguf(const Probe& probe) {
-  File file(probe.path);
-  GgufReader header(file);
+GgufFile read_gguf(const std::string& path) {
+  GgufFile out;
+  out.file = File(path);
+  GgufReader header(out.file);
   header.pass(false);
   header.pass(true);
+  out.version = header.version;
+  out.metadata = Metadata(path);
+  out.metadata.adopt(std::move(header.items));
+  out.tensors = std::move(header.tensors);
+  place(out.tensors, header.header_end, alignment_of(out.metadata), path, out.file.size());
+  return out;
+}
+
+Checkpoint open_gguf(const Probe& probe) { return open_gguf(probe.path); }
+
+Checkpoint open_gguf(const std::string& path) {
+  std::vector<GgufFile> parts;
+  parts.push_back(read_gguf(path));
+  if (is_part(parts[0])) parts = read_parts(std::move(parts[0]));
 
   CheckpointBuilder builder;
   Checkpoint& out = builder.checkpoint;
-  out.path = probe.path;
+  out.path = parts[0].file.path();
   out.format = "gguf";
-  out.version = header.version;
-  out.metadata = Metadata(probe.path);
-  out.metadata.adopt(std::move(header.items));
-  out.tensors = std::move(header.tensors);
-  const uint64_t alignment = alignment_of(out.metadata);
-  const uint64_t file_size = file.size();
-  builder.add_file(std::move(file));
+  out.version = parts[0].version;
+  out.metadata = std::move(parts[0].metadata);
+  for (GgufFile& part : parts) {
+    const int index = builder.add_file(std::move(part.file));
+    for (TensorInfo& tensor : part.tensors) tensor.file = index;
+    if (index == 0)
+      out.tensors = std::move(part.tensors);
+    else
+      std::move(part.tensors.begin(), part.tensors.end(), std::back_inserter(out.tensors));
+  }
   builder.index_tensors();
-  place(out.tensors, header.header_end, alignment, probe.path, file_size);
   return std::move(builder.checkpoint);
 }
 

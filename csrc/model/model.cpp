@@ -67,6 +67,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   m.path_ = file.path;
   m.format_ = file.format;
   m.tensors_ = file.tensors;
+  m.n_files_ = file.files.size();
   file.close();
   return model;
 }

@@ -102,6 +102,7 @@ class Model {
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const std::string& path() const { return path_; }
   const std::string& format() const { return format_; }
+  size_t n_files() const { return n_files_; }  // that hold the weights
   const std::string& compute() const { return compute_; }
   // Null when the file has none that can be used; why_no_tokenizer() says why.
   const std::shared_ptr<Tokenizer>& tokenizer() const { return tokenizer_; }
@@ -129,6 +130,7 @@ class Model {
   std::vector<Stage> stages_;  // the schedule without hooks
   const kernels::Table* kernels_ = nullptr;
   std::vector<TensorInfo> tensors_;
+  size_t n_files_ = 0;
   std::string path_, format_, compute_, why_no_tokenizer_;
   std::shared_ptr<Tokenizer> tokenizer_;
   int64_t n_ctx_ = 0;

@@ -37,14 +37,15 @@ bool needs_int8(const Run& run, const Matrix& m) { return run.int8 && run.kernel
 
 namespace {
 
-// codes [rows, cols], scale [rows, blocks], sums [rows, blocks, 2]
 kernels::Int8Rows int8_rows(Carver& at, int64_t rows, int64_t cols) {
-  const int64_t blocks = rows * cols / kQBlock;
-  return {at.take<int8_t>(rows * cols), at.take<float>(blocks), at.take<int32_t>(blocks * 2)};
-}
-
-kernels::Int8Rows row_of(const kernels::Int8Rows& q, int64_t r, int64_t cols) {
-  return {q.codes + r * cols, q.scale + r * cols / kQBlock, q.sums + r * cols / kQBlock * 2};
+  const int64_t group = rows == 1 ? 1 : kernels::kRowGroup;
+  const int64_t places = (rows + group - 1) / group * group * (cols / kQBlock);
+  return {group,
+          at.take<int8_t>(places * kQBlock),
+          at.take<float>(places),
+          at.take<float>(places),
+          at.take<float>(places * 2),
+          at.take<float>(places)};
 }
 
 }  // namespace
@@ -80,7 +81,7 @@ Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
     }
     if (want_int8) {
       out.int8 = int8_rows(scratch, rows, cols);
-      k.quantize(&out.int8, out.x, rows, cols);
+      k.quantize(&out.int8, 0, out.x, rows, cols);
     }
     return out;
   }
@@ -95,8 +96,7 @@ Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
   if (want_int8) {
     Carver shared(run.int8_rows);
     out.int8 = int8_rows(shared, rows, cols);
-    const kernels::Int8Rows codes = row_of(out.int8, first, cols);
-    k.quantize(&codes, out.x + first * cols, mine, cols);
+    k.quantize(&out.int8, first, out.x + first * cols, mine, cols);
   }
   w.sync();
   return out;

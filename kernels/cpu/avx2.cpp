@@ -8,6 +8,8 @@ namespace {
 
 constexpr const char* kISA = "avx2";
 constexpr int kMaxRows = 4;
+constexpr int kF32Rows = 6, kF32Tiles = 1;     // of a float32 register block
+constexpr int kScoreRows = 2, kValueRows = 2;  // of attention: times 64 keys, times 64 dimensions
 constexpr int64_t kF32PerMs = 4'000'000, kInt8PerMs = 15'000'000;  // see kernels.h
 
 struct f32x16 {
@@ -86,7 +88,6 @@ static inline f32x16 keep_lanes(f32x16 x, int64_t lo, int64_t hi, f32x16 y) {
 
 static inline i32x16 add(i32x16 a, i32x16 b) { return BOTH(_mm256_add_epi32, a, b); }
 static inline i32x16 sub(i32x16 a, i32x16 b) { return BOTH(_mm256_sub_epi32, a, b); }
-static inline i32x16 mul(i32x16 a, i32x16 b) { return BOTH(_mm256_mullo_epi32, a, b); }
 static inline i32x16 max16(i32x16 a, i32x16 b) { return BOTH(_mm256_max_epi32, a, b); }
 static inline i32x16 and16(i32x16 a, i32x16 b) { return BOTH(_mm256_and_si256, a, b); }
 static inline i32x16 or16(i32x16 a, i32x16 b) { return BOTH(_mm256_or_si256, a, b); }
@@ -111,50 +112,46 @@ static inline f32x16 load_bfloat(const uint8_t* p) {
   return from_bits({_mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p)), 16),
                     _mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p + 16)), 16)});
 }
+// Each byte of the words, 0 to 15, becomes that entry of the table.
+static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
+  const __m256i both = _mm256_broadcastsi128_si256(load16(table));
+  return {_mm256_shuffle_epi8(both, words.lo), _mm256_shuffle_epi8(both, words.hi)};
+}
 static inline uint16_t float_to_half(float f) {
   return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-// vpmaddubsw adds two products in saturating int16. Codes of at most 63 times 127, twice, are 16,002: no
-// saturation. Two such sums still fit int16 for codes of 6 bits, so words go in pairs before they are
-// widened.
-template <int N>
-static inline i32x16 dot(const i32x16* codes, const int8_t* a, i32x16 acc) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  for (int j = 0; j < N; j += 2) {
-    int32_t w0, w1;
-    __builtin_memcpy(&w0, a + 4 * j, 4);
-    __builtin_memcpy(&w1, a + 4 * j + 4, 4);
-    const __m256i a0 = _mm256_set1_epi32(w0), a1 = _mm256_set1_epi32(w1);
-    const __m256i lo =
-        _mm256_add_epi16(_mm256_maddubs_epi16(codes[j].lo, a0), _mm256_maddubs_epi16(codes[j + 1].lo, a1));
-    const __m256i hi =
-        _mm256_add_epi16(_mm256_maddubs_epi16(codes[j].hi, a0), _mm256_maddubs_epi16(codes[j + 1].hi, a1));
-    acc = {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(lo, ones)),
-           _mm256_add_epi32(acc.hi, _mm256_madd_epi16(hi, ones))};
-  }
-  return acc;
+static inline __m256i broadcast4(const int8_t* a) {
+  int32_t word;
+  __builtin_memcpy(&word, a, 4);
+  return _mm256_set1_epi32(word);
 }
-static inline i32x16 dot32(const i32x16* codes, const int8_t* a, i32x16 acc) { return dot<8>(codes, a, acc); }
-static inline i32x16 dot16(const i32x16* codes, const int8_t* a, i32x16 acc) { return dot<4>(codes, a, acc); }
 
-// Codes stored as value + 128. |value| as the unsigned operand and the sign moved to the activation: |value|
-// <= 128 and |a| <= 127, so two products are at most 32,512: no saturation.
-static inline i32x16 dot32_bytes(const i32x16* codes, const int8_t* a, int32_t) {
-  const __m256i ones = _mm256_set1_epi16(1), flip = _mm256_set1_epi8(static_cast<char>(0x80));
-  i32x16 acc = seti(0);
-  for (int j = 0; j < 8; ++j) {
-    int32_t word;
-    __builtin_memcpy(&word, a + 4 * j, 4);
-    const __m256i x = _mm256_set1_epi32(word);
-    const __m256i lo = _mm256_xor_si256(codes[j].lo, flip), hi = _mm256_xor_si256(codes[j].hi, flip);
-    const __m256i p0 = _mm256_maddubs_epi16(_mm256_abs_epi8(lo), _mm256_sign_epi8(x, lo));
-    const __m256i p1 = _mm256_maddubs_epi16(_mm256_abs_epi8(hi), _mm256_sign_epi8(x, hi));
-    acc = {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(p0, ones)),
-           _mm256_add_epi32(acc.hi, _mm256_madd_epi16(p1, ones))};
-  }
-  return acc;
+// acc + 8 codes (unsigned bytes: two words of each lane) times 8 activations (signed bytes). vpmaddubsw adds
+// two products in saturating int16: codes of at most 63 times 127, twice, are 16,002, and two such sums still
+// fit.
+static inline i32x16 dot8_codes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
+  const __m256i ones = _mm256_set1_epi16(1), a0 = broadcast4(a), a1 = broadcast4(a + 4);
+  const __m256i lo = _mm256_add_epi16(_mm256_maddubs_epi16(w0.lo, a0), _mm256_maddubs_epi16(w1.lo, a1));
+  const __m256i hi = _mm256_add_epi16(_mm256_maddubs_epi16(w0.hi, a0), _mm256_maddubs_epi16(w1.hi, a1));
+  return {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(lo, ones)),
+          _mm256_add_epi32(acc.hi, _mm256_madd_epi16(hi, ones))};
 }
+
+// The same of codes stored as value + 128. |value| as the unsigned operand and the sign moved to the
+// activation: |value| <= 128 and |a| <= 127, so two products are at most 32,512: no saturation, and nothing
+// to be taken off.
+static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
+  const __m256i ones = _mm256_set1_epi16(1), flip = _mm256_set1_epi8(static_cast<char>(0x80));
+  const auto word = [&](__m256i sum, __m256i stored, __m256i x) {
+    const __m256i value = _mm256_xor_si256(stored, flip);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(value), _mm256_sign_epi8(x, value));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+  };
+  const __m256i a0 = broadcast4(a), a1 = broadcast4(a + 4);
+  return {word(word(acc.lo, w0.lo, a0), w1.lo, a1), word(word(acc.hi, w0.hi, a0), w1.hi, a1)};
+}
+constexpr float kByteZero = 0.0f;
 
 static inline int32_t store_codes(int8_t* p, i32x16 x) {
   int32_t lanes[kLanes], sum = 0;
@@ -165,6 +162,9 @@ static inline int32_t store_codes(int8_t* p, i32x16 x) {
   }
   return sum;
 }
+static inline f32x16 load_out(const float* p, int64_t n) {
+  return n >= kLanes ? load(p) : load_n(p, clip16(n));
+}
 static inline void store_out(float* p, f32x16 x, int64_t n) {
   if (n >= kLanes)
     store(p, x);
@@ -172,7 +172,9 @@ static inline void store_out(float* p, f32x16 x, int64_t n) {
     store_n(p, x, clip16(n));
 }
 
+#define UNROLL _Pragma("GCC unroll 16")  // register blocks
 #include "generic/all.inl"
+#undef UNROLL
 
 }  // namespace
 

@@ -8,6 +8,8 @@ namespace {
 
 constexpr const char* kISA = "avx512";
 constexpr int kMaxRows = 16;
+constexpr int kF32Rows = 8, kF32Tiles = 3;     // of a float32 register block
+constexpr int kScoreRows = 6, kValueRows = 6;  // of attention: times 64 keys, times 64 dimensions
 constexpr int64_t kF32PerMs = 6'000'000, kInt8PerMs = 20'000'000;  // see kernels.h
 
 using f32x16 = __m512;
@@ -53,7 +55,6 @@ static inline f32x16 keep_lanes(f32x16 x, int64_t lo, int64_t hi, f32x16 y) {
 
 static inline i32x16 add(i32x16 a, i32x16 b) { return _mm512_add_epi32(a, b); }
 static inline i32x16 sub(i32x16 a, i32x16 b) { return _mm512_sub_epi32(a, b); }
-static inline i32x16 mul(i32x16 a, i32x16 b) { return _mm512_mullo_epi32(a, b); }
 static inline i32x16 max16(i32x16 a, i32x16 b) { return _mm512_max_epi32(a, b); }
 static inline i32x16 and16(i32x16 a, i32x16 b) { return _mm512_and_si512(a, b); }
 static inline i32x16 or16(i32x16 a, i32x16 b) { return _mm512_or_si512(a, b); }
@@ -74,6 +75,11 @@ static inline f32x16 load_bfloat(const uint8_t* p) {
   return _mm512_castsi512_ps(
       _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
 }
+// Each byte of the words, 0 to 15, becomes that entry of the table.
+static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
+  const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), words);
+}
 static inline uint16_t float_to_half(float f) {
   return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -83,22 +89,22 @@ static inline i32x16 broadcast4(const int8_t* a) {
   __builtin_memcpy(&word, a, 4);
   return _mm512_set1_epi32(word);
 }
-static inline i32x16 dot32(const i32x16* codes, const int8_t* a, i32x16 acc) {
-  for (int j = 0; j < 8; ++j) acc = _mm512_dpbusd_epi32(acc, codes[j], broadcast4(a + 4 * j));
-  return acc;
+// acc + 8 codes (unsigned bytes: two words of each lane) times 8 activations (signed bytes).
+static inline i32x16 dot8_codes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
+  return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(acc, w0, broadcast4(a)), w1, broadcast4(a + 4));
 }
-static inline i32x16 dot16(const i32x16* codes, const int8_t* a, i32x16 acc) {
-  for (int j = 0; j < 4; ++j) acc = _mm512_dpbusd_epi32(acc, codes[j], broadcast4(a + 4 * j));
-  return acc;
+// The same of codes stored as value + 128: the result is too large by 128 times the activations' sum.
+static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
+  return dot8_codes(acc, w0, w1, a);
 }
-// Codes stored as value + 128: sum of (value + 128) a - 128 sum of a.
-static inline i32x16 dot32_bytes(const i32x16* codes, const int8_t* a, int32_t sum) {
-  return dot32(codes, a, seti(-128 * sum));
-}
+constexpr float kByteZero = -128.0f;  // times the sum, to be added
 
 static inline int32_t store_codes(int8_t* p, i32x16 x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
   return _mm512_reduce_add_epi32(x);
+}
+static inline f32x16 load_out(const float* p, int64_t n) {
+  return n >= kLanes ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(first_lanes(n), p);
 }
 static inline void store_out(float* p, f32x16 x, int64_t n) {
   if (n >= kLanes)
@@ -107,7 +113,9 @@ static inline void store_out(float* p, f32x16 x, int64_t n) {
     _mm512_mask_storeu_ps(p, first_lanes(n), x);
 }
 
+#define UNROLL _Pragma("GCC unroll 16")  // register blocks
 #include "generic/all.inl"
+#undef UNROLL
 
 }  // namespace
 

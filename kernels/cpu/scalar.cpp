@@ -6,6 +6,8 @@ namespace {
 
 constexpr const char* kISA = "scalar";
 constexpr int kMaxRows = 4;
+constexpr int kF32Rows = 4, kF32Tiles = 1;     // of a float32 register block
+constexpr int kScoreRows = 2, kValueRows = 2;  // of attention: times 64 keys, times 64 dimensions
 constexpr int64_t kF32PerMs = 120'000, kInt8PerMs = 600'000;  // see kernels.h
 
 struct f32x16 {
@@ -66,9 +68,6 @@ static inline i32x16 add(i32x16 a, i32x16 b) {
 static inline i32x16 sub(i32x16 a, i32x16 b) {
   LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) - u32(b.v[l])));
 }
-static inline i32x16 mul(i32x16 a, i32x16 b) {
-  LANES(i32x16, static_cast<int32_t>(u32(a.v[l]) * u32(b.v[l])));
-}
 static inline i32x16 max16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] > b.v[l] ? a.v[l] : b.v[l]); }
 static inline i32x16 and16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] & b.v[l]); }
 static inline i32x16 or16(i32x16 a, i32x16 b) { LANES(i32x16, a.v[l] | b.v[l]); }
@@ -100,6 +99,15 @@ static inline f32x16 load_bfloat(const uint8_t* p) {
   for (int l = 0; l < kLanes; ++l) x.v[l] = static_cast<int32_t>(u32(p[2 * l] | (p[2 * l + 1] << 8)) << 16);
   return from_bits(x);
 }
+// Each byte of the words, 0 to 15, becomes that entry of the table.
+static inline i32x16 lookup(i32x16 words, const uint8_t* table /*[16]*/) {
+  for (int l = 0; l < kLanes; ++l) {
+    u32 out = 0;
+    for (int b = 0; b < 32; b += 8) out |= u32(table[(u32(words.v[l]) >> b) & 15u]) << b;
+    words.v[l] = static_cast<int32_t>(out);
+  }
+  return words;
+}
 
 // Nearest even; NaN stays NaN (quiet, upper payload bits kept), as the hardware conversion does.
 static inline uint16_t float_to_half(float f) {
@@ -119,28 +127,23 @@ static inline uint16_t float_to_half(float f) {
   return static_cast<uint16_t>(sign | ((a - 0x38000000u + 0xFFFu + ((a >> 13) & 1u)) >> 13));
 }
 
-// acc + dot of N words of 4 codes (unsigned bytes) with 4 N activations (signed bytes), per lane.
-template <int N>
-static inline i32x16 dot(const i32x16* codes, const int8_t* a, i32x16 acc, int zero) {
-  for (int l = 0; l < kLanes; ++l) {
-    int32_t sum = acc.v[l];
-    for (int j = 0; j < N; ++j)
-      for (int b = 0; b < 4; ++b)
-        sum += (static_cast<int32_t>((u32(codes[j].v[l]) >> (8 * b)) & 255u) - zero) * a[4 * j + b];
-    acc.v[l] = sum;
-  }
+// acc + 8 codes (unsigned bytes: two words of each lane) times 8 activations (signed bytes).
+static inline i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a, int zero) {
+  for (int l = 0; l < kLanes; ++l)
+    for (int b = 0; b < 4; ++b) {
+      acc.v[l] += (static_cast<int32_t>((u32(w0.v[l]) >> (8 * b)) & 255u) - zero) * a[b];
+      acc.v[l] += (static_cast<int32_t>((u32(w1.v[l]) >> (8 * b)) & 255u) - zero) * a[4 + b];
+    }
   return acc;
 }
-static inline i32x16 dot32(const i32x16* codes, const int8_t* a, i32x16 acc) {
-  return dot<8>(codes, a, acc, 0);
+static inline i32x16 dot8_codes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
+  return dot8(acc, w0, w1, a, 0);
 }
-static inline i32x16 dot16(const i32x16* codes, const int8_t* a, i32x16 acc) {
-  return dot<4>(codes, a, acc, 0);
+// The same of codes stored as value + 128.
+static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
+  return dot8(acc, w0, w1, a, 128);
 }
-// Codes stored as value + 128; `sum` is the sum of the 32 activations.
-static inline i32x16 dot32_bytes(const i32x16* codes, const int8_t* a, int32_t) {
-  return dot<8>(codes, a, seti(0), 128);
-}
+constexpr float kByteZero = 0.0f;
 
 // The low byte of each lane; returns their sum.
 static inline int32_t store_codes(int8_t* p, i32x16 x) {
@@ -151,12 +154,15 @@ static inline int32_t store_codes(int8_t* p, i32x16 x) {
   }
   return sum;
 }
+static inline f32x16 load_out(const float* p, int64_t n) { LANES(f32x16, l < n ? p[l] : 0.0f); }
 static inline void store_out(float* p, f32x16 x, int64_t n) {
   for (int l = 0; l < kLanes && l < n; ++l) p[l] = x.v[l];
 }
 #undef LANES
 
+#define UNROLL  // loops over lanes are long enough
 #include "generic/all.inl"
+#undef UNROLL
 
 }  // namespace
 

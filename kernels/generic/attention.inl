@@ -48,20 +48,28 @@ static void k_load_v(float* v, const void* row, int64_t d_head, bool half) {
   for (int64_t d = 0; d < d_head; ++d) v[d] = get_kv(row, d, half);
 }
 
-// ---- scores: [R rows] x [16 keys], K over d_head ascending
-template <bool kHalf, int R>
-static inline void score_tile(float* s, int64_t ld_s, const float* const* q, const void* tile, int64_t d_head,
-                              float scale, float cap) {
-  f32x16 acc[R];
-  for (int r = 0; r < R; ++r) acc[r] = set1(0.0f);
-  for (int64_t d = 0; d < d_head; ++d) {
-    const f32x16 k = load_kv<kHalf>(tile, d * kLanes);
-    for (int r = 0; r < R; ++r) acc[r] = fma(k, set1(q[r][d]), acc[r]);
+// ---- scores: [R rows] x [T tiles of 16 keys], K over d_head ascending
+template <bool kHalf, int R, int T>
+static inline void score_tiles(float* s, int64_t ld_s, const float* const* q, const void* tiles,
+                               int64_t d_head, float scale, float cap) {
+  f32x16 acc[R][T];
+  const float* row[R];
+  UNROLL for (int r = 0; r < R; ++r) {
+    row[r] = q[r];
+    UNROLL for (int t = 0; t < T; ++t) acc[r][t] = set1(0.0f);
   }
-  for (int r = 0; r < R; ++r) {
-    f32x16 x = mul(acc[r], set1(scale));
+  for (int64_t d = 0; d < d_head; ++d) {
+    f32x16 k[T];
+    UNROLL for (int t = 0; t < T; ++t) k[t] = load_kv<kHalf>(tiles, (t * d_head + d) * kLanes);
+    UNROLL for (int r = 0; r < R; ++r) {
+      const f32x16 x = set1(row[r][d]);
+      UNROLL for (int t = 0; t < T; ++t) acc[r][t] = fma(k[t], x, acc[r][t]);
+    }
+  }
+  UNROLL for (int r = 0; r < R; ++r) UNROLL for (int t = 0; t < T; ++t) {
+    f32x16 x = mul(acc[r][t], set1(scale));
     if (cap != 0.0f) x = mul(set1(cap), tanh16(div(x, set1(cap))));
-    store(s + r * ld_s, x);
+    store(s + r * ld_s + t * kLanes, x);
   }
 }
 
@@ -70,13 +78,24 @@ static void scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, 
                    int64_t d_head, int64_t first, int64_t last, float scale, float cap) {
   constexpr int kTiles = kKvBlock / kLanes;
   const int64_t bytes = d_head * kLanes * (kHalf ? 2 : 4);
-  for (int64_t t = first / kLanes; t < last / kLanes; ++t) {
-    const void* tile = static_cast<const char*>(k_blocks[t / kTiles]) + (t % kTiles) * bytes;
+  for (int64_t t = first / kLanes; t < last / kLanes;) {
+    const void* tiles = static_cast<const char*>(k_blocks[t / kTiles]) + (t % kTiles) * bytes;
     float* st = s + t * kLanes - first;
-    int64_t r = 0;
-    for (; r + 8 <= rows; r += 8) score_tile<kHalf, 8>(st + r * ld_s, ld_s, q + r, tile, d_head, scale, cap);
-    for (; r + 4 <= rows; r += 4) score_tile<kHalf, 4>(st + r * ld_s, ld_s, q + r, tile, d_head, scale, cap);
-    for (; r < rows; ++r) score_tile<kHalf, 1>(st + r * ld_s, ld_s, q + r, tile, d_head, scale, cap);
+    const auto pass = [&]<int T>() {
+      int64_t r = 0;
+      const auto run = [&]<int R>() {
+        for (; r + R <= rows; r += R)
+          score_tiles<kHalf, R, T>(st + r * ld_s, ld_s, q + r, tiles, d_head, scale, cap);
+      };
+      run.template operator()<kScoreRows>();
+      run.template operator()<2>();
+      run.template operator()<1>();
+      t += T;
+    };
+    if (t % kTiles == 0 && t + kTiles <= last / kLanes)
+      pass.template operator()<kTiles>();
+    else
+      pass.template operator()<1>();
   }
 }
 
@@ -95,17 +114,19 @@ static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* vis
     const int64_t lo = visible->lo[r], hi = visible->hi[r];
     const int64_t begin = lo / kLanes * kLanes, end = hi / kLanes * kLanes + kLanes;
     f32x16 top = low;
-    for (int64_t p = begin; p < end; p += kLanes) {
-      const f32x16 x = keep_lanes(load(s + p - first), lo - p, hi - p, low);
-      top = max16(top, x);
-    }
+    // Only the first and the last vector can hold hidden keys.
+    const auto visible_lanes = [&](f32x16 x, int64_t p, f32x16 hidden) {
+      return p < lo || p + kLanes - 1 > hi ? keep_lanes(x, lo - p, hi - p, hidden) : x;
+    };
+    for (int64_t p = begin; p < end; p += kLanes)
+      top = max16(top, visible_lanes(load(s + p - first), p, low));
     const f32x16 max = set1(max_lanes(top));
     float sum = 0.0f;
     for (int64_t p = begin; p < end;) {
       const int64_t stop = (p / kSegment + 1) * kSegment < end ? (p / kSegment + 1) * kSegment : end;
       f32x16 lanes = set1(0.0f);
       for (; p < stop; p += kLanes) {
-        const f32x16 e = keep_lanes(exp16(sub(load(s + p - first), max)), lo - p, hi - p, set1(0.0f));
+        const f32x16 e = visible_lanes(exp16(sub(load(s + p - first), max)), p, set1(0.0f));
         store(s + p - first, e);
         lanes = add(lanes, e);
       }
@@ -114,7 +135,7 @@ static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* vis
     const f32x16 total = set1(sum);
     // Masked lanes are selected again: 0 / NaN would be NaN.
     for (int64_t p = begin; p < end; p += kLanes)
-      store(s + p - first, keep_lanes(div(load(s + p - first), total), lo - p, hi - p, set1(0.0f)));
+      store(s + p - first, visible_lanes(div(load(s + p - first), total), p, set1(0.0f)));
     for (int64_t p = first; p < begin; p += kLanes) store(s + p - first, set1(0.0f));
     for (int64_t p = end; p < last; p += kLanes) store(s + p - first, set1(0.0f));
   }
@@ -126,20 +147,25 @@ static inline void value_run(float* acc, int64_t ld_acc, const float* p, int64_t
                              const void* const* v_blocks, int64_t first, int64_t from, int64_t to, int64_t d0,
                              int64_t d_pad) {
   f32x16 a[R][V];
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) a[r][v] = load(acc + r * ld_acc + d0 + v * kLanes);
-  for (int64_t key = from; key < to; ++key) {
+  const float* row[R];
+  UNROLL for (int r = 0; r < R; ++r) {
+    row[r] = p + r * ld_p;
+    UNROLL for (int v = 0; v < V; ++v) a[r][v] = load(acc + r * ld_acc + d0 + v * kLanes);
+  }
+  for (int64_t key = from; key < to;) {
     const void* block = v_blocks[key / kKvBlock];
-    const int64_t row = (key % kKvBlock) * d_pad + d0;
-    f32x16 x[V];
-    for (int v = 0; v < V; ++v) x[v] = load_kv<kHalf>(block, row + v * kLanes);
-    for (int r = 0; r < R; ++r) {
-      const f32x16 w = set1(p[r * ld_p + key - first]);
-      for (int v = 0; v < V; ++v) a[r][v] = fma(w, x[v], a[r][v]);
+    const int64_t stop = (key / kKvBlock + 1) * kKvBlock < to ? (key / kKvBlock + 1) * kKvBlock : to;
+    for (int64_t at = (key % kKvBlock) * d_pad + d0; key < stop; ++key, at += d_pad) {
+      f32x16 x[V];
+      UNROLL for (int v = 0; v < V; ++v) x[v] = load_kv<kHalf>(block, at + v * kLanes);
+      UNROLL for (int r = 0; r < R; ++r) {
+        const f32x16 w = set1(row[r][key - first]);
+        UNROLL for (int v = 0; v < V; ++v) a[r][v] = fma(w, x[v], a[r][v]);
+      }
     }
   }
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) store(acc + r * ld_acc + d0 + v * kLanes, a[r][v]);
+  UNROLL for (int r = 0; r < R; ++r) UNROLL for (int v = 0; v < V; ++v)
+      store(acc + r * ld_acc + d0 + v * kLanes, a[r][v]);
 }
 
 template <bool kHalf>
@@ -154,7 +180,8 @@ static void value_rows(float* acc, int64_t rows, const float* p, int64_t ld_p, c
     for (; d < d_pad; d += kLanes)
       value_run<kHalf, R, 1>(acc + r * d_pad, d_pad, p + r * ld_p, ld_p, v_blocks, first, from, to, d, d_pad);
   };
-  for (; r + 4 <= rows; r += 4) run.template operator()<4>();
+  for (; r + kValueRows <= rows; r += kValueRows) run.template operator()<kValueRows>();
+  for (; r + 2 <= rows; r += 2) run.template operator()<2>();
   for (; r < rows; ++r) run.template operator()<1>();
 }
 

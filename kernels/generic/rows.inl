@@ -26,35 +26,39 @@ static void k_rms_norm(float* out, float* scale, const float* x, const float* we
 // Per block of 32: amax = max |x|, scale = amax / 127, code = round to nearest even of x * (127 / amax). A
 // block with an infinity or a NaN has codes 0 and a scale that is not finite, so the fault reaches every
 // output it touches.
-static void k_quantize(const Int8Rows* out, const float* x, int64_t rows, int64_t cols) {
-  const int64_t blocks = rows * cols / kQBlock;
+static void k_quantize(const Int8Rows* out, int64_t first, const float* x, int64_t rows, int64_t cols) {
+  const int64_t blocks = cols / kQBlock;
   const f32x16 magic = set1(12582912.0f);
-  for (int64_t b = 0; b < blocks; ++b, x += kQBlock) {
-    const f32x16 x0 = load(x), x1 = load(x + 16);
-    // |x| compared as integers: ordered like the floats, and a NaN is the largest of all.
-    const i32x16 a = max16(and16(bits(x0), seti(0x7FFFFFFF)), and16(bits(x1), seti(0x7FFFFFFF)));
-    int32_t lanes[kLanes];
-    storei(lanes, a);
-    int32_t top = 0;
-    for (int l = 0; l < kLanes; ++l) top = lanes[l] > top ? lanes[l] : top;
-    float amax;
-    __builtin_memcpy(&amax, &top, 4);
-    // Zero, or so small that 127 / amax overflows: the block is zero.
-    const float factor = 127.0f / amax;
-    const bool zero = top < 0x7F800000 && !(factor <= 3.4028234663852886e38f);
-    out->scale[b] = zero ? 0.0f : amax / 127.0f;
-    int8_t* codes = out->codes + b * kQBlock;
-    if (zero || top >= 0x7F800000) {
-      for (int k = 0; k < kQBlock; ++k) codes[k] = 0;
-      out->sums[2 * b] = out->sums[2 * b + 1] = 0;
-      continue;
+  for (int64_t r = first; r < first + rows; ++r)
+    for (int64_t b = 0; b < blocks; ++b, x += kQBlock) {
+      const int64_t at = int8_at(out->group, r, b, blocks);
+      int8_t* codes = out->codes + at * kQBlock;
+      const f32x16 x0 = load(x), x1 = load(x + 16);
+      // |x| compared as integers: ordered like the floats, and a NaN is the largest of all.
+      const int32_t top =
+          max_lanes(max16(and16(bits(x0), seti(0x7FFFFFFF)), and16(bits(x1), seti(0x7FFFFFFF))));
+      float amax;
+      __builtin_memcpy(&amax, &top, 4);
+      // Zero, or so small that 127 / amax overflows: the block is zero.
+      const float factor = 127.0f / amax;
+      const bool zero = top < 0x7F800000 && !(factor <= 3.4028234663852886e38f);
+      const float scale = zero ? 0.0f : amax / 127.0f;
+      int32_t sums[2] = {0, 0};
+      if (zero || top >= 0x7F800000) {
+        for (int k = 0; k < kQBlock; ++k) codes[k] = 0;
+      } else {
+        const f32x16 inverse = set1(factor);
+        const i32x16 q0 = sub(bits(add(mul(x0, inverse), magic)), seti(0x4B400000));
+        const i32x16 q1 = sub(bits(add(mul(x1, inverse), magic)), seti(0x4B400000));
+        sums[0] = store_codes(codes, q0);
+        sums[1] = store_codes(codes + 16, q1);
+      }
+      out->scale[at] = scale;
+      out->sum[at] = static_cast<float>(sums[0] + sums[1]);
+      out->half_sums[2 * at] = static_cast<float>(sums[0]);
+      out->half_sums[2 * at + 1] = static_cast<float>(sums[1]);
+      out->scaled_sum[at] = scale * out->sum[at];
     }
-    const f32x16 inverse = set1(factor);
-    const i32x16 q0 = sub(bits(add(mul(x0, inverse), magic)), seti(0x4B400000));
-    const i32x16 q1 = sub(bits(add(mul(x1, inverse), magic)), seti(0x4B400000));
-    out->sums[2 * b] = store_codes(codes, q0);
-    out->sums[2 * b + 1] = store_codes(codes + 16, q1);
-  }
 }
 
 static void k_add(float* out, const float* a, const float* b, int64_t n) {

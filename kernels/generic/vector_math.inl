@@ -67,6 +67,18 @@ static inline float max_lanes(f32x16 x) {
   return a[0];
 }
 
+static inline int32_t max_lanes(i32x16 x) {
+  int32_t a[kLanes], top = 0;  // of numbers that are not negative
+  storei(a, x);
+  for (int l = 0; l < kLanes; ++l) top = a[l] > top ? a[l] : top;
+  return top;
+}
+
+static inline f32x16 negate(f32x16 x) {
+  return from_bits(
+      sub(bits(x), seti(static_cast<int32_t>(0x80000000u))));  // flips the top bit, whatever it was
+}
+
 // IEEE half to float, exact, integer code.
 static inline float half_to_float(uint16_t h) {
   const uint32_t sign = (h & 0x8000u) << 16, exponent = (h >> 10) & 31u, fraction = h & 0x3FFu;

@@ -8,6 +8,7 @@ struct q4_1 {
   static constexpr const char* name = "Q4_1";
   static constexpr int block = 32, block_bytes = 20;
   static constexpr bool coded = true;
+  static constexpr int halves = 1;  // integer sums of a block of 32
 
   // Tile: nibbles [cols / 32][256], then per 32 columns f16 d [16], f16 m [16].
   static int64_t tile_bytes(int64_t cols) { return cols / 32 * (256 + 64); }
@@ -25,10 +26,10 @@ struct q4_1 {
   static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
     return add(mul(p.d, code_at(word, byte, 0)), p.m);
   }
-  static f32x16 accumulate(const Part& p, const int8_t* a, float sx, const int32_t* sums, f32x16 acc) {
-    const i32x16 dot = dot32(p.codes, a, seti(0));
-    acc = fma(to_float(dot), mul(p.d, set1(sx)), acc);
-    return fma(p.m, set1(sx * static_cast<float>(sums[0] + sums[1])), acc);
+  static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
+  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
+    acc = fma(to_float(dot[0]), mul(p.d, x.scale), acc);
+    return fma(p.m, x.scaled_sum, acc);
   }
 
   static void decode(float* out, const uint8_t* blocks, int64_t n) {

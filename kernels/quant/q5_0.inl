@@ -9,10 +9,9 @@ struct q5_0 {
   static constexpr const char* name = "Q5_0";
   static constexpr int block = 32, block_bytes = 22;
   static constexpr bool coded = true;
+  static constexpr int halves = 1;  // integer sums of a block of 32
 
-  // Tile: nibbles [cols / 32][256], high bits [cols / 32][64], then f16 d [cols / 32][16].
-  // High bits: lane r, bit 8 b + j is bit 4 of column 4 j + b, so that one shift serves a whole word of 4
-  // codes.
+  // Tile: nibbles [cols / 32][256], fifth bits [cols / 32][64], then f16 d [cols / 32][16].
   static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (256 + 64 + 32)); }
   struct Part {
     i32x16 codes[8];
@@ -21,17 +20,16 @@ struct q5_0 {
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);
-    const i32x16 high = loadi(tile + cols * 8 + b * 64);
-    for (int j = 0; j < 8; ++j) p.codes[j] = or16(p.codes[j], shl<4>(and16(shr(high, j), seti(0x01010101))));
+    or_bits<4>(p.codes, loadi(tile + cols * 8 + b * 64));
     p.d = load_half(tile + cols * 10 + b * 32);
     return p;
   }
   static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
     return mul(p.d, code_at(word, byte, 16));
   }
-  static f32x16 accumulate(const Part& p, const int8_t* a, float sx, const int32_t* sums, f32x16 acc) {
-    const i32x16 dot = dot32(p.codes, a, seti(-16 * (sums[0] + sums[1])));
-    return fma(to_float(dot), mul(p.d, set1(sx)), acc);
+  static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
+  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
+    return fma(fma(x.sum, set1(-16.0f), to_float(dot[0])), mul(p.d, x.scale), acc);
   }
 
   static int code(const uint8_t* p, int i) {  // i-th weight of the block at p, 0..31
@@ -49,14 +47,9 @@ struct q5_0 {
       for (int64_t b = 0; b < cols / 32; ++b) {
         const uint8_t* p = rows[r] + b * block_bytes;
         uint8_t codes[32];
-        uint32_t high = 0;
-        for (int i = 0; i < 32; ++i) {
-          const int c = code(p, i);
-          codes[i] = static_cast<uint8_t>(c & 15);
-          high |= static_cast<uint32_t>(c >> 4) << (8 * (i % 4) + i / 4);
-        }
+        for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(code(p, i));
         put_nibbles(tile + b * 256, r, codes);
-        __builtin_memcpy(tile + cols * 8 + b * 64 + 4 * r, &high, 4);
+        put_bits(tile + cols * 8 + b * 64, r, codes, 4);
         put_u16(tile + cols * 10, b * kLanes + r, read_u16(p));
       }
   }

@@ -9,38 +9,39 @@ struct q6_k {
   static constexpr const char* name = "Q6_K";
   static constexpr int block = 256, block_bytes = 210;
   static constexpr bool coded = true;
+  static constexpr int halves = 2;  // integer sums of a block of 32
 
-  // Tile: nibbles [cols / 32][256]; high bits [cols / 32][2][64]; scales of the two halves [cols / 32][2][16]
-  // signed bytes; f16 d [cols / 256][16]. High bits: vector h, lane r, bits 8 b + 2 j, + 1 belong to column
-  // 16 h + 4 j + b.
+  // Tile: nibbles [cols / 32][256]; high pairs of bits [cols / 32][128]; scales of the two halves
+  // [cols / 32][2][16] signed bytes; f16 d [cols / 256][16].
   static int64_t tile_bytes(int64_t cols) {
     return round_up_64(cols / 32 * (256 + 128 + 32) + cols / 256 * 32);
   }
   struct Part {
     i32x16 codes[8];
-    i32x16 scale[2];
+    f32x16 scale[2];  // integers
     f32x16 d;
   };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);
     for (int h = 0; h < 2; ++h) {
-      const i32x16 high = loadi(tile + cols * 8 + b * 128 + h * 64);
-      for (int j = 0; j < 4; ++j)
-        p.codes[4 * h + j] = or16(p.codes[4 * h + j], shl<4>(and16(shr(high, 2 * j), seti(0x03030303))));
-      p.scale[h] = load_s8(tile + cols * 12 + b * 32 + h * 16);
+      or_pairs<4>(p.codes + 4 * h, loadi(tile + cols * 8 + b * 128 + h * 64));
+      p.scale[h] = to_float(load_s8(tile + cols * 12 + b * 32 + h * 16));
     }
     p.d = load_half(tile + cols * 13 + b / 8 * 32);
     return p;
   }
   static f32x16 weight(const Part& p, i32x16 word, int byte, bool second) {
-    return mul(mul(p.d, to_float(p.scale[second])), code_at(word, byte, 32));
+    return mul(mul(p.d, p.scale[second]), code_at(word, byte, 32));
   }
   // |sum of scale * dot| <= 2 * 128 * 32 * 127 * 16 = 16,646,144 < 2^24: exact as a float.
-  static f32x16 accumulate(const Part& p, const int8_t* a, float sx, const int32_t* sums, f32x16 acc) {
-    const i32x16 first = mul(p.scale[0], dot16(p.codes, a, seti(-32 * sums[0])));
-    const i32x16 second = mul(p.scale[1], dot16(p.codes + 4, a + 16, seti(-32 * sums[1])));
-    return fma(to_float(add(first, second)), mul(p.d, set1(sx)), acc);
+  static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
+  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
+    const f32x16 offset = set1(-32.0f);
+    const f32x16 first = fma(x.first_sum, offset, to_float(dot[0]));
+    const f32x16 second = fma(x.second_sum, offset, to_float(dot[1]));
+    const f32x16 P = fma(second, p.scale[1], fma(first, p.scale[0], set1(0.0f)));
+    return fma(P, mul(p.d, x.scale), acc);
   }
 
   // Weight i of the block: halves of 128, each 4 runs of 32 that share 64 low bytes and 32 high bytes.
@@ -64,17 +65,10 @@ struct q6_k {
         const uint8_t* p = rows[r] + b / 8 * block_bytes;
         const int s = static_cast<int>(b % 8);
         uint8_t codes[32];
-        uint32_t high[2] = {0, 0};
-        for (int i = 0; i < 32; ++i) {
-          const int c = code(p, 32 * s + i);
-          codes[i] = static_cast<uint8_t>(c & 15);
-          high[i / 16] |= static_cast<uint32_t>(c >> 4) << (8 * (i % 4) + 2 * (i % 16 / 4));
-        }
+        for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(code(p, 32 * s + i));
         put_nibbles(tile + b * 256, r, codes);
-        for (int h = 0; h < 2; ++h) {
-          __builtin_memcpy(tile + cols * 8 + b * 128 + h * 64 + 4 * r, &high[h], 4);
-          tile[cols * 12 + b * 32 + h * 16 + r] = p[192 + 2 * s + h];
-        }
+        put_pairs(tile + cols * 8 + b * 128, r, codes, 4);
+        for (int h = 0; h < 2; ++h) tile[cols * 12 + b * 32 + h * 16 + r] = p[192 + 2 * s + h];
         put_u16(tile + cols * 13, b / 8 * kLanes + r, read_u16(p + 208));
       }
   }

@@ -8,6 +8,7 @@ struct q8_0 {
   static constexpr const char* name = "Q8_0";
   static constexpr int block = 32, block_bytes = 34;
   static constexpr bool coded = true;
+  static constexpr int halves = 1;  // integer sums of a block of 32
 
   // Tile: bytes q + 128 [cols / 32][512], then f16 d [cols / 32][16].
   static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (512 + 32)); }
@@ -24,9 +25,9 @@ struct q8_0 {
   static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
     return mul(p.d, code_at(word, byte, 128));
   }
-  static f32x16 accumulate(const Part& p, const int8_t* a, float sx, const int32_t* sums, f32x16 acc) {
-    const i32x16 dot = dot32_bytes(p.codes, a, sums[0] + sums[1]);
-    return fma(to_float(dot), mul(p.d, set1(sx)), acc);
+  static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_bytes(acc, w0, w1, a); }
+  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
+    return fma(fma(x.sum, set1(kByteZero), to_float(dot[0])), mul(p.d, x.scale), acc);
   }
 
   static void decode(float* out, const uint8_t* blocks, int64_t n) {

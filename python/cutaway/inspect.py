@@ -66,7 +66,7 @@ class FileInfo(Shown):
             f"{size:,} bytes of weights",
         ]
         if len(self.files) > 1:
-            parts.append(_plural(len(self.files), "file"))
+            parts.append(_plural(len(self.files), "part" if self.format == "gguf" else "file"))
         return "; ".join(parts)
 
     def __repr__(self) -> str:
@@ -111,7 +111,7 @@ class FileInfo(Shown):
 @checked_arguments
 def inspect_file(path: str | os.PathLike[str]) -> FileInfo:
     """Opens a GGUF file, a safetensors file or a folder with config.json and safetensors, checks the whole header and
-    returns what it says. Weights are not read.
+    returns what it says. Weights are not read. Of a GGUF model in parts, name-00001-of-00003.gguf, any part opens all.
 
     A GGUF file may lack keys, tensors and an architecture, and hold tensors of any ggml type: only `load` asks for
     more. Raises FormatError, naming the file and the place, for anything that is not sound.

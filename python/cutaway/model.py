@@ -42,6 +42,7 @@ def load(
 ) -> Model:
     """Loads a model: a name of `ca.models()`, a .gguf file, or a folder with config.json and safetensors.
 
+    Of a GGUF model in parts, name-00001-of-00003.gguf, any part or a folder with nothing else loads all.
     threads: of every call (default: CUTAWAY_THREADS, else physical cores within affinity and cgroup quota). compute:
     "float32" (exact weights, the reference) or "int8" (the default where weights are stored quantised). n_ctx: the most
     positions a session may hold (default: the file's context length). isa: one of `ca.isas()`.
@@ -114,13 +115,15 @@ class Model:
         return self._names
 
     def info(self) -> Mapping[str, Any]:
-        """What is in force: path, format, arch, compute, isa, threads, bytes by kind, type of every tensor."""
+        """What is in force: path, parts (files that hold the weights), format, arch, compute, isa, threads, bytes by
+        kind, type of every tensor."""
         core, by_type = self._core, dict[str, int]()
         tensors = {name: {"type": t, "shape": tuple(shape), "bytes": n} for name, t, shape, n in core.tensors()}
         for tensor in tensors.values():
             by_type[tensor["type"]] = by_type.get(tensor["type"], 0) + tensor["bytes"]
         return {
             "path": core.path,
+            "parts": core.n_files,
             "format": core.format,
             "arch": self.config.arch,
             "compute": core.compute,

@@ -50,15 +50,27 @@ bool same_bits(float a, float b) { return bits_of(a) == bits_of(b) || (a != a &&
 
 std::vector<int> scale_offsets(const Quant& q) {
   const std::string name = q.name;
-  if (name == "Q4_0" || name == "Q5_0" || name == "Q8_0") return {0};
-  if (name == "Q4_1" || name == "Q4_K") return {0, 2};
+  if (name == "Q4_0" || name == "Q5_0" || name == "Q8_0" || name == "IQ4_NL" || name == "IQ4_XS") return {0};
+  if (name == "Q4_1" || name == "Q5_1" || name == "Q4_K" || name == "Q5_K") return {0, 2};
+  if (name == "Q2_K") return {80, 82};
+  if (name == "Q3_K") return {108};
   if (name == "Q6_K") return {208};
+  if (name == "MXFP4") return {};
   EXPECT_FALSE(q.integer) << name << " is new: say where its f16 scales are";
   return {};
 }
 
+void set_scales(const Quant& q, uint8_t* block, int exponent, uint16_t sign_and_fraction) {
+  const uint16_t half = static_cast<uint16_t>((sign_and_fraction & 0x83FF) | (exponent + 15) << 10);
+  for (int at : scale_offsets(q)) std::memcpy(block + at, &half, 2);
+  if (std::string(q.name) == "MXFP4") block[0] = static_cast<uint8_t>(exponent + 128);
+}
+
 std::vector<uint8_t> random_blocks(Random& random, const Quant& q, int64_t n, Scales scales) {
-  static const uint16_t extreme[] = {0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400, 0x7BFF, 0xFBFF};
+  static const uint16_t extreme[] = {0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400,
+                                     0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00, 0xFC01};
+  static const uint8_t exponents[] = {0, 1, 2, 3, 126, 127, 128, 129, 252, 253, 254, 255};  // of MXFP4
+  const uint32_t n_extreme = scales == Scales::hostile ? 12 : 8;
   const std::string name = q.name;
   std::vector<uint8_t> out(static_cast<size_t>(n / q.block * q.block_bytes));
   if (!q.integer) {
@@ -76,12 +88,14 @@ std::vector<uint8_t> random_blocks(Random& random, const Quant& q, int64_t n, Sc
     return out;
   }
   for (uint8_t& b : out) b = static_cast<uint8_t>(random());
-  for (size_t block = 0; block < out.size(); block += q.block_bytes)
-    for (int at : scale_offsets(q)) {
-      const uint16_t ordinary = static_cast<uint16_t>((random() & 0x83FF) | ((5 + random() % 11) << 10));
-      const uint16_t half = scales == Scales::ordinary ? ordinary : extreme[random() % 8];
-      std::memcpy(&out[block + at], &half, 2);
+  for (size_t block = 0; block < out.size(); block += q.block_bytes) {
+    if (scales == Scales::ordinary) {
+      set_scales(q, &out[block], static_cast<int>(random() % 11) - 10, static_cast<uint16_t>(random()));
+      continue;
     }
+    for (int at : scale_offsets(q)) std::memcpy(&out[block + at], &extreme[random() % n_extreme], 2);
+    if (name == "MXFP4") out[block] = exponents[random() % 12];
+  }
   return out;
 }
 
@@ -104,9 +118,18 @@ Packed random_matrix(Random& random, const Quant& q, int64_t n_out, int64_t cols
 }
 
 Codes::Codes(const Table& k, const float* x, int64_t rows, int64_t cols)
-    : codes(rows * cols), scale(rows * cols / kQBlock), sums(rows * cols / kQBlock * 2) {
+    : group_(rows == 1 ? 1 : kernels::kRowGroup),
+      blocks_(cols / kQBlock),
+      places_((rows + group_ - 1) / group_ * group_ * blocks_),
+      codes_(places_ * kQBlock),
+      scale_(places_),
+      sum_(places_),
+      half_sums_(places_ * 2),
+      scaled_sum_(places_) {
   const kernels::Int8Rows out = view();
-  k.quantize(&out, x, rows, cols);
+  const int64_t split = rows / 3;  // as threads do it, in shares
+  k.quantize(&out, 0, x, split, cols);
+  k.quantize(&out, split, x + split * cols, rows - split, cols);
 }
 
 std::vector<const Table*> tables() {

@@ -63,11 +63,17 @@ float float_of(uint32_t bits);
 bool same_bits(float a, float b);
 ::testing::AssertionResult SameBits(const float* got, const float* want, int64_t n);
 
-enum class Scales { ordinary, extreme };  // f16 scales of 2^-10 .. 2, or 0, -0, subnormals, the largest
-// Random bytes of n weights as they lie in a file, every scale finite.
+enum class Scales {
+  ordinary,  // 2^-10 .. 2
+  extreme,   // 0, -0, subnormals, the largest; of MXFP4 the least and the largest
+  hostile,   // extreme, infinities and NaN
+};
+// Random bytes of n weights as they lie in a file. Of the 16 and 32-bit types every weight is finite.
 std::vector<uint8_t> random_blocks(Random& random, const Quant& q, int64_t n, Scales scales);
 // Where a block keeps its f16 scales.
 std::vector<int> scale_offsets(const Quant& q);
+// Writes 2^exponent to every scale of a block, with a sign and fraction as in f16 where it has them.
+void set_scales(const Quant& q, uint8_t* block, int exponent, uint16_t sign_and_fraction = 0);
 
 // A matrix [n_out, cols] in file form and as tiles.
 struct Packed {
@@ -78,12 +84,25 @@ Packed pack(const Quant& q, std::vector<std::vector<uint8_t>> rows, int64_t cols
 Packed random_matrix(Random& random, const Quant& q, int64_t n_out, int64_t cols, Scales scales);
 
 // Activation rows in int8 form with memory of their own.
-struct Codes {
+class Codes {
+ public:
   Codes(const Table& k, const float* x, int64_t rows, int64_t cols);
-  kernels::Int8Rows view() const { return {codes.data(), scale.data(), sums.data()}; }
-  Aligned<int8_t> codes;
-  Aligned<float> scale;
-  Aligned<int32_t> sums;
+  kernels::Int8Rows view() const {
+    return {group_, codes_.data(), scale_.data(), sum_.data(), half_sums_.data(), scaled_sum_.data()};
+  }
+  int code(int64_t row, int64_t col) const { return codes_.data()[at(row, col / 32) * 32 + col % 32]; }
+  float scale(int64_t row, int64_t block) const { return scale_.data()[at(row, block)]; }
+  float sum(int64_t row, int64_t block) const { return sum_.data()[at(row, block)]; }
+  float half_sum(int64_t row, int64_t block, int half) const {
+    return half_sums_.data()[2 * at(row, block) + half];
+  }
+  float scaled_sum(int64_t row, int64_t block) const { return scaled_sum_.data()[at(row, block)]; }
+
+ private:
+  int64_t at(int64_t row, int64_t block) const { return kernels::int8_at(group_, row, block, blocks_); }
+  int64_t group_, blocks_, places_;
+  Aligned<int8_t> codes_;
+  Aligned<float> scale_, sum_, half_sums_, scaled_sum_;
 };
 
 std::vector<const Table*> tables();  // of every instruction set this machine offers, scalar first

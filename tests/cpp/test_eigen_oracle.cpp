@@ -65,8 +65,9 @@ TEST(EigenOracle, LinearInt8ErrsByTheActivationCodesAlone) {
       Float got(rows, n_out), coded(rows, cols), half_code(rows, cols);
       q.linear_int8(got.data(), n_out, &view, w.tiles.data(), rows, cols, n_out);
       for (int64_t i = 0; i < rows * cols; ++i) {
-        coded.data()[i] = static_cast<float>(codes.codes[i]) * codes.scale[i / kQBlock];
-        half_code.data()[i] = 0.5001f * codes.scale[i / kQBlock];
+        const float scale = codes.scale(i / cols, i % cols / kQBlock);
+        coded.data()[i] = static_cast<float>(codes.code(i / cols, i % cols)) * scale;
+        half_code.data()[i] = 0.5001f * scale;
       }
       const Double at_codes = coded.cast<double>() * W.cast<double>().transpose();
       EXPECT_TRUE(((got.cast<double>() - at_codes).cwiseAbs().array() <= bound(coded, W).array()).all())

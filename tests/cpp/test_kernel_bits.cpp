@@ -172,14 +172,15 @@ TEST(KernelBits, Quantize) {
         for (int64_t rows : kRows) {
           const int64_t first = kMostRows - rows;
           const Codes got(*k, &x[first * cols], rows, cols);
-          ASSERT_TRUE(
-              std::equal(got.codes.data(), got.codes.data() + rows * cols, want.codes.data() + first * cols))
-              << k->isa;
-          ASSERT_TRUE(SameBits(got.scale.data(), want.scale.data() + first * cols / 32, rows * cols / 32))
-              << k->isa;
-          ASSERT_TRUE(std::equal(got.sums.data(), got.sums.data() + rows * cols / 16,
-                                 want.sums.data() + first * cols / 16))
-              << k->isa;
+          for (int64_t r = 0; r < rows; ++r) {
+            for (int64_t c = 0; c < cols; ++c) ASSERT_EQ(got.code(r, c), want.code(first + r, c)) << k->isa;
+            for (int64_t b = 0; b < cols / 32; ++b) {
+              ASSERT_TRUE(same_bits(got.scale(r, b), want.scale(first + r, b))) << k->isa;
+              ASSERT_TRUE(same_bits(got.scaled_sum(r, b), want.scaled_sum(first + r, b))) << k->isa;
+              ASSERT_EQ(got.sum(r, b), want.sum(first + r, b)) << k->isa;
+              for (int h : {0, 1}) ASSERT_EQ(got.half_sum(r, b, h), want.half_sum(first + r, b, h)) << k->isa;
+            }
+          }
         }
     }
 }

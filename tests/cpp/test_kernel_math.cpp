@@ -160,7 +160,7 @@ TEST(KernelMath, RopeAgainstFloat64) {
 
 // The definition of the int8 form, block by block, with the rounding of the language instead of the magic
 // number.
-void check_quantized(const float* x, const Codes& q, int64_t block) {
+void check_quantized(const float* x, const Codes& q, int64_t row, int64_t block) {
   float amax = 0.0f;
   bool finite = true;
   for (int i = 0; i < 32; ++i) {
@@ -172,16 +172,18 @@ void check_quantized(const float* x, const Codes& q, int64_t block) {
   int sums[2] = {0, 0};
   for (int i = 0; i < 32; ++i) {
     const int want = zero || !finite ? 0 : static_cast<int>(std::nearbyint(x[i] * factor));
-    ASSERT_EQ(q.codes[32 * block + i], want) << "value " << i << " " << x[i];
+    ASSERT_EQ(q.code(row, 32 * block + i), want) << "value " << i << " " << x[i];
     ASSERT_LE(std::abs(want), 127);
     sums[i / 16] += want;
   }
   if (finite)
-    ASSERT_EQ(bits_of(q.scale[block]), bits_of(zero ? 0.0f : amax / 127.0f));
+    ASSERT_EQ(bits_of(q.scale(row, block)), bits_of(zero ? 0.0f : amax / 127.0f));
   else
-    ASSERT_FALSE(std::isfinite(q.scale[block]));
-  ASSERT_EQ(q.sums[2 * block], sums[0]);
-  ASSERT_EQ(q.sums[2 * block + 1], sums[1]);
+    ASSERT_FALSE(std::isfinite(q.scale(row, block)));
+  ASSERT_EQ(q.half_sum(row, block, 0), sums[0]);
+  ASSERT_EQ(q.half_sum(row, block, 1), sums[1]);
+  ASSERT_EQ(q.sum(row, block), sums[0] + sums[1]);
+  ASSERT_TRUE(same_bits(q.scaled_sum(row, block), q.scale(row, block) * q.sum(row, block)));
 }
 
 TEST(KernelMath, QuantizeAgainstItsDefinition) {
@@ -190,7 +192,7 @@ TEST(KernelMath, QuantizeAgainstItsDefinition) {
     for (Numbers kind : kEveryKind) {
       const std::vector<float> x = numbers(random, 64 * 96, kind);
       const Codes q(*k, x.data(), 64, 96);
-      for (int64_t b = 0; b < 64 * 3; ++b) check_quantized(&x[32 * b], q, b);
+      for (int64_t b = 0; b < 64 * 3; ++b) check_quantized(&x[32 * b], q, b / 3, b % 3);
     }
 }
 
@@ -207,7 +209,7 @@ TEST(KernelMath, QuantizeAtTheEdges) {
           x[i] = std::isfinite(top) ? top * static_cast<float>(i - 16) / 17.0f : 1.0f;
         x[at] = top;
         const Codes q(*k, x.data(), 1, 32);
-        check_quantized(x.data(), q, 0);
+        check_quantized(x.data(), q, 0, 0);
       }
   // Halves go to even: amax 127 makes the factor 1.
   std::vector<float> x(32, 0.0f);
@@ -215,7 +217,7 @@ TEST(KernelMath, QuantizeAtTheEdges) {
   const int want[] = {127, 0, 2, 2, 0, -2, -2, 126};
   std::copy(halves, halves + 8, x.begin());
   const Codes q(scalar(), x.data(), 1, 32);
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(q.codes[i], want[i]) << halves[i];
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(q.code(0, i), want[i]) << halves[i];
 }
 
 // All float16 bit patterns come back from a V row; conversion of every neighbourhood of a float16 is nearest

@@ -1,4 +1,4 @@
-// A whole model of two layers with every weight type but one, odd sizes, a sliding window, soft-caps and
+// A whole model of two layers with every weight type, odd sizes, a sliding window, soft-caps and
 // norms everywhere: its logits have the same bits for any instruction set, threads, chunks, neighbours, cache
 // and hooks.
 #include "model/model.h"
@@ -13,6 +13,7 @@
 #endif
 
 #include "core/error.h"
+#include "format/ggml_types.h"
 #include "format_files.h"
 #include "kernel_data.h"
 
@@ -25,10 +26,7 @@ constexpr int64_t kVocab = 111;
 std::string small_blocks(Random& random, const Quant& q, int64_t n) {
   std::vector<uint8_t> bytes = random_blocks(random, q, n, Scales::ordinary);
   for (size_t block = 0; q.integer && block < bytes.size(); block += q.block_bytes)
-    for (int at : scale_offsets(q)) {
-      const uint16_t half = static_cast<uint16_t>((random() & 0x83FF) | (q.block == 256 ? 2 : 6) << 10);
-      std::memcpy(&bytes[block + at], &half, 2);
-    }
+    set_scales(q, &bytes[block], q.block == 256 ? -13 : -9, static_cast<uint16_t>(random()));
   for (int64_t i = 0; std::string(q.name) == "F32" && i < n; ++i) {
     const float w = 1.0f + 0.1f * number(random, Numbers::normal);
     std::memcpy(&bytes[4 * i], &w, 4);
@@ -37,12 +35,6 @@ std::string small_blocks(Random& random, const Quant& q, int64_t n) {
 }
 
 std::string tiny_gemma3() {
-  const auto id = [](const std::string& type) -> uint32_t {
-    const std::pair<const char*, uint32_t> ids[] = {{"F32", 0},   {"F16", 1},   {"Q4_0", 2},
-                                                    {"Q4_1", 3},  {"Q5_0", 6},  {"Q8_0", 8},
-                                                    {"Q4_K", 12}, {"Q6_K", 14}, {"BF16", 30}};
-    return std::find_if(std::begin(ids), std::end(ids), [&](auto& p) { return p.first == type; })->second;
-  };
   struct Tensor {
     std::string name, type;
     int64_t cols, rows;
@@ -56,13 +48,13 @@ std::string tiny_gemma3() {
       tensors.push_back({at + norm + ".weight", "F32", d, 0});
     for (const char* norm : {"attn_q_norm", "attn_k_norm"})
       tensors.push_back({at + norm + ".weight", "F32", d_head, 0});
-    tensors.push_back({at + "attn_q.weight", i ? "Q4_K" : "Q8_0", d, heads * d_head});
-    tensors.push_back({at + "attn_k.weight", i ? "BF16" : "Q4_1", d, kv * d_head});
-    tensors.push_back({at + "attn_v.weight", i ? "Q4_0" : "F16", d, kv * d_head});
-    tensors.push_back({at + "attn_output.weight", i ? "Q5_0" : "Q4_0", heads * d_head, d});
+    tensors.push_back({at + "attn_q.weight", i ? "Q3_K" : "Q8_0", d, heads * d_head});
+    tensors.push_back({at + "attn_k.weight", i ? "BF16" : "Q2_K", d, kv * d_head});
+    tensors.push_back({at + "attn_v.weight", i ? "IQ4_XS" : "F16", d, kv * d_head});
+    tensors.push_back({at + "attn_output.weight", i ? "Q5_0" : "Q5_1", heads * d_head, d});
     tensors.push_back({at + "ffn_gate.weight", i ? "Q4_1" : "Q4_K", d, mlp});
-    tensors.push_back({at + "ffn_up.weight", i ? "Q6_K" : "Q5_0", d, mlp});
-    tensors.push_back({at + "ffn_down.weight", i ? "Q8_0" : "Q4_1", mlp, d});
+    tensors.push_back({at + "ffn_up.weight", i ? "Q4_0" : "Q5_K", d, mlp});
+    tensors.push_back({at + "ffn_down.weight", i ? "IQ4_NL" : "MXFP4", mlp, d});
   }
   Bytes out = gguf_head(tensors.size(), 13);
   const auto number = [&](const std::string& key, uint32_t v) { out.str("gemma3." + key).u32(kU32).u32(v); };
@@ -88,7 +80,7 @@ std::string tiny_gemma3() {
         std::find_if(k.quants, k.quants + k.n_quants, [&](const Quant& x) { return t.type == x.name; });
     out.str(t.name).u32(t.rows ? 2 : 1).u64(t.cols);
     if (t.rows) out.u64(t.rows);
-    out.u32(id(t.type)).u64(data.s.size());
+    out.u32(ggml_type(t.type)->id).u64(data.s.size());
     data.raw(small_blocks(random, *q, t.cols * std::max<int64_t>(t.rows, 1))).pad(32);
   }
   return out.pad(32).raw(data.s).s;

@@ -11,54 +11,100 @@ namespace {
 
 float half(const uint8_t* p) {
   const int bits = p[0] | p[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
+  if (exponent == 31) return fraction ? NAN : bits & 0x8000 ? -INFINITY : INFINITY;
   const double size = exponent ? std::ldexp(1024.0 + fraction, exponent - 25) : std::ldexp(fraction, -24);
   return static_cast<float>(bits & 0x8000 ? -size : size);
 }
 
-// One run of 32 weights of a block as the GGUF specification has them: w[i] = d * scale[i / 16] * code[i] -
-// m, where m is dmin * min (Q4_K) or -m (Q4_1).
+// One run of 32 weights of a block as the GGUF specification has them:
+//   w[i] = d * scale[i / 16] * code[i] - m * min[i / 16], or d * code[i] + m where the minimum is not scaled.
 struct Part {
   int code[32];
-  int scale[2] = {1, 1}, min = 0;
+  int scale[2] = {1, 1}, min[2] = {0, 0};
   float d = 0, m = 0;
+  bool has_m = false, plain_m = false;
 };
 
-// Run `s` of the block at p.
-Part part_of(const std::string& type, const uint8_t* p, int s) {
+const int kIq4Values[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+const double kE2m1[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};  // OCP Microscaling Formats 1.0, table 5
+
+// Blocks of 32: d, perhaps m, perhaps 32 fifth bits, then nibbles, first the low ones; or a byte a weight.
+Part part_of_32(const std::string& type, const uint8_t* p) {
   Part out;
-  if (type == "Q4_0" || type == "Q4_1" || type == "Q5_0") {
-    const uint8_t* nibbles = p + (type == "Q4_0" ? 2 : type == "Q4_1" ? 4 : 6);
-    for (int i = 0; i < 32; ++i) {
-      out.code[i] = i < 16 ? nibbles[i] % 16 : nibbles[i - 16] / 16;
-      if (type == "Q4_0") out.code[i] -= 8;
-      if (type == "Q5_0") out.code[i] += 16 * (p[2 + i / 8] >> i % 8 & 1) - 16;
-    }
-    out.d = half(p);
-    if (type == "Q4_1") out.m = half(p + 2);
-  } else if (type == "Q8_0") {
+  if (type == "Q8_0") {
     for (int i = 0; i < 32; ++i) out.code[i] = static_cast<int8_t>(p[2 + i]);
     out.d = half(p);
-  } else if (type == "Q4_K") {
-    for (int i = 0; i < 32; ++i)
-      out.code[i] = s % 2 ? p[16 + s / 2 * 32 + i] / 16 : p[16 + s / 2 * 32 + i] % 16;
-    const uint8_t* packed = p + 4;
-    out.scale[0] = s < 4 ? packed[s] % 64 : packed[s + 4] % 16 + packed[s - 4] / 64 * 16;
-    out.min = s < 4 ? packed[s + 4] % 64 : packed[s + 4] / 16 + packed[s] / 64 * 16;
-    out.scale[1] = out.scale[0];
+    return out;
+  }
+  const bool five = type == "Q5_0" || type == "Q5_1";
+  out.plain_m = out.has_m = type == "Q4_1" || type == "Q5_1";
+  const uint8_t* fifth = p + (out.has_m ? 4 : 2);
+  const uint8_t* nibbles = type == "MXFP4" ? p + 1 : fifth + (five ? 4 : 0);
+  for (int i = 0; i < 32; ++i) {
+    int q = i < 16 ? nibbles[i] % 16 : nibbles[i - 16] / 16;
+    if (five) q += 16 * (fifth[i / 8] >> i % 8 & 1);
+    if (type == "Q4_0") q -= 8;
+    if (type == "Q5_0") q -= 16;
+    if (type == "IQ4_NL") q = kIq4Values[q];
+    if (type == "MXFP4") q = static_cast<int>(2 * (q < 8 ? kE2m1[q] : -kE2m1[q - 8]));
+    out.code[i] = q;
+  }
+  out.d = type == "MXFP4" ? std::ldexp(1.0f, p[0] - 128) : half(p);
+  if (out.has_m) out.m = half(p + 2);
+  return out;
+}
+
+// Run `s` of a block of 256.
+Part part_of_256(const std::string& type, const uint8_t* p, int s) {
+  Part out;
+  const int run = s % 4, side = s / 4;
+  if (type == "Q4_K" || type == "Q5_K") {
+    const uint8_t *packed = p + 4, *low = p + (type == "Q4_K" ? 16 : 48) + s / 2 * 32;
+    for (int i = 0; i < 32; ++i) {
+      out.code[i] = s % 2 ? low[i] / 16 : low[i] % 16;
+      if (type == "Q5_K") out.code[i] += 16 * (p[16 + i] >> s & 1);
+    }
+    out.scale[0] = out.scale[1] = s < 4 ? packed[s] % 64 : packed[s + 4] % 16 + packed[s - 4] / 64 * 16;
+    out.min[0] = out.min[1] = s < 4 ? packed[s + 4] % 64 : packed[s + 4] / 16 + packed[s] / 64 * 16;
+    out.has_m = true;
     out.d = half(p);
     out.m = half(p + 2);
+  } else if (type == "Q2_K") {
+    for (int i = 0; i < 32; ++i) out.code[i] = p[16 + 32 * side + i] >> 2 * run & 3;
+    for (int h = 0; h < 2; ++h) out.scale[h] = p[2 * s + h] % 16, out.min[h] = p[2 * s + h] / 16;
+    out.has_m = true;
+    out.d = half(p + 80);
+    out.m = half(p + 82);
+  } else if (type == "Q3_K") {
+    for (int i = 0; i < 32; ++i)
+      out.code[i] = (p[32 + 32 * side + i] >> 2 * run & 3) - (p[i] >> s & 1 ? 0 : 4);
+    for (int h = 0; h < 2;
+         ++h) {  // 16 scales: low nibbles of 8 bytes, their high nibbles; 2 bits each of 4 bytes
+      const int j = 2 * s + h, low = j < 8 ? p[96 + j] % 16 : p[96 + j - 8] / 16;
+      out.scale[h] = low + 16 * (p[104 + j % 4] >> 2 * (j / 4) & 3) - 32;
+    }
+    out.d = half(p + 108);
   } else if (type == "Q6_K") {
     for (int i = 0; i < 32; ++i) {
-      const int at = 32 * (s % 4) + i, run = s % 4, side = s / 4;
-      const int low = p[64 * side + at % 64], high = p[128 + 32 * side + i] >> 2 * run & 3;
+      const int low = p[64 * side + (32 * run + i) % 64], high = p[128 + 32 * side + i] >> 2 * run & 3;
       out.code[i] = (run < 2 ? low % 16 : low / 16) + 16 * high - 32;
     }
     for (int h = 0; h < 2; ++h) out.scale[h] = static_cast<int8_t>(p[192 + 2 * s + h]);
     out.d = half(p + 208);
+  } else if (type == "IQ4_XS") {
+    for (int i = 0; i < 32; ++i)
+      out.code[i] = kIq4Values[i < 16 ? p[8 + 16 * s + i] % 16 : p[8 + 16 * s + i - 16] / 16];
+    const int low = s % 2 ? p[4 + s / 2] / 16 : p[4 + s / 2] % 16;
+    out.scale[0] = out.scale[1] = low + 16 * (p[2 + s / 4] >> 2 * (s % 4) & 3) - 32;
+    out.d = half(p);
   } else {
     ADD_FAILURE() << type << " is new: write down its definition";
   }
   return out;
+}
+
+Part part_of(const Quant& q, const uint8_t* p, int s) {
+  return q.block == 32 ? part_of_32(q.name, p) : part_of_256(q.name, p, s);
 }
 
 // The weights of a file row, from the definition.
@@ -70,11 +116,10 @@ std::vector<float> definition(const Quant& q, const std::vector<uint8_t>& row, i
     if (type == "F16") out[c] = half(&row[2 * c]);
     if (type == "BF16") out[c] = float_of(static_cast<uint32_t>(row[2 * c] | row[2 * c + 1] << 8) << 16);
     if (!q.integer) continue;
-    const Part p = part_of(type, &row[c / q.block * q.block_bytes], static_cast<int>(c % q.block / 32));
-    const float scaled = p.d * static_cast<float>(p.scale[c % 32 / 16]) * static_cast<float>(p.code[c % 32]);
-    out[c] = type == "Q4_1"   ? scaled + p.m
-             : type == "Q4_K" ? scaled - p.m * static_cast<float>(p.min)
-                              : scaled;
+    const Part p = part_of(q, &row[c / q.block * q.block_bytes], static_cast<int>(c % q.block / 32));
+    const int64_t h = c % 32 / 16;
+    out[c] = p.d * static_cast<float>(p.scale[h]) * static_cast<float>(p.code[c % 32]);
+    if (p.has_m) out[c] = p.plain_m ? out[c] + p.m : out[c] - p.m * static_cast<float>(p.min[h]);
   }
   return out;
 }
@@ -85,7 +130,7 @@ TEST(Quants, DecodeAndDecodeTileEqualTheDefinition) {
       const Quant& q = k->quants[type];
       ASSERT_STREQ(q.name, scalar().quants[type].name);
       for (int64_t cols : {q.block == 1 ? 7 : q.block, q.block == 1 ? 111 : 3 * q.block})
-        for (Scales scales : {Scales::ordinary, Scales::extreme}) {
+        for (Scales scales : {Scales::ordinary, Scales::extreme, Scales::hostile}) {
           Random random(2);
           const Packed w = random_matrix(random, q, 13, cols, scales);
           Aligned<float> tile(cols * kLanes);
@@ -124,10 +169,9 @@ std::vector<uint8_t> worst_row(const Quant& q, int64_t cols, bool top) {
   for (size_t block = 0; block < row.size(); block += q.block_bytes) {
     uint8_t* p = &row[block];
     if (type == "Q8_0") std::fill(p + 2, p + 34, static_cast<uint8_t>(top ? 0x7F : 0x80));
-    if (type == "Q4_K") std::fill(p + 4, p + 16, 0xFF);
+    if (type == "Q4_K" || type == "Q5_K") std::fill(p + 4, p + 16, 0xFF);
     if (type == "Q6_K") std::fill(p + 192, p + 208, static_cast<uint8_t>(top ? 0x7F : 0x80));
-    const uint16_t one = 0x3C00;
-    for (int at : scale_offsets(q)) std::memcpy(p + at, &one, 2);
+    set_scales(q, p, 0);
   }
   return row;
 }
@@ -135,20 +179,22 @@ std::vector<uint8_t> worst_row(const Quant& q, int64_t cols, bool top) {
 // The int8 arithmetic of the design in plain integers and the same fmas, over K ascending.
 float int8_dot(const Quant& q, const std::vector<uint8_t>& row, const Codes& x, int64_t r, int64_t cols,
                int64_t* widest) {
-  const std::string type = q.name;
   float acc = 0.0f;
   for (int64_t b = 0; b < cols / 32; ++b) {
     const Part p =
-        part_of(type, &row[32 * b / q.block * q.block_bytes], static_cast<int>(32 * b % q.block / 32));
-    const int8_t* a = x.codes.data() + r * cols + 32 * b;
-    const float sx = x.scale[r * cols / 32 + b];
-    int64_t P = 0, sum = 0;
-    for (int i = 0; i < 32; ++i) P += static_cast<int64_t>(p.scale[i / 16]) * p.code[i] * a[i], sum += a[i];
-    const int64_t Pm = p.min * sum;
+        part_of(q, &row[32 * b / q.block * q.block_bytes], static_cast<int>(32 * b % q.block / 32));
+    const float sx = x.scale(r, b);
+    int64_t P = 0, Pm = 0, sum = 0;
+    for (int i = 0; i < 32; ++i) {
+      const int64_t a = x.code(r, 32 * b + i);
+      P += p.scale[i / 16] * p.code[i] * a;
+      Pm += p.min[i / 16] * a;
+      sum += a;
+    }
     *widest = std::max({*widest, std::abs(P), std::abs(Pm)});
     acc = std::fmaf(static_cast<float>(P), p.d * sx, acc);
-    if (type == "Q4_1") acc = std::fmaf(p.m, sx * static_cast<float>(sum), acc);
-    if (type == "Q4_K") acc = std::fmaf(static_cast<float>(Pm), 0.0f - p.m * sx, acc);
+    if (p.plain_m) acc = std::fmaf(p.m, sx * static_cast<float>(sum), acc);
+    if (p.has_m && !p.plain_m) acc = std::fmaf(static_cast<float>(Pm), -(p.m * sx), acc);
   }
   return acc;
 }
@@ -172,7 +218,7 @@ TEST(Quants, Int8EqualsPlainIntegers) {
     for (int type = 0; type < k->n_quants; ++type) {
       const Quant& q = k->quants[type];
       if (!q.integer) continue;
-      for (Scales scales : {Scales::ordinary, Scales::extreme}) {
+      for (Scales scales : {Scales::ordinary, Scales::extreme, Scales::hostile}) {
         Random random(9);
         const int64_t cols = std::max(96, 2 * q.block), n_out = 65;
         const Packed w = random_matrix(random, q, n_out, cols, scales);

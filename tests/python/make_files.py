@@ -31,6 +31,7 @@ GGML_TYPES = {
     "Q5_K": (13, 256, 176),
     "Q6_K": (14, 256, 210),
     "IQ4_NL": (20, 32, 18),
+    "IQ2_S": (22, 256, 82),
     "IQ4_XS": (23, 256, 136),
     "I8": (24, 1, 1),
     "I16": (25, 1, 2),
@@ -39,6 +40,7 @@ GGML_TYPES = {
     "F64": (28, 1, 8),
     "BF16": (30, 1, 2),
     "MXFP4": (39, 32, 17),
+    "NVFP4": (40, 64, 36),
 }
 
 Tensor = tuple[str, Sequence[int], str, bytes]  # name, shape outermost first, ggml type, raw bytes

@@ -20,12 +20,21 @@ from toy_vocabulary import toy_vocabulary
 
 WEIGHT_TYPES = DECODED
 STD = 0.08
-# standard deviation of random codes: of (q - offset), of s * (q - 32), of s * q - 7.5 * ms
-CODE_STD = {"Q4_0": 4.6, "Q4_1": 4.6, "Q5_0": 9.2, "Q8_0": 74.0, "Q4_K": 258.0, "Q6_K": 1367.0}
+# standard deviation of random codes: of (q - offset), of s * (q - 32), of s * q - 7.5 * ms, of values[q]
+CODE_STD = {
+    "Q4_0": 4.6, "Q4_1": 4.6, "Q5_0": 9.2, "Q5_1": 9.2, "Q8_0": 74.0, "Q2_K": 13.9, "Q3_K": 43.3, "Q4_K": 258.0,
+    "Q5_K": 527.0, "Q6_K": 1367.0, "IQ4_NL": 67.4, "IQ4_XS": 1246.0, "MXFP4": 5.9,
+}  # fmt: skip
 # where the float16 numbers of a block lie: its scale, and its minimum with its ratio to the scale
-SCALE_AT = {"Q4_0": 0, "Q4_1": 0, "Q5_0": 0, "Q8_0": 0, "Q4_K": 0, "Q6_K": 208}
-MINIMUM = {"Q4_1": (2, -7.5), "Q4_K": (2, 7.5)}
-FILE_TYPE = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q4_K": 14, "Q6_K": 18, "BF16": 32}
+SCALE_AT = {
+    "Q4_0": 0, "Q4_1": 0, "Q5_0": 0, "Q5_1": 0, "Q8_0": 0, "Q2_K": 80, "Q3_K": 108, "Q4_K": 0, "Q5_K": 0, "Q6_K": 208,
+    "IQ4_NL": 0, "IQ4_XS": 0,
+}  # fmt: skip
+MINIMUM = {"Q4_1": (2, -7.5), "Q5_1": (2, -15.5), "Q2_K": (82, 1.5), "Q4_K": (2, 7.5), "Q5_K": (2, 15.5)}
+FILE_TYPE = {
+    "F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K": 12, "Q4_K": 14,
+    "Q5_K": 17, "Q6_K": 18, "IQ4_NL": 25, "IQ4_XS": 30, "BF16": 32, "MXFP4": 38,
+}  # fmt: skip
 LLAMA3 = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 
 
@@ -60,7 +69,8 @@ class Stream:
 
 
 def random_blocks(rng: Stream, weight_type: str, shape: tuple[int, ...]) -> Tensor:
-    """A tensor of this type with random codes; a scale in twenty is zero; without a minimum half are negative."""
+    """A tensor of this type with random codes; a scale in twenty is zero; without a minimum half are negative (MXFP4's
+    scales are positive powers of two)."""
     _, block, size = TYPES[weight_type]
     if shape[-1] % block:
         raise ValueError(f"rows of {shape[-1]} weights are not whole {weight_type} blocks of {block}")
@@ -75,6 +85,10 @@ def random_blocks(rng: Stream, weight_type: str, shape: tuple[int, ...]) -> Tens
     def put(offset: int, value: np.ndarray) -> None:
         raw[:, offset : offset + 2] = value.astype("<f2").view(np.uint8).reshape(-1, 2)
 
+    if weight_type == "MXFP4":  # d = 2^(e - 128): a power of two near the others' scale, or 2^-128 for zero
+        exponents = np.rint(np.log2(np.maximum(d, 2.0**-128))).astype(np.int64)
+        raw[:, 0] = exponents + 128
+        return Tensor(weight_type, shape, raw.reshape(-1))
     if weight_type in MINIMUM:
         offset, ratio = MINIMUM[weight_type]
         put(offset, ratio * d)

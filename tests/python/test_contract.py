@@ -1,13 +1,16 @@
-"""The same bits (docs/determinism.md): the full product of everything that must not matter, on 2-layer random models of
-every weight type; pairwise on the real models. The reference is the scalar instruction set, one thread, one chunk, alone,
+"""The same bits (docs/determinism.md): the full product of everything that must not matter, on 2-layer random models;
+pairwise for weight types that differ from another in their unpacking alone, and on the real models. The reference is the scalar instruction set, one thread, one chunk, alone,
 nothing traced, an empty cache; for the real models, where scalar float32 takes a second per token, the fastest set, which
 is compared with scalar once, logits and every value of the first, a middle and the last layer."""
 
+from functools import cache
 from itertools import count, product
+from pathlib import Path
 
 import cutaway as ca
 import numpy as np
 import pytest
+from cutaway.reference.blocks import TYPES
 from make_models import WEIGHT_TYPES, make_model
 
 THREADS = (1, 2, 3, 4)
@@ -15,10 +18,12 @@ CHUNKS = (1, 7, 64, 0)  # 0: whole
 TAPS = (None, ["blocks.1.attn.pattern"], "*")
 CACHES = ("cold", "warm", "forked", "truncated")
 PAST, SHORT, LENGTH = 23, 34, 67
+# Like Q4_0, Q4_1, Q4_K or Q6_K but for a few instructions that unpack: the full product of these would take minutes each.
+PAIRWISE = ("Q5_1", "Q2_K", "Q3_K", "Q5_K", "IQ4_NL", "IQ4_XS", "MXFP4")
 
 
 def small_sizes(family: str, weight_type: str) -> dict:
-    wide = weight_type in ("Q4_K", "Q6_K")
+    wide = TYPES[weight_type][1] == 256
     sizes = dict(d_model=256 if wide else 32, n_heads=2 if wide else 4, n_kv_heads=1 if wide else 2, d_vocab=41)
     sizes |= dict(d_head=16 if wide or family == "gemma3" else 8, d_mlp=32 if wide else 64)
     return sizes | (dict(n_kv_heads=1) if family == "gemma3" else {})
@@ -81,7 +86,7 @@ def check(model: ca.Model, case: tuple, ids: np.ndarray, other: np.ndarray, logi
         assert same(name, kept[name], trace[name], past), (name, case)
 
 
-def reference(path: object, compute: str, ids: np.ndarray) -> tuple[np.ndarray, dict]:
+def reference(path: Path, compute: str, ids: np.ndarray) -> tuple[np.ndarray, dict]:
     model = ca.load(path, threads=1, isa="scalar", compute=compute)
     logits = model(ids)
     again, trace = model.run_with_cache(ids)
@@ -89,22 +94,33 @@ def reference(path: object, compute: str, ids: np.ndarray) -> tuple[np.ndarray, 
     return logits, {name: trace[name] for name in trace.names()}
 
 
-@pytest.mark.parametrize("compute", ["float32", "int8"])
-@pytest.mark.parametrize("weight_type", WEIGHT_TYPES)
-@pytest.mark.parametrize("family", ["llama", "gemma3"])
-def test_full_product(tmp_path, family, weight_type, compute):
-    path = tmp_path / "model.gguf"
+def small(folder: Path, family: str, weight_type: str, compute: str) -> tuple:
+    """path, ids, other ids, logits, trace of a random model"""
+    path = folder / "model.gguf"
     make_model(path, family, weight_type, 11, tokenizer=False, **small_sizes(family, weight_type))
     rng = np.random.default_rng(5)
     ids, other = rng.integers(0, 41, LENGTH), rng.integers(0, 41, 30)
     logits, trace = reference(path, compute, ids)
     assert np.isfinite(logits).all() and np.ptp(logits) > 0.01
+    return path, ids, other, logits, trace
+
+
+def load(path: Path, isa: str, threads: int, compute: str) -> ca.Model:
+    model = ca.load(path, threads=threads, isa=isa, compute=compute)
+    assert (model.info()["isa"], model.info()["threads"]) == (isa, threads)
+    return model
+
+
+@pytest.mark.parametrize("compute", ["float32", "int8"])
+@pytest.mark.parametrize("weight_type", [t for t in WEIGHT_TYPES if t not in PAIRWISE])
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_full_product(tmp_path, family, weight_type, compute):
+    path, *run = small(tmp_path, family, weight_type, compute)
     runs = 0
     for isa, threads in product(ca.isas(), THREADS):
-        model = ca.load(path, threads=threads, isa=isa, compute=compute)
-        assert (model.info()["isa"], model.info()["threads"]) == (isa, threads)
+        model = load(path, isa, threads, compute)
         for case in cases():
-            check(model, case, ids, other, logits, trace)
+            check(model, case, *run)
             runs += 1
     assert runs == len(ca.isas()) * 4 * (4 + 1) * 2 * 3 * 4
 
@@ -114,9 +130,10 @@ def pairs(case: tuple) -> set[tuple]:
     return {(i, case[i], j, case[j]) for i in range(len(case)) for j in range(i + 1, len(case))}
 
 
-def pairwise() -> list[tuple]:
+@cache
+def pairwise(isas: tuple[str, ...]) -> list[tuple]:
     """Cases (ISA, threads, chunk, batch, taps, hooks, cache) such that every pair of two settings occurs in one."""
-    lists = [ca.isas()[1:] or ca.isas(), THREADS, CHUNKS, (False, True), TAPS, (False, True), CACHES]
+    lists = [isas, THREADS, CHUNKS, (False, True), TAPS, (False, True), CACHES]
     everything = list(product(*(range(len(values)) for values in lists)))
     need = set().union(*(pairs(case) for case in everything))
     chosen: list[tuple] = []
@@ -128,6 +145,20 @@ def pairwise() -> list[tuple]:
             chosen.append(tuple(values[i] for values, i in zip(lists, best, strict=True)))
             need -= pairs(best)
     return chosen
+
+
+@pytest.mark.parametrize("compute", ["float32", "int8"])
+@pytest.mark.parametrize("weight_type", PAIRWISE)
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_pairwise_product(tmp_path, family, weight_type, compute):
+    path, *run = small(tmp_path, family, weight_type, compute)
+    chosen = pairwise(tuple(ca.isas()))
+    assert len(chosen) >= len(THREADS) * len(CHUNKS)
+    for isa, threads in sorted({case[:2] for case in chosen}):
+        model = load(path, isa, threads, compute)
+        for case in chosen:
+            if case[:2] == (isa, threads):
+                check(model, case[2:], *run)
 
 
 @pytest.mark.parametrize("compute", ["int8", "float32"])
@@ -149,7 +180,7 @@ def test_pairwise_on_real_models(model_path, name, compute):
     for n in names:
         assert same(n, traced[n], first(n, trace[n], few), 0), n
     del whole, scalar, traced
-    chosen = pairwise()
+    chosen = pairwise(tuple(ca.isas()[1:] or ca.isas()))
     for isa, threads in sorted({case[:2] for case in chosen}):
         model = ca.load(path, threads=threads, isa=isa, compute=compute)
         for case in chosen:

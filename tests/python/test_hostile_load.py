@@ -8,7 +8,7 @@ import cutaway as ca
 import numpy as np
 import pytest
 from cutaway import _core
-from make_files import write_gguf
+from make_files import GGML_TYPES, write_gguf
 from make_models import make_model
 
 SMALL = dict(d_model=32, n_heads=4, n_kv_heads=2, d_head=8, d_mlp=32, d_vocab=273, n_ctx=64)
@@ -115,8 +115,8 @@ def test_missing_swapped_and_foreign_tensors(sound, tmp_path):
         if tensors[i][0] != "output.weight":  # without it the head is tied
             assert tensors[i][0] in refused(bad)
     name, shape, _, _ = tensors[1]
-    for kind, size in (("Q2_K", 84), ("I32", 4), ("IQ4_NL", 18)):
-        block = {"Q2_K": 256, "I32": 1, "IQ4_NL": 32}[kind]
+    for kind in ("IQ2_S", "I32", "NVFP4"):
+        _, block, size = GGML_TYPES[kind]
         if np.prod(shape) % block == 0 and shape[-1] % block == 0:
             blob = bytes(int(np.prod(shape)) // block * size)
             write_gguf(bad, metadata, [tensors[0], (name, shape, kind, blob), *tensors[2:]])

@@ -11,8 +11,11 @@ from cutaway.reference.fma import fma
 from cutaway.reference.int8 import linear_int8, quantise
 from cutaway.reference.linear import linear_in_order
 
-# offsets of the float16 numbers of a block
-HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q8_0": [0], "Q4_K": [0, 2], "Q6_K": [208]}
+# offsets of the float16 numbers of a block; MXFP4 has one byte, the exponent
+HALVES = {
+    "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
+    "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": [],
+}  # fmt: skip
 EXTREMES = [0.0, -0.0, 2.0**-24, -(2.0**-24), 6.1e-5, 2.0**-14, 1.0, -1.0, 0.3333, 65504.0, -65504.0]
 
 
@@ -27,12 +30,14 @@ def bits(x: np.ndarray) -> np.ndarray:
 
 
 def random_raw(kind: str, n_blocks: int, seed: int, scales: list[float] | None = None) -> np.ndarray:
-    """uint8 [n_blocks, bytes]: random codes, finite scales, the extreme ones among them."""
+    """uint8 [n_blocks, bytes]: random codes, finite scales near 0.01 or out of the given ones."""
     rng = np.random.default_rng(seed)
     raw = rng.integers(0, 256, (n_blocks, blocks.TYPES[kind][2]), dtype=np.uint8)
     for offset in HALVES.get(kind, []):
         values = rng.normal(0, 0.01, n_blocks) if scales is None else rng.choice(scales, n_blocks)
         raw[:, offset : offset + 2] = values.astype("<f2").view(np.uint8).reshape(-1, 2)
+    if kind == "MXFP4":
+        raw[:, 0] = rng.integers(119, 124, n_blocks) if scales is None else rng.choice([0, 1, 2, 3, 254, 255], n_blocks)
     return raw
 
 
@@ -72,12 +77,43 @@ def test_decode_is_bit_equal_to_gguf(kind):
         np.testing.assert_array_equal(bits(got), bits(expected).reshape(-1))
 
 
+@pytest.mark.parametrize("kind", blocks.QUANTISED)
+def test_decode_of_any_bytes_is_gguf_s(kind):
+    """Scales that are infinities and NaN too: the same infinities at the same places, a NaN where there is a NaN."""
+    gguf = pytest.importorskip("gguf", reason="the gguf package is the reference of decoding")
+    raw = np.random.default_rng(7).integers(0, 256, (1000, blocks.TYPES[kind][2]), dtype=np.uint8)
+    for i, offset in enumerate(HALVES[kind]):
+        raw[i::7, offset : offset + 2] = np.frombuffer(np.array([np.inf, -np.inf], "<f2"), np.uint8).reshape(2, 2)[i]
+    with np.errstate(all="ignore"):
+        expected = gguf.quants.dequantize(raw, gguf.GGMLQuantizationType[kind]).reshape(-1)
+    got = blocks.decode(raw.reshape(-1), kind)
+    nan = np.isnan(expected)
+    assert np.isinf(expected).any() and nan.any() == (kind != "MXFP4")
+    np.testing.assert_array_equal(np.isnan(got), nan)
+    np.testing.assert_array_equal(bits(got)[~nan], bits(expected)[~nan])
+
+
 def test_decode_by_hand():
     raw = np.zeros(20, np.uint8)
     raw[:4] = np.array([0.5, -1.0], "<f2").view(np.uint8)
     raw[4], raw[19] = 0x21, 0xF0  # weights 0 and 16 are 1 and 2; weights 15 and 31 are 0 and 15
     w = blocks.decode(raw, "Q4_1")
     assert (w[0], w[16], w[15], w[31], w[1]) == (-0.5, 0.0, -1.0, 6.5, -1.0)
+
+
+def test_code_books_by_hand():
+    raw = np.zeros(17, np.uint8)
+    raw[0], raw[1] = 127, 0xF5  # 2^-1; weight 0 is E2M1's 3, weight 16 its -6
+    w = blocks.decode(raw, "MXFP4")
+    assert (w[0], w[16], w[1], w[31]) == (3.0, -6.0, 0.0, 0.0)
+    for e, scale in {0: 2.0**-128, 1: 2.0**-127, 2: 2.0**-126, 255: 2.0**127}.items():
+        raw[0], raw[1] = e, 0x91
+        assert blocks.decode(raw, "MXFP4")[[0, 16]].tolist() == [scale, -scale]
+    raw = np.zeros(136, np.uint8)
+    raw[:2] = np.array([0.5], "<f2").view(np.uint8)
+    raw[3], raw[7], raw[135] = 0xC0, 0x50, 0xF7  # scale 7 is 3 * 16 + 5 - 32
+    w = blocks.decode(raw, "IQ4_XS")
+    assert (w[0], w[239], w[255]) == (0.5 * -32 * -127, 0.5 * 21 * -10, 0.5 * 21 * 113)
 
 
 def test_decode_names_what_it_cannot():
@@ -183,7 +219,25 @@ def test_int8_product_of_q4_k_step_by_step():
     assert linear_int8(x, raw, "Q4_K")[0, 0] == np.float32(acc)
 
 
-def test_largest_integer_of_a_block_is_exact_in_float32():
+def test_int8_product_of_q2_k_step_by_step():
+    exact = libm_fma()
+    raw = random_raw("Q2_K", 1, 14).reshape(1, -1)
+    x = np.random.default_rng(15).normal(size=(1, 256)).astype(np.float32)
+    codes, sx = quantise(x)
+    d, dmin = raw[0, 80:].copy().view("<f2").astype(np.float32)
+    acc = 0.0
+    for b in range(8):
+        q = raw[0, 16 + b // 4 * 32 :][:32].astype(int) >> 2 * (b % 4) & 3
+        scales = raw[0, 2 * b : 2 * b + 2].astype(int)
+        halves = [codes[0, b, :16], codes[0, b, 16:]]
+        total = sum(int((a * qs).sum() * (s & 15)) for a, qs, s in zip(halves, [q[:16], q[16:]], scales, strict=True))
+        low = sum(int(a.sum() * (s >> 4)) for a, s in zip(halves, scales, strict=True))
+        acc = exact(float(total), float(d * sx[0, b]), acc)
+        acc = exact(float(low), -float(dmin * sx[0, b]), acc)
+    assert linear_int8(x, raw, "Q2_K")[0, 0] == np.float32(acc)
+
+
+def test_largest_integers_of_a_block_are_exact_in_float32():
     raw = np.zeros((1, 210), np.uint8)  # every q is 0 - 32
     raw[0, 192:208] = 128  # every sub-block scale is -128
     raw[0, 208:] = np.array([1.0], "<f2").view(np.uint8)
@@ -191,3 +245,8 @@ def test_largest_integer_of_a_block_is_exact_in_float32():
     total = 32 * 127 * 128 * 32
     assert total < 2**24 and math.log2(total) > 23.98
     assert linear_int8(x, raw, "Q6_K")[0, 0] == 8 * total
+    raw = np.zeros((1, 136), np.uint8)  # every scale is -32, every code -127
+    raw[0, :2] = np.array([1.0], "<f2").view(np.uint8)
+    total = 32 * 127 * 127 * 32
+    assert total < 2**24 and math.log2(total) > 23.97
+    assert linear_int8(x, raw, "IQ4_XS")[0, 0] == 8 * total

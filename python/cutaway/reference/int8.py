@@ -39,11 +39,10 @@ def linear_int8(x: np.ndarray, raw: np.ndarray, type_name: str) -> np.ndarray:
         total = ((a * q).sum(3) * p.s[pick]).sum(2)  # P: int [rows, out], |P| < 2^24
         scale = sx[:, b : b + 1]  # [rows, 1]
         acc = fma(total.astype(np.float32), p.d[pick].T * scale, acc)
-        if p.m is not None and p.ms is not None:
-            m, ms = p.m[pick].T, p.ms[pick].T  # [1, out]
-            code_sum = codes[:, b].sum(1, keepdims=True)  # [rows, 1]
-            if type_name == "Q4_1":
-                acc = fma(m, scale * code_sum.astype(np.float32), acc)
+        if p.m is not None:
+            m, sums = p.m[pick].T, a.sum(3)  # [1, out]; [rows, 1, runs]
+            if p.ms is None:
+                acc = fma(m, scale * sums.sum(2).astype(np.float32), acc)
             else:
-                acc = fma((code_sum * ms).astype(np.float32), m * scale, acc)
+                acc = fma((sums * p.ms[pick]).sum(2).astype(np.float32), m * scale, acc)
     return acc
