@@ -52,8 +52,10 @@ void check_signals() {
 py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::shared_ptr<Session>>& sessions,
                   const std::vector<Ids>& ids, const std::string& logits, const std::vector<int>& taps,
                   const std::map<int, py::object>& hooks,
-                  const std::vector<std::vector<int64_t>>& positions) {
+                  const std::vector<std::vector<int64_t>>& positions, const std::optional<py::list>& profile) {
   Request request;
+  std::vector<PhaseProfile> phases;
+  if (profile) request.profile = &phases;
   Hold hold;
   std::vector<std::unique_ptr<KvCache>> own;
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -85,6 +87,11 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   {
     py::gil_scoped_release release;
     out = model->forward(request);
+  }
+  for (size_t i = 0; i < phases.size(); ++i) {
+    const Phase& phase = *model->plan().phases()[i];
+    py::list(*profile).append(py::make_tuple(phase.label, phase.layer, phases[i].seconds, phases[i].cost.flops,
+                                   phases[i].cost.bytes));
   }
   py::list rows;
   for (size_t i = 0; i < ids.size(); ++i)
@@ -242,7 +249,9 @@ void bind_model(py::module_& m) {
            "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a)
       .def("session",
            [](const std::shared_ptr<Model>& m) { return std::make_shared<Session>(m, m->new_cache()); })
-      .def("forward", &forward, "sessions"_a, "ids"_a, "logits"_a, "taps"_a, "hooks"_a, "positions"_a)
+      .def("forward", &forward, "sessions"_a, "ids"_a, "logits"_a, "taps"_a, "hooks"_a, "positions"_a,
+           "profile"_a = py::none(),
+           "profile: a list that gets (label, layer or -1, seconds, flops, bytes) per phase of the plan.")
       .def("config", &config_of)
       .def("values", &values_of)
       .def("tensors", &tensors_of)

@@ -20,12 +20,14 @@ class Executor {
         check_period_(std::chrono::duration_cast<Clock::duration>(
             std::chrono::duration<double, std::milli>(pacing.check_ms))) {}
 
+  double* seconds = nullptr;  // by phase, added to; null: nothing is measured
+
   // between(stage) runs on the calling thread whenever a region has ended; `stage` is the one whose hooked
   // values are complete, or null.
   template <class F>
   void go(F&& between) {
     while (stage_ < stages_.size()) {
-      started_ = Clock::now();
+      started_ = ended_ = Clock::now();
       hooked_ = nullptr;
       // The cursor goes in by value: worker 0 moves it while others may still be starting.
       parallel(threads_, [this, stage = stage_, part = part_, step = step_](Worker& w) {
@@ -59,6 +61,11 @@ class Executor {
         leave = hooked_ || stage == stages_.size() || Clock::now() - started_ >= check_period_;
       }
       w.sync();
+      if (seconds && w.id == 0) {
+        const Clock::time_point now = Clock::now();
+        seconds[s.phase] += std::chrono::duration<double>(now - ended_).count();
+        ended_ = now;
+      }
       if (leave) return;
     }
   }
@@ -80,7 +87,7 @@ class Executor {
   int step_ = 0;
   bool leave_[2] = {false, false};
   const Stage* hooked_ = nullptr;
-  Clock::time_point started_;
+  Clock::time_point started_, ended_;  // of the region; of its last stage, where that is measured
 };
 
 }  // namespace cutaway

@@ -92,6 +92,16 @@ void Model::check_memory(uint64_t need, const char* remedy) {
         text("this call needs about {} MiB and {} MiB are free; {}", need >> 20, have >> 20, remedy));
 }
 
+// What the phases did with this chunk, beside the seconds they took.
+void Model::add_profile(const Run& run, std::vector<double>& seconds, std::vector<PhaseProfile>& out) const {
+  out.resize(plan_.phases().size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i].seconds += seconds[i];
+    out[i].cost.add(plan_.phases()[i]->cost(run));
+    seconds[i] = 0;
+  }
+}
+
 Output Model::forward(const Request& request) {
   check_request(request);
   const int n_threads = usable_threads(threads);
@@ -135,8 +145,8 @@ Output Model::forward(const Request& request) {
   if (static_cast<int64_t>(run.cos_sin.size()) < angles) run.cos_sin.resize(angles);
 
   std::vector<Stage> hooked;
-  if (!request.hooks.empty())
-    for (const auto& phase : plan_.phases()) phase->schedule(request.hooks, hooked);
+  if (!request.hooks.empty()) hooked = plan_.schedule(request.hooks);
+  std::vector<double> seconds(request.profile ? plan_.phases().size() : 0);
   const std::vector<Stage>& stages = request.hooks.empty() ? stages_ : hooked;
   int64_t done_logits = 0;
   for (int64_t begin = 0; begin < total; begin += rows) {
@@ -146,10 +156,13 @@ Output Model::forward(const Request& request) {
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
     run.tasks[0] = run.tasks[1] = 0;
-    Executor(stages, run, n_threads, request.hooks, request.pacing).go([&](const Stage* stage) {
+    Executor executor(stages, run, n_threads, request.hooks, request.pacing);
+    if (request.profile) executor.seconds = seconds.data();
+    executor.go([&](const Stage* stage) {
       if (request.check) request.check();
       if (stage) call.hooks(run, *stage);
     });
+    if (request.profile) add_profile(run, seconds, *request.profile);
     if (const ValueId id = run.overflow; id != kNoValue)
       throw ArgumentError(
           text("{} has a number beyond the range of float16, in which int8 mode keeps the KV cache; load the "

@@ -62,7 +62,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
         text("n_ctx is {}, but the file's context length is {}", options.n_ctx, m.config_.n_ctx));
   m.n_ctx_ = options.n_ctx ? options.n_ctx : m.config_.n_ctx;
   m.kv_shape_ = {m.config_.n_layers, m.config_.n_kv_heads, m.config_.d_head, m.compute_ == "int8"};
-  for (const auto& phase : m.plan_.phases()) phase->schedule({}, m.stages_);
+  m.stages_ = m.plan_.schedule({});
 
   m.path_ = file.path;
   m.format_ = file.format;

@@ -51,6 +51,12 @@ struct Hooked {
   std::vector<int64_t> shape;
 };
 
+// One phase of the plan in a call: what it took and what it did.
+struct PhaseProfile {
+  double seconds = 0;
+  Cost cost;
+};
+
 struct Request {
   std::vector<Sequence> sequences;
   LogitRows logits = LogitRows::all;
@@ -60,6 +66,7 @@ struct Request {
   std::function<bool(const Hooked&)> on_hook;
   std::function<void()> check;  // may throw: cancels the call and restores every cache
   Pacing pacing;                // how often it is called; never changes a bit
+  std::vector<PhaseProfile>* profile = nullptr;  // by phase of the plan, added to; null: nothing is measured
 };
 
 struct Output {
@@ -120,6 +127,7 @@ class Model {
   std::unique_ptr<State> take_state();
   void give_state(std::unique_ptr<State> state);
   void check_request(const Request& request) const;
+  void add_profile(const Run& run, std::vector<double>& seconds, std::vector<PhaseProfile>& out) const;
   int64_t chunk_for(const Request& request, int64_t rows) const;
   void check_memory(uint64_t need, const char* remedy);  // throws when so many bytes cannot be had
 

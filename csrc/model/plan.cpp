@@ -19,6 +19,16 @@ void Plan::reads(ValueId id) {
     values_[id].last_phase = std::max(values_[id].last_phase, static_cast<int>(phases_.size()));
 }
 
+std::vector<Stage> Plan::schedule(const Hooks& hooks) const {
+  std::vector<Stage> stages;
+  for (size_t i = 0; i < phases_.size(); ++i) {
+    const size_t first = stages.size();
+    phases_[i]->schedule(hooks, stages);
+    for (size_t s = first; s < stages.size(); ++s) stages[s].phase = static_cast<int>(i);
+  }
+  return stages;
+}
+
 ValueId Plan::find(const std::string& name) const {
   for (size_t i = 0; i < values_.size(); ++i)
     if (values_[i].name == name) return static_cast<ValueId>(i);

@@ -53,6 +53,14 @@ struct Stage {
   std::function<void(Run&, Worker&)> run;
   std::vector<ValueId> writes;
   std::function<Work(const Run&)> work;  // for cutting it into parts (worker.rows, .tiles); null: one part
+  int phase = -1;                        // which of the plan's
+};
+
+// What a phase does with a chunk, counted, not measured.
+struct Cost {
+  double flops = 0;  // of linear layers and attention; a multiply-add is two
+  double bytes = 0;  // of weights and KV cache, each read once
+  void add(const Cost& other) { flops += other.flops, bytes += other.bytes; }
 };
 
 class Phase {
@@ -60,19 +68,20 @@ class Phase {
   virtual ~Phase() = default;
   // Stages for the given hooks: a value that lives inside a stage ends one when it is hooked.
   virtual void schedule(const Hooks& hooks, std::vector<Stage>& out) const = 0;
+  virtual Cost cost(const Run&) const { return {}; }
+  std::string label;  // "attention"
+  int layer = -1;     // -1: none
 };
 
 class Plan {
  public:
   ValueId name(Value value);  // declares a named value, written by the next phase
   void reads(ValueId id);     // the next phase reads it
-  template <class P, class... Args>
-  void phase(Args&&... args) {
-    phases_.push_back(std::make_unique<P>(std::forward<Args>(args)...));
-  }
+  void add(std::unique_ptr<Phase> phase) { phases_.push_back(std::move(phase)); }
 
   const std::vector<Value>& values() const { return values_; }
   const std::vector<std::unique_ptr<Phase>>& phases() const { return phases_; }
+  std::vector<Stage> schedule(const Hooks& hooks) const;
   ValueId find(const std::string& name) const;  // kNoValue when there is none
   ValueId root(ValueId id) const;               // the value whose buffer it shares
 

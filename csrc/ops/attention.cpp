@@ -50,6 +50,22 @@ class Attention final : public Phase {
     push(stages, from, Until::values, {n_.z});
   }
 
+  // Scores and values: two products of d_head per query, head and visible key; every key and value once.
+  Cost cost(const Run& run) const override {
+    const int64_t window = c_.layers[layer_].window;
+    Cost cost;
+    for (const SequencePart& p : run.parts) {
+      int64_t seen = 0;
+      for (int64_t at = p.position; at < p.position + p.rows; ++at) seen += window ? std::min(at + 1, window) : at + 1;
+      const int64_t last = p.position + p.rows,
+                    first = window ? std::max<int64_t>(0, p.position - window + 1) : 0;
+      const KvShape& shape = p.cache->shape();
+      cost.flops += 4.0 * static_cast<double>(seen * c_.n_heads * c_.d_head);
+      cost.bytes += static_cast<double>((last - first) * c_.n_kv_heads * (c_.d_head + shape.d_pad()) * shape.element());
+    }
+    return cost;
+  }
+
  private:
   void push(std::vector<Stage>& stages, Until from, Until until, std::vector<ValueId> writes) const {
     Stage s;
@@ -213,7 +229,7 @@ ValueId attention(const Scope& s, ValueId rot_q) {
              .dims = {{"n_heads", c.n_heads}, {"d_model", c.d_model}},
              .equation = "z[head] @ W_O[head]"});
   s.plan.reads(rot_q);
-  s.plan.phase<Attention>(c, s.layer, n);
+  s.phase<Attention>("attention", c, s.layer, n);
   return n.z;
 }
 

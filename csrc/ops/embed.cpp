@@ -48,6 +48,11 @@ class Embed final : public Phase {
     stages.push_back(std::move(stage));
   }
 
+  Cost cost(const Run& run) const override {  // a row stands in a tile with 15 others
+    const auto tile = static_cast<double>(run.kernels->quants[W_E_.quant].tile_bytes(W_E_.cols));
+    return {0.0, static_cast<double>(run.rows) * tile / kernels::kLanes};
+  }
+
  private:
   ValueId out_;
   const Matrix& W_E_;
@@ -82,7 +87,7 @@ ValueId embed(const Scope& s, const Matrix& W_E) {
   const ValueId id = s.declare("embed", {{"d_model", c.d_model}},
                                c.embed_scale == 1.0f ? "W_E[ids]" : "W_E[ids] * embed_scale");
   s.plan.max_cols = std::max(s.plan.max_cols, W_E.cols);
-  s.plan.phase<Embed>(id, W_E, c.embed_scale);
+  s.phase<Embed>("embed", id, W_E, c.embed_scale);
   return id;
 }
 
@@ -91,7 +96,7 @@ ValueId alias(const Scope& s, const std::string& name, ValueId of, const std::st
   const ValueId id =
       s.declare({.name = name, .dims = dims, .equation = equation, .replaceable = true, .same_as = of});
   s.plan.reads(id);
-  s.plan.phase<Alias>(id, of, s.plan.values()[id].width);
+  s.phase<Alias>(name, id, of, s.plan.values()[id].width);
   return id;
 }
 

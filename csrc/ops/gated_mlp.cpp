@@ -38,6 +38,8 @@ class GatedMlp final : public Phase {
     }
   }
 
+  Cost cost(const Run& run) const override { return linear_cost(run, run.rows, {&W_gate_, &W_in_}); }
+
  private:
   void project(Run& run, Worker& w, const Input& in, bool act) const {
     const Prepared x = prepare(run, w, in, needs_int8(run, W_gate_) || needs_int8(run, W_in_));
@@ -71,7 +73,7 @@ ValueId gated_mlp(const Scope& s, const Input& in, const Matrix& W_gate, const M
   n.pre_linear = s.declare("mlp.pre_linear", dims, x + " @ W_in");
   n.post = s.declare("mlp.post", dims, act + "(pre) * pre_linear");
   reads(s.plan, in);
-  s.plan.phase<GatedMlp>(in, W_gate, W_in, s.config.activation, n);
+  s.phase<GatedMlp>("gated_mlp", in, W_gate, W_in, s.config.activation, n);
   return n.post;
 }
 

@@ -30,6 +30,8 @@ class Head final : public Phase {
     stages.push_back(std::move(logits));
   }
 
+  Cost cost(const Run& run) const override { return linear_cost(run, n_logits(run), {&W_U_}); }
+
  private:
   bool seen(const Run& run) const { return run.tapped[in_.normalized] || run.tapped[in_.scale]; }
   static int64_t n_logits(const Run& run) { return static_cast<int64_t>(run.head_rows.size()); }
@@ -79,7 +81,7 @@ ValueId head(const Scope& s, const Input& in, const Matrix& W_U) {
                 c.final_soft_cap ? "soft_cap(ln_final.normalized @ W_U)" : "ln_final.normalized @ W_U",
                 ValueKind::logits);
   reads(s.plan, in);
-  s.plan.phase<Head>(in, W_U, c.final_soft_cap, gathered, logits);
+  s.phase<Head>("head", in, W_U, c.final_soft_cap, gathered, logits);
   return logits;
 }
 

@@ -123,6 +123,16 @@ Work linear_work(const Run& run, int64_t rows, std::initializer_list<const Matri
   return {rows, ms, tiles};
 }
 
+Cost linear_cost(const Run& run, int64_t rows, std::initializer_list<const Matrix*> matrices) {
+  Cost cost;
+  if (rows == 0) return cost;
+  for (const Matrix* m : matrices) {
+    cost.flops += 2.0 * static_cast<double>(rows) * static_cast<double>(m->rows * m->cols);
+    cost.bytes += static_cast<double>(m->n_tiles() * run.kernels->quants[m->quant].tile_bytes(m->cols));
+  }
+  return cost;
+}
+
 Work row_work(const Run& run, int64_t rows, int64_t elements) {
   return {rows, static_cast<double>(elements * kElement) / static_cast<double>(run.kernels->f32_per_ms)};
 }

@@ -39,6 +39,8 @@ class LinearAdd final : public Phase {
     }
   }
 
+  Cost cost(const Run& run) const override { return linear_cost(run, run.rows, {&W_}); }
+
  private:
   void project(Run& run, Worker& w, bool add) const {
     const kernels::Table& k = *run.kernels;
@@ -100,7 +102,7 @@ ValueId linear_add(const Scope& s, const OutputNames& names, ValueId x, const Ou
   const Input in = plain(s.plan, x);
   reads(s.plan, in);
   s.plan.reads(residual);
-  s.plan.phase<LinearAdd>(in, w, s.config.eps, n);
+  s.phase<LinearAdd>(out, in, w, s.config.eps, n);
   return n.sum;
 }
 

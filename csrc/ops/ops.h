@@ -76,6 +76,8 @@ Work linear_work(const Run& run, int64_t rows, std::initializer_list<const Matri
 Work row_work(const Run& run, int64_t rows, int64_t elements);
 constexpr int64_t kElement = 8;  // multiply-adds that one number of a norm, activation or softmax costs
 
+Cost linear_cost(const Run& run, int64_t rows, std::initializer_list<const Matrix*> matrices);
+
 // Columns [begin, end) of a span of tiles; the last tile can have fewer than 16.
 inline Range columns(Range tiles, const Matrix& m) {
   return {std::min(tiles.begin * kernels::kLanes, m.rows), std::min(tiles.end * kernels::kLanes, m.rows)};

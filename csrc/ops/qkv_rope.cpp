@@ -45,6 +45,8 @@ class QkvRope final : public Phase {
       push(!cut_qkv, true, true, done);
   }
 
+  Cost cost(const Run& run) const override { return linear_cost(run, run.rows, {w_.W_Q, w_.W_K, w_.W_V}); }
+
  private:
   int64_t n_tiles() const { return w_.W_Q->n_tiles() + w_.W_K->n_tiles() + w_.W_V->n_tiles(); }
 
@@ -143,7 +145,7 @@ ValueId qkv_rope(const Scope& s, const Input& in, const AttentionWeights& w) {
   n.rot_q = s.declare("attn.rot_q", query, "rope(q, pos)");
   n.rot_k = s.declare("attn.rot_k", key, "rope(k, pos)");
   reads(s.plan, in);
-  s.plan.phase<QkvRope>(c, s.layer, in, w, n);
+  s.phase<QkvRope>("qkv_rope", c, s.layer, in, w, n);
   return n.rot_q;
 }
 
