@@ -5,6 +5,7 @@
 #include "bind/arrays.h"
 #include "core/cpu.h"
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/parallel.h"
 #include "model/model.h"
 
@@ -193,6 +194,15 @@ void bind_model(py::module_& m) {
   m.def(
       "available_bytes", [] { return available_bytes(); },
       "Memory that can be had without swapping, in bytes.");
+  m.def(
+      "measure_limits",
+      [](const std::string& isa, int threads, int64_t bytes) {
+        py::gil_scoped_release release;
+        const Limits l = measure_limits(kernels_for(isa), threads, bytes);
+        return std::make_tuple(l.f32_flops, l.int8_flops, l.bandwidth);
+      },
+      "isa"_a, "threads"_a, "bytes"_a,
+      "(float32 FLOP/s, int8 FLOP/s, bytes/s of reading a buffer of `bytes`), the best that was seen.");
   m.def("in_forked_child", &in_forked_child);
   m.def("check_length", &check_length, "what"_a, "past"_a, "n"_a, "n_ctx"_a, "n_ctx_of_file"_a,
         "Raises ArgumentError unless n new tokens have room behind `past` ones.");

@@ -7,4 +7,5 @@
 #include "generic/pack.inl"
 #include "quant_files.inl"   // made by CMake from quants.def: one include per weight type
 #include "generic/linear.inl"
+#include "generic/peak.inl"
 #include "generic/table.inl"
