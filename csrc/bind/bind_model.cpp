@@ -52,8 +52,8 @@ void check_signals() {
 
 py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::shared_ptr<Session>>& sessions,
                   const std::vector<Ids>& ids, const std::string& logits, const std::vector<int>& taps,
-                  const std::map<int, py::object>& hooks,
-                  const std::vector<std::vector<int64_t>>& positions, const std::optional<py::list>& profile) {
+                  const std::map<int, py::object>& hooks, const std::vector<std::vector<int64_t>>& positions,
+                  const std::optional<py::list>& profile) {
   Request request;
   std::vector<PhaseProfile> phases;
   if (profile) request.profile = &phases;
@@ -91,8 +91,8 @@ py::tuple forward(const std::shared_ptr<Model>& model, const std::vector<std::sh
   }
   for (size_t i = 0; i < phases.size(); ++i) {
     const Phase& phase = *model->plan().phases()[i];
-    py::list(*profile).append(py::make_tuple(phase.label, phase.layer, phases[i].seconds, phases[i].cost.flops,
-                                   phases[i].cost.bytes));
+    py::list(*profile).append(py::make_tuple(phase.label, phase.layer, phases[i].seconds,
+                                             phases[i].cost.flops, phases[i].cost.bytes));
   }
   py::list rows;
   for (size_t i = 0; i < ids.size(); ++i)

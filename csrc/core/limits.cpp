@@ -24,14 +24,11 @@ double rate(int threads, F&& body) {
     });
     return std::chrono::duration<double>(Clock::now() - began).count();
   };
-  int64_t times = 1;
-  double each = seconds(1);
-  while (each * static_cast<double>(times) < kSeconds) {
-    times *= 2;
-    each = seconds(times) / static_cast<double>(times);
+  for (int64_t times = 1;; times *= 2) {  // until the start of the threads no longer counts
+    double best = seconds(times);
+    for (int run = 1; run < kRuns; ++run) best = std::min(best, seconds(times));
+    if (best >= kSeconds) return static_cast<double>(times) / best;
   }
-  for (int run = 0; run < kRuns; ++run) each = std::min(each, seconds(times) / static_cast<double>(times));
-  return 1 / each;
 }
 
 }  // namespace
@@ -61,7 +58,8 @@ Limits measure_limits(const kernels::Table& kernels, int threads, int64_t bytes)
   const double sweeps = rate(threads, [&](Worker& w) {
     alignas(64) int32_t lanes[kernels::kLanes];
     const int64_t first = w.first(steps), last = w.last(steps);
-    kernels.peak_read(lanes, static_cast<const uint8_t*>(buffer.data()) + first * kStep, (last - first) * kStep);
+    kernels.peak_read(lanes, static_cast<const uint8_t*>(buffer.data()) + first * kStep,
+                      (last - first) * kStep);
   });
   out.bandwidth = sweeps * static_cast<double>(steps * kStep);
   return out;

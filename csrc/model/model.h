@@ -64,8 +64,8 @@ struct Request {
   Hooks hooks;
   // Runs on the calling thread, between regions. True: somebody still holds the array, and may write to it.
   std::function<bool(const Hooked&)> on_hook;
-  std::function<void()> check;  // may throw: cancels the call and restores every cache
-  Pacing pacing;                // how often it is called; never changes a bit
+  std::function<void()> check;                   // may throw: cancels the call and restores every cache
+  Pacing pacing;                                 // how often it is called; never changes a bit
   std::vector<PhaseProfile>* profile = nullptr;  // by phase of the plan, added to; null: nothing is measured
 };
 

@@ -56,12 +56,14 @@ class Attention final : public Phase {
     Cost cost;
     for (const SequencePart& p : run.parts) {
       int64_t seen = 0;
-      for (int64_t at = p.position; at < p.position + p.rows; ++at) seen += window ? std::min(at + 1, window) : at + 1;
+      for (int64_t at = p.position; at < p.position + p.rows; ++at)
+        seen += window ? std::min(at + 1, window) : at + 1;
       const int64_t last = p.position + p.rows,
                     first = window ? std::max<int64_t>(0, p.position - window + 1) : 0;
       const KvShape& shape = p.cache->shape();
       cost.flops += 4.0 * static_cast<double>(seen * c_.n_heads * c_.d_head);
-      cost.bytes += static_cast<double>((last - first) * c_.n_kv_heads * (c_.d_head + shape.d_pad()) * shape.element());
+      cost.bytes +=
+          static_cast<double>((last - first) * c_.n_kv_heads * (c_.d_head + shape.d_pad()) * shape.element());
     }
     return cost;
   }

@@ -281,6 +281,17 @@ class Model:
         out = [logit_lens(self, ids, positions, top, target) for ids in prompts]
         return out if is_batch else out[0]
 
+    def profile(self, x: Any, max_new_tokens: int = 32, price_per_hour: float | None = None) -> Any:
+        """Where the time goes: prefill of the prompt and `max_new_tokens` greedy decode steps, phase by phase and layer
+        by layer: seconds, FLOP, bytes, and their share of what this machine measured it can do.
+
+        x: text or ids. price_per_hour: what the machine costs; adds the cost of 1,000 tokens. Returns a
+        `cutaway.profile.Profile`: print it, look at it, `to_pandas()`. Never changes a bit of any result.
+        """
+        from .profile import measure
+
+        return measure(self, x, max_new_tokens, price_per_hour)
+
     # ---- the one way into the engine
 
     def _prompts(self, x: Any) -> tuple[list[np.ndarray], bool]:

@@ -49,6 +49,11 @@ def file():
         return ca.inspect_file(Path(folder) / "small.gguf")
 
 
+@cache
+def timed():
+    return model().profile("the other\nwater", max_new_tokens=3, price_per_hour=1.5)
+
+
 # name -> a result that shows itself, and the number of rows of its table
 RESULTS = {
     "generation": (written, 8),
@@ -62,6 +67,7 @@ RESULTS = {
     "names": (lambda: model().names(), None),
     "trace": (traced, 2),
     "file": (file, None),
+    "profile": (timed, None),
 }
 
 # name -> a small one of every kind of view
