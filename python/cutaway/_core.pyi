@@ -25,6 +25,7 @@ __all__: list[str] = [
     "in_forked_child",
     "isas",
     "log_prob",
+    "measure_limits",
     "pretokenize",
     "pretokenizers",
     "stage_names",
@@ -198,7 +199,11 @@ class Model:
         taps: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         hooks: collections.abc.Mapping[typing.SupportsInt | typing.SupportsIndex, typing.Any],
         positions: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]],
-    ) -> tuple: ...
+        profile: list | None = None,
+    ) -> tuple:
+        """
+        profile: a list that gets (label, layer or -1, seconds, flops, bytes) per phase of the plan.
+        """
     def session(self) -> Session: ...
     def tensors(self) -> list: ...
     def unembed(
@@ -269,6 +274,13 @@ def log_prob(
 ) -> float:
     """
     Natural log-probability of an id under softmax(logits), logits [d_vocab].
+    """
+
+def measure_limits(
+    isa: str, threads: typing.SupportsInt | typing.SupportsIndex, bytes: typing.SupportsInt | typing.SupportsIndex
+) -> tuple[float, float, float]:
+    """
+    (float32 FLOP/s, int8 FLOP/s, bytes/s of reading a buffer of `bytes`), the best that was seen.
     """
 
 def pretokenize(name: str, text: typing.Any) -> list:

@@ -15,6 +15,8 @@ from .errors import ArgumentError
 from .numbers import whole
 from .views.shown import Shown
 
+Row = tuple[str, int, float, float, float]  # of the engine: phase, layer or -1, seconds, FLOP, bytes
+
 if TYPE_CHECKING:
     from .model import Model
     from .views.page import View
@@ -151,12 +153,13 @@ def measure(model: Model, x: Any, max_new_tokens: int, price_per_hour: float | N
     _core.check_length("the text", 0, len(ids) + n, model.n_ctx, model.n_ctx_of_file)
     prefill_seconds = np.inf
     for _ in range(2):  # the first warms the pools and the caches
-        session, rows = core.session(), []
+        session = core.session()
+        rows: list[Row] = []
         began = time.perf_counter()
         ((logits,), _) = core.forward([session], [ids], "last", [], {}, [], rows)
         if (seconds := time.perf_counter() - began) < prefill_seconds:
             prefill_seconds, prefill = seconds, rows
-    steps: list[tuple[str, int, float, float, float]] = []
+    steps: list[Row] = []
     decode_seconds = 0.0
     for _ in range(n):
         token = logits[-1].argmax(keepdims=True).astype(np.int32)
@@ -178,7 +181,7 @@ def measure(model: Model, x: Any, max_new_tokens: int, price_per_hour: float | N
     )
 
 
-def _phases(rows: Sequence[tuple[str, int, float, float, float]]) -> tuple[PhaseTime, ...]:
+def _phases(rows: Sequence[Row]) -> tuple[PhaseTime, ...]:
     named = [PhaseTime(label, None if layer < 0 else layer, *numbers) for label, layer, *numbers in rows]
     did = [p for p in _added(named, lambda p: (p.phase, p.layer)) if p.flops or p.bytes]
     return tuple(did)
