@@ -124,6 +124,7 @@ Output Model::forward(const Request& request) {
   run.kernels = kernels_;
   run.config = &config_;
   run.int8 = compute_ == "int8";
+  run.threads = n_threads;
   run.overflow = kNoValue;
   const size_t arena_bytes = static_cast<size_t>(rows * plan_.arena_width()) * 4;
   if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);

@@ -126,6 +126,7 @@ struct Run {
   const kernels::Table* kernels = nullptr;
   const Config* config = nullptr;
   bool int8 = false;
+  int threads = 1;
   int64_t rows = 0;                    // rows of the chunk
   const int32_t* tokens = nullptr;     // [rows]
   const int64_t* positions = nullptr;  // [rows]

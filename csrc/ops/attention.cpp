@@ -87,11 +87,12 @@ class Attention final : public Phase {
            static_cast<double>(run.kernels->f32_per_ms);
   }
 
-  // Rows of a block: as many as keep the scores in L2 and the task short.
+  // Rows of a block: as many as keep the scores in L2 and the task short, and give every thread a task.
   int64_t block_rows(const Run& run, const SequencePart& part) const {
     const int64_t keys = (part.position + part.rows + kLanes - 1) / kLanes * kLanes;
     const double ms = row_ms(run, part);
-    int64_t n = kQueryBlock * group();
+    const int64_t tasks = (run.threads + c_.n_kv_heads - 1) / c_.n_kv_heads;  // of each KV head, at least
+    int64_t n = std::min(kQueryBlock * group(), (part.rows * group() + tasks - 1) / tasks);
     while (n > 1 && (n * keys * 4 > kScoreBytes || static_cast<double>(n) * ms > kTaskMs)) n = (n + 1) / 2;
     return n;
   }

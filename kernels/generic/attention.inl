@@ -88,6 +88,8 @@ static void scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, 
           score_tiles<kHalf, R, T>(st + r * ld_s, ld_s, q + r, tiles, d_head, scale, cap);
       };
       run.template operator()<kScoreRows>();
+      run.template operator()<4>();
+      run.template operator()<3>();
       run.template operator()<2>();
       run.template operator()<1>();
       t += T;
@@ -181,6 +183,7 @@ static void value_rows(float* acc, int64_t rows, const float* p, int64_t ld_p, c
       value_run<kHalf, R, 1>(acc + r * d_pad, d_pad, p + r * ld_p, ld_p, v_blocks, first, from, to, d, d_pad);
   };
   for (; r + kValueRows <= rows; r += kValueRows) run.template operator()<kValueRows>();
+  for (; r + 3 <= rows; r += 3) run.template operator()<3>();
   for (; r + 2 <= rows; r += 2) run.template operator()<2>();
   for (; r < rows; ++r) run.template operator()<1>();
 }
