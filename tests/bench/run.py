@@ -26,7 +26,7 @@ class Run:
     rounds: int = 5
     quick: bool = False
     say: Callable[[str], object] = print
-    facts: dict[str, Any] = field(default_factory=dict)  # side -> what it says about itself
+    facts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # side -> what it said about itself
 
     # ---- sides
 
@@ -52,14 +52,22 @@ class Run:
             for label, side in sides.items():
                 try:
                     workers[label] = Worker(side)
-                    self.facts[label] = workers[label](work.facts)
+                    self._note(label, workers[label](work.facts))
                 except SideError as err:
-                    missing[label] = str(err)
+                    folder = str(Path(side.keywords["path"]).parent)
+                    missing[label] = str(err).replace(f"{folder}/", "")
                     self.say(f"  {label} cannot run: {err}")
             yield workers, missing
         finally:
             for worker in workers.values():
                 worker.close()
+
+    def _note(self, label: str, facts: dict[str, Any]) -> None:
+        """Keeps what a side says about itself, without what differs from file to file."""
+        kept = {key: value for key, value in facts.items() if key not in ("arch", "packed", "threads")}
+        known = self.facts.setdefault(label, [])
+        if kept not in known:
+            known.append(kept)
 
     # ---- one comparison
 

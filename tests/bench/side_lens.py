@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import warnings
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from transformer_lens import TransformerBridge
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer
 
 from bench.side_transformers import load
 
@@ -17,14 +21,22 @@ class Lens:
     def __init__(self, path: str, threads: int):
         model = load(path, threads, "float32", "eager")
         self.threads, self.d_vocab = threads, model.config.vocab_size
-        self.bridge = TransformerBridge.boot_transformers("local", hf_model=model, tokenizer=_tokenizer())
+        source = Path(path).absolute()
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):  # progress, remarks
+            tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+            self.bridge = TransformerBridge.boot_transformers(str(source.parent), hf_model=model, tokenizer=tokenizer)
+
+        warnings.filterwarnings("ignore", message="run_with_cache: skipped")  # hooks that are off by default
+        self.clear()
 
     def clear(self) -> None:
-        """Every call runs on its own."""
+        self.ids = np.empty(0, np.int32)
 
     @torch.inference_mode()
     def append(self, ids: np.ndarray) -> np.ndarray:
-        return self.bridge(_tensor(ids), logits_to_keep=1)[0, -1].numpy()
+        """The bridge has no session here: the whole text runs again."""
+        self.ids = np.concatenate([self.ids, ids])
+        return self.bridge(_tensor(self.ids), logits_to_keep=1)[0, -1].numpy()
 
     @torch.inference_mode()
     def append_traced(self, ids: np.ndarray, names: list[str]) -> int:
@@ -42,13 +54,3 @@ class Lens:
 
 def _tensor(ids: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(ids.astype(np.int64))[None]
-
-
-def _tokenizer() -> PreTrainedTokenizerFast:
-    """The bridge asks for one; ids alone go in, so the smallest there is."""
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-
-    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "</s>"}
-    words = {"<unk>": 0, "<s>": 1, "</s>": 2}
-    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel(words, unk_token="<unk>")), **names)

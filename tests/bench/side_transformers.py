@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +12,17 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM
 
-from bench.files import cache_folder
-
 
 def load(path: str, threads: int, dtype: str, attention: str) -> Any:
-    """transformers decodes a GGUF file for half a minute, so its float32 checkpoint is kept in the cache."""
+    """transformers decodes the file into matrices of one dtype, which its peak of memory includes."""
     torch.set_num_threads(threads)
     transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    source = Path(path)
-    folder = cache_folder() / f"{source.stem}-{source.stat().st_size}-transformers-{transformers.__version__}"
-    if not (folder / "done").exists():
-        model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
-        model.save_pretrained(folder)
-        del model
-        (folder / "done").touch()
+    source = Path(path).absolute()
     kind = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=kind, attn_implementation=attention).eval()
+    with contextlib.redirect_stderr(io.StringIO()):  # it draws progress bars
+        return AutoModelForCausalLM.from_pretrained(
+            source.parent, gguf_file=source.name, dtype=kind, attn_implementation=attention
+        ).eval()
 
 
 class Transformers:

@@ -68,3 +68,27 @@ def greedy(side: Any, ids: np.ndarray, n: int) -> list[int]:
 def facts(side: Any) -> dict[str, Any]:
     """What the side says about itself."""
     return side.facts()
+
+
+def traced(side: Any, ids: np.ndarray, names: list[str]) -> float:
+    """One call over all ids that keeps the named activations."""
+    side.clear()
+    began = time.perf_counter()
+    side.append_traced(ids, names)
+    return time.perf_counter() - began
+
+
+def trace_bytes(side: Any, ids: np.ndarray, names: list[str]) -> int:
+    """What that call keeps."""
+    side.clear()
+    return side.append_traced(ids, names)
+
+
+def decode_traced(side: Any, ids: np.ndarray, names: list[str]) -> float:
+    """As `decode`, each step traced."""
+    side.clear()
+    side.append(ids[:1])
+    began = time.perf_counter()
+    for i in range(1, len(ids)):
+        side.append_traced(ids[i : i + 1], names)
+    return time.perf_counter() - began
