@@ -15,10 +15,15 @@ import cutaway as ca
 from .files import ROOT
 
 
-def cpu_name() -> str:
+def cpu_facts() -> dict[str, str]:
+    """What Linux says of the last CPU; empty elsewhere."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
-    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def cpu_name() -> str:
+    facts = cpu_facts()
     name = facts.get("model name") or platform.processor() or platform.machine()
     numbers = [f"{key} {facts[key]}" for key in ("cpu family", "model") if key in facts]  # hypervisors hide the name
     return f"{name} ({', '.join(numbers)})" if numbers else name
@@ -38,6 +43,7 @@ def commit() -> str:
 def describe() -> dict[str, Any]:
     return {
         "cpu": cpu_name(),
+        "MHz": round(float(cpu_facts().get("cpu MHz", 0))),
         "cores": len(os.sched_getaffinity(0)),
         "isa": os.environ.get("CUTAWAY_ISA") or ca.isas()[-1],
         "commit": commit(),

@@ -49,7 +49,7 @@ def section(result: dict[str, Any]) -> list[str]:
         "",
         result["about"],
         "",
-        f"{m['cpu']}, {m['cores']} cores, {m['isa']}, {threads} thread{'s' * (not one)}, commit {m['commit']}, "
+        f"{m['cpu']}, {m['MHz']} MHz, {m['cores']} cores, {m['isa']}, {threads} thread{'s' * (not one)}, commit {m['commit']}, "
         f"{m['date']}, load {m['load']} before; `{result['command']}`, {result['rounds']} rounds.",
     ]
     for label, known in result["sides"].items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class Run:
     threads: int = 2
     rounds: int = 5
     quick: bool = False
-    say: Callable[[str], object] = print
+    say: Callable[[str], object] = partial(print, flush=True)
     facts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # side -> what it said about itself
 
     # ---- sides
@@ -68,6 +69,7 @@ class Run:
         known = self.facts.setdefault(label, [])
         if kept not in known:
             known.append(kept)
+            self.say(f"  {label}: {', '.join(f'{key} {value}' for key, value in kept.items())}")
 
     # ---- one comparison
 

@@ -1,5 +1,6 @@
 """The harness behind `make bench`: its statistics, its arithmetic, its files and its page. No timing is asserted."""
 
+import hashlib
 import json
 import os
 import struct
@@ -8,7 +9,7 @@ import cutaway as ca
 import numpy as np
 import pytest
 from bench import __main__ as command
-from bench import gate, kl, limits, llama_1b, machine, page, probe, registry, stories, summary, traces, work
+from bench import gate, kl, limits, llama_1b, machine, page, probe, registry, stories, summary, texts, traces, work
 from bench.run import Run
 from bench.workers import Side, SideError, Worker
 from conftest import ROOT
@@ -146,6 +147,22 @@ def test_a_comparison_of_cutaway_with_itself(small):
     assert list(alone["sides"]) == ["cutaway"] and not alone["checks"]
 
 
+def test_a_text_is_read_only_if_its_hash_is_right(tmp_path, monkeypatch):
+    raw = "licence\r\nthe text itself\r\n".encode()
+    source = ("docs/book.txt", hashlib.sha256(raw).hexdigest(), 9)
+    monkeypatch.setenv("CUTAWAY_BENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("CUTAWAY_SHARED", str(tmp_path))
+    monkeypatch.setitem(texts.SOURCES, "prose", source)
+    place = tmp_path / f"{texts.ARCHIVE}-book.txt"
+    monkeypatch.setattr(texts, "fetch", lambda: place.write_bytes(raw))
+    assert texts.text("prose") == "the text itself\n"
+    monkeypatch.setattr(texts, "fetch", lambda: None)
+    assert texts.text("prose") == "the text itself\n"
+    place.write_bytes(raw + b"more")
+    with pytest.raises(ValueError, match="expected"):
+        texts.text("prose")
+
+
 def test_every_row_of_the_table_is_there_once():
     rows = registry.all_rows()
     assert sorted(n for r in rows for n in r.numbers) == [*range(1, 12), 13]  # 12 is rows 1-5 with one thread
@@ -268,7 +285,7 @@ def stored_run():
     line = {"case": "a model, decode", "unit": "tok/s", "gate": {"llama.cpp": passed}, "missing": {"torch": "absent"}}
     line |= {"sides": {"cutaway": side}, "checks": [summary.check("times llama.cpp", 2.0, least=1.8)]}
     line |= {"probes": probes, "limit": {"what": "bandwidth", "tok/s": 25.0}}
-    about = {"cpu": "a CPU", "cores": 2, "isa": "avx2", "commit": "abc", "date": "2026-01-01", "load": 0.1}
+    about = {"cpu": "a CPU", "MHz": 3000, "cores": 2, "isa": "avx2", "commit": "abc", "date": "2026-01-01", "load": 0.1}
     return {"row": "decode", "title": "Decode", "numbers": [3, 4], "about": "What it is.", "machine": about, "threads": 2,
             "rounds": 3, "command": "python -m bench decode", "lines": [line], "seconds": 1,
             "sides": {"cutaway": [{"compute": "int8"}]}}  # fmt: skip
