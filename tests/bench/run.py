@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,10 @@ from .workers import Side, SideError, Worker
 OURS = "cutaway"
 
 
+def say_now(text: str) -> None:
+    print(text, flush=True)
+
+
 @dataclass
 class Run:
     """threads and rounds of a run; `say` gets each line for people as it comes."""
@@ -26,7 +29,7 @@ class Run:
     threads: int = 2
     rounds: int = 5
     quick: bool = False
-    say: Callable[[str], object] = partial(print, flush=True)
+    say: Callable[[str], object] = say_now
     facts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # side -> what it said about itself
 
     # ---- sides

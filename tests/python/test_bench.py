@@ -148,7 +148,7 @@ def test_a_comparison_of_cutaway_with_itself(small):
 
 
 def test_a_text_is_read_only_if_its_hash_is_right(tmp_path, monkeypatch):
-    raw = "licence\r\nthe text itself\r\n".encode()
+    raw = b"licence\r\nthe text itself\r\n"
     source = ("docs/book.txt", hashlib.sha256(raw).hexdigest(), 9)
     monkeypatch.setenv("CUTAWAY_BENCH_CACHE", str(tmp_path))
     monkeypatch.setenv("CUTAWAY_SHARED", str(tmp_path))
