@@ -1,11 +1,26 @@
 #!/usr/bin/env bash
-# make bench: prefill and decode speed beside a peer engine, and what int8 mode costs, on this machine. Arguments go to
-# speed_floor.py. The peer is built on the first run, for some minutes.
+# make bench: cutaway beside other engines on this machine, and what int8 mode costs; stores both and writes
+# docs/benchmarks.md. QUICK=1: three minutes, nothing stored. ROW=decode, or ROW="decode load": these rows alone.
+# The peers are built on the first run, for some minutes. Arguments go to `python -m bench`.
 . "$(dirname "$0")/env.sh"
 need_tools
 make_venv
 install_package
-$PY -m pip install --quiet --requirement tests/bench/requirements.txt
-mkdir -p tests/bench/results
-$PY tests/bench/speed_floor.py --output tests/bench/results/speed_floor.json "$@"
-$PY tests/bench/kl_int8.py --output tests/bench/results/kl_int8.json
+stamp=.venv/bench-peers
+if ! cmp --silent tests/bench/requirements.txt "$stamp"; then
+  say "Installing the peers into .venv; llama.cpp is compiled for this machine"
+  CMAKE_ARGS="-DGGML_NATIVE=ON" CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" \
+    $PY -m pip install --quiet --no-binary llama-cpp-python --requirement tests/bench/requirements.txt
+  cp tests/bench/requirements.txt "$stamp"
+fi
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+export PYTHONPATH="$PWD/tests"
+arguments=()
+if [ -n "${ROW:-}" ]; then read -ra arguments <<<"$ROW"; fi
+if [ -n "${QUICK:-}" ]; then arguments+=(--quick); fi
+arguments+=("$@")
+status=0
+$PY -m bench "${arguments[@]}" || status=$?
+if [ "${#arguments[@]}" = 0 ]; then $PY -m bench.kl_study || status=$?; fi
+if [ -z "${QUICK:-}" ]; then $PY scripts/docs.py; fi
+exit $status

@@ -4,7 +4,6 @@ One more page is one more function and one more line in PAGES.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import textwrap
@@ -202,43 +201,10 @@ def architectures_page() -> str:
 
 
 def benchmarks_page() -> str:
-    results = DOCS.parent / "tests" / "bench" / "results"
-    speed, kl = (json.loads((results / name).read_text("utf-8")) for name in ("speed_floor.json", "kl_int8.json"))
-    lines = [
-        "# Figures",
-        "",
-        "Generated from the runs stored in `tests/bench/results`. Speed depends on the machine; ratios are within one run,",
-        "both sides by turns, on the same file and ids, the last row's logits only, after a check that both sides agree.",
-        "",
-        "## Speed beside llama.cpp",
-        "",
-        f"{speed['machine']['cpu']}, {speed['machine']['cores']} cores, {speed['machine']['isa']}, {speed['threads']} threads,",
-        f"commit {speed['machine']['commit']}; `make bench`, medians with the smallest and largest of the runs, tok/s.",
-        "",
-        "| model | work | cutaway | llama.cpp | ratio |",
-        "|---|---|---|---|---|",
-    ]
-    for row in speed["rows"]:
-        sides = [
-            f"{row[side]} ({row[f'{side} spread'][0]} to {row[f'{side} spread'][1]})"
-            for side in ("cutaway", "llama.cpp")
-        ]
-        lines.append(f"| {row['model']} | {row['work']} | {' | '.join(sides)} | {row['ratio']:.2f}x |")
-    lines += [
-        "",
-        "## What int8 mode costs",
-        "",
-        "Mean KL(float32 || int8) per token over `tests/golden/prompts.json`, in nats; llama.cpp's own on the same ids beside",
-        "it (`tests/bench/kl_int8.py`, `tests/golden/make_kl.py`).",
-        "",
-        "| model | tokens | cutaway | llama.cpp | ratio |",
-        "|---|---|---|---|---|",
-    ]
-    for row in kl["rows"]:
-        lines.append(
-            f"| {row['model']} | {row['tokens']} | {row['cutaway']:.6f} | {row['llama.cpp']:.6f} | {row['ratio']:.3f}x |"
-        )
-    return "\n".join(lines) + "\n"
+    sys.path.insert(0, str(DOCS.parent / "tests"))
+    from bench.page import benchmarks_page as page
+
+    return page(DOCS.parent / "tests" / "bench" / "results")
 
 
 def textbook():

@@ -1,0 +1,94 @@
+"""What is timed. Each function runs in a side's own process and returns seconds.
+
+A side has clear(), append(ids) -> logits of the last row, and what single rows ask of it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+
+def prefill(side: Any, ids: np.ndarray) -> float:
+    """One call over all ids, the last row's logits."""
+    side.clear()
+    began = time.perf_counter()
+    side.append(ids)
+    return time.perf_counter() - began
+
+
+def decode(side: Any, ids: np.ndarray) -> float:
+    """len(ids) - 1 single steps behind the first id."""
+    side.clear()
+    side.append(ids[:1])
+    return decode_on(side, ids[1:])
+
+
+def decode_on(side: Any, ids: np.ndarray) -> float:
+    """Single steps behind what is there."""
+    began = time.perf_counter()
+    for i in range(len(ids)):
+        side.append(ids[i : i + 1])
+    return time.perf_counter() - began
+
+
+def fill(side: Any, ids: np.ndarray) -> None:
+    """A context to decode in, not timed."""
+    side.clear()
+    side.append(ids)
+
+
+def batch_steps(side: Any, rows: int, prompt: np.ndarray, steps: int) -> float:
+    """Seconds of one step of `rows` sequences, the mean of `steps`."""
+    side.begin_batch(rows, prompt)
+    began = time.perf_counter()
+    for i in range(steps):
+        side.step_batch((prompt[:rows] + i) % side.d_vocab)
+    return (time.perf_counter() - began) / steps
+
+
+def last_logits(side: Any, ids: np.ndarray) -> np.ndarray:
+    """float32 [d_vocab]"""
+    side.clear()
+    return np.array(side.append(ids), np.float32)
+
+
+def greedy(side: Any, ids: np.ndarray, n: int) -> list[int]:
+    """The arg-max continuation."""
+    side.clear()
+    row, out = side.append(ids), []
+    for _ in range(n):
+        out.append(int(np.argmax(row)))
+        row = side.append(np.array(out[-1:], np.int32))
+    return out
+
+
+def facts(side: Any) -> dict[str, Any]:
+    """What the side says about itself."""
+    return side.facts()
+
+
+def traced(side: Any, ids: np.ndarray, names: list[str]) -> float:
+    """One call over all ids that keeps the named activations."""
+    side.clear()
+    began = time.perf_counter()
+    side.append_traced(ids, names)
+    return time.perf_counter() - began
+
+
+def trace_bytes(side: Any, ids: np.ndarray, names: list[str]) -> int:
+    """What that call keeps."""
+    side.clear()
+    return side.append_traced(ids, names)
+
+
+def decode_traced(side: Any, ids: np.ndarray, names: list[str]) -> float:
+    """As `decode`, each step traced."""
+    side.clear()
+    side.append(ids[:1])
+    began = time.perf_counter()
+    for i in range(1, len(ids)):
+        side.append_traced(ids[i : i + 1], names)
+    return time.perf_counter() - began
