@@ -3,6 +3,8 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -20,23 +22,51 @@ size_t size_class(size_t bytes) {
   while (step * 16 < bytes) step *= 2;
   return (bytes + step - 1) / step * step;
 }
-}  // namespace
 
-Buffer::Buffer(size_t bytes) : data_(nullptr), bytes_(bytes) {
-  const size_t align = bytes >= kHuge ? kHuge : 64;
-  const size_t rounded = (bytes + align - 1) / align * align;
-  for (const bool last_try : {false, true}) {
-    data_ = rounded < bytes ? nullptr : std::aligned_alloc(align, rounded ? rounded : align);
-    if (data_ || last_try) break;
-    BufferPool::trim_all();
-  }
-  if (!data_) throw MemoryLimitError(text("cannot allocate {} MiB of memory", bytes >> 20));
+// Pages of their own, zero, untouched, from a multiple of kHuge on; null when there are none.
+void* map_pages(size_t bytes) {
+  const size_t room = bytes + kHuge;
+  void* mapped = room < bytes
+                     ? MAP_FAILED
+                     : mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  char* const begin = static_cast<char*>(mapped);
+  char* const start = begin + (kHuge - reinterpret_cast<uintptr_t>(begin) % kHuge) % kHuge;
+  if (start > begin) munmap(begin, start - begin);
+  munmap(start + bytes, begin + room - (start + bytes));
   // Huge pages are asked for before the first touch; afterwards it would be too late.
-  if (bytes >= kHuge) madvise(data_, rounded, MADV_HUGEPAGE);
-  std::memset(data_, 0, rounded ? rounded : align);
+  madvise(start, bytes, MADV_HUGEPAGE);
+  return start;
 }
 
-Buffer::~Buffer() { std::free(data_); }
+size_t rounded(size_t bytes) {
+  const size_t step = bytes >= kHuge ? size_t{4096} : 64;
+  return std::max(step, (bytes + step - 1) / step * step);
+}
+
+void* zeroed(size_t bytes) {
+  if (rounded(bytes) < bytes) return nullptr;
+  if (bytes >= kHuge) return map_pages(rounded(bytes));
+  void* const small = std::aligned_alloc(64, rounded(bytes));
+  if (small) std::memset(small, 0, rounded(bytes));
+  return small;
+}
+}  // namespace
+
+Buffer::Buffer(size_t bytes) : data_(zeroed(bytes)), bytes_(bytes) {
+  if (!data_) {
+    BufferPool::trim_all();
+    data_ = zeroed(bytes);
+  }
+  if (!data_) throw MemoryLimitError(text("cannot allocate {} MiB of memory", bytes >> 20));
+}
+
+Buffer::~Buffer() {
+  if (bytes_ >= kHuge)
+    munmap(data_, rounded(bytes_));
+  else
+    std::free(data_);
+}
 
 BufferPool::BufferPool(size_t keep) : shelf_(std::make_shared<Shelf>()) {
   shelf_->keep = keep;

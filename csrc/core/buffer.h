@@ -8,7 +8,9 @@
 
 namespace cutaway {
 
-// 64-byte aligned (2 MiB for large ones), every page touched when made. Throws MemoryLimitError.
+// Zero when made, 64-byte aligned. From 2 MiB on: pages of its own, aligned to 2 MiB, which the first write
+// takes from the system; so a call that is given gigabytes can still be interrupted, and its threads share
+// the work. Throws MemoryLimitError.
 class Buffer {
  public:
   explicit Buffer(size_t bytes);
