@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -75,6 +77,11 @@ int usable_cores() {
 }
 
 bool in_forked_child() { return forked.load(); }
+int team_size(int threads) {
+  static const bool oversubscribe = std::getenv("CUTAWAY_OVERSUBSCRIBE") != nullptr;
+  return usable_threads(oversubscribe ? threads : std::min(threads, usable_cores()));
+}
+
 int usable_threads(int threads) { return in_forked_child() ? 1 : threads; }
 
 void run_region(int threads, RegionBody body, void* context) {

@@ -50,6 +50,9 @@ int usable_cores();  // that this process may run on
 // Threads a region asked for `threads` would really get (1 in a forked child).
 int usable_threads(int threads);
 bool in_forked_child();
+// Threads of a call that is told to use `threads`: no more than there are cores, where they would only wait
+// for each other. CUTAWAY_OVERSUBSCRIBE lifts that, for tests of what threads do to each other.
+int team_size(int threads);
 
 template <class F>
 void parallel(int threads, F&& f) {

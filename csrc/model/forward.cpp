@@ -1,4 +1,6 @@
 // One call of the model: checks, memory, chunks, hooks. The arithmetic is in the stages.
+#include <time.h>
+
 #include <algorithm>
 
 #include "core/error.h"
@@ -13,6 +15,21 @@ namespace {
 
 constexpr int64_t kChunk = 512;
 constexpr uint64_t kSmall = uint64_t{64} << 20;  // requests below this are not held against the free memory
+
+// The time since it was made, and the processor time that this thread got in it.
+class Stopwatch {
+ public:
+  double seconds() const { return now(CLOCK_MONOTONIC) - wall_; }
+  double cpu_seconds() const { return now(CLOCK_THREAD_CPUTIME_ID) - cpu_; }
+
+ private:
+  static double now(clockid_t clock) {
+    timespec t;
+    clock_gettime(clock, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  }
+  double wall_ = now(CLOCK_MONOTONIC), cpu_ = now(CLOCK_THREAD_CPUTIME_ID);
+};
 
 }  // namespace
 
@@ -104,7 +121,8 @@ void Model::add_profile(const Run& run, std::vector<double>& seconds, std::vecto
 
 Output Model::forward(const Request& request) {
   check_request(request);
-  const int n_threads = usable_threads(threads);
+  const bool brief = total_rows(request) <= kFewRows;
+  const int n_threads = brief ? crowding_.threads(team_size(threads)) : team_size(threads);
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
   check_memory(estimate(request), "trace fewer names, ask for the last row's logits, or shorten the prompt");
 
@@ -150,6 +168,7 @@ Output Model::forward(const Request& request) {
   std::vector<double> seconds(request.profile ? plan_.phases().size() : 0);
   const std::vector<Stage>& stages = request.hooks.empty() ? stages_ : hooked;
   int64_t done_logits = 0;
+  const Stopwatch watch;
   for (int64_t begin = 0; begin < total; begin += rows) {
     const int64_t end = std::min(total, begin + rows);
     call.set_rows(run, begin, end, state->tokens, state->positions);
@@ -170,6 +189,7 @@ Output Model::forward(const Request& request) {
                "model with compute='float32'",
                plan_.values()[id].name));
   }
+  if (brief) crowding_.note(n_threads, watch.cpu_seconds(), watch.seconds());
   give_state(std::move(state));
   Output out = call.finish();
   for (const Sequence& s : request.sequences) s.cache->commit(static_cast<int64_t>(s.ids.size()));

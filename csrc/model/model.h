@@ -11,6 +11,7 @@
 #include "core/buffer.h"
 #include "format/checkpoint.h"
 #include "model/config.h"
+#include "model/crowding.h"
 #include "model/plan.h"
 #include "model/weights.h"
 #include "tokenizer/tokenizer.h"
@@ -144,6 +145,7 @@ class Model {
   int64_t n_ctx_ = 0;
   ValueId logits_ = kNoValue;
   KvShape kv_shape_;
+  Crowding crowding_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<State>> states_;  // idle run states, taken by a call and given back
 };

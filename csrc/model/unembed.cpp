@@ -15,7 +15,7 @@ constexpr int64_t kRows = 64;  // taken at a time; never changes a bit
 
 std::shared_ptr<Buffer> Model::unembed(const float* resid, int64_t n, const std::function<void()>& check) {
   const int64_t V = config_.d_vocab, d = config_.d_model, rows = std::min(kRows, n);
-  const int n_threads = usable_threads(threads);
+  const int n_threads = team_size(threads);
   const std::string last = text("blocks.{}.resid_post", config_.n_layers - 1);
   const ValueId from = plan_.find(last);
   if (from == kNoValue) throw Error(text("unembed reads {}, which this architecture does not name", last));

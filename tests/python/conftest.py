@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+os.environ.setdefault("CUTAWAY_OVERSUBSCRIBE", "1")  # any number of threads is tested, on any number of cores
+
 import cutaway as ca
 import pytest
 from cutaway.catalogue import cached_path, entry_of
