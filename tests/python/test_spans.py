@@ -102,7 +102,8 @@ def test_private_characters_of_the_text_are_no_marks():
 def test_real_templates(path):
     source = path.read_text("utf-8")
     messages = said("user", "  assistant\n", "Sure? user", "Yes.", "Yes.")
-    context = {"bos_token": "<s>", "eos_token": "</s>", "functions": "", "datetime": "now"}
+    context = {"bos_token": "<s>", "eos_token": "</s>"}
+    context |= {name: value for name, value in {"functions": "", "datetime": "now"}.items() if name in source}
     try:
         spans = found(source, messages, **context)
     except ca.ArgumentError as error:
