@@ -104,7 +104,9 @@ def _prompts(args: Namespace) -> list[str]:
         text = _text("-", "prompts") if args.prompts == "-" else _file(args.prompts, "--prompts")
         lines = (line for line in text.split("\n") if line.strip())
         prompts += _listed(text, args.prompts) if args.prompts.endswith(".json") else lines
-    if not any(prompt.strip() for prompt in prompts):
+    if prompts and not any(prompt.strip() for prompt in prompts):
+        raise ArgumentError(f"The prompt{'s are' if prompts[1:] else ' is'} empty. Give the models a text to answer.")
+    if not prompts:
         raise ArgumentError("There are no prompts. Give them with -p TEXT, or --prompts FILE with one a line.")
     return prompts
 

@@ -162,7 +162,10 @@ def chat(args: Namespace) -> int:
     elif args.message is None and sys.stdin is not None:
         turns = (line.rstrip("\r\n") for line in _piped() if line.strip())
     else:
-        turns = iter([_text(args.message, "a message")])
+        message = _text(args.message, "a message")
+        if not message.strip():
+            raise ArgumentError("the message is empty. Give the model something to answer.")
+        turns = iter([message])
     model, answered = _load(args), False
     for said in turns:
         messages.append({"role": "user", "content": said})

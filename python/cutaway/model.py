@@ -236,7 +236,13 @@ class Model:
 
         template: Jinja source in place of the file's; `context` goes to the template. Other keywords as `generate`.
         """
-        ids = self.tokenizer.apply_chat_template(messages, tokenize=True, template=template, **(context or {}))
+        variables = context or {}
+        if template is not None:
+            from .chat import check_shows
+
+            tokenizer = self.tokenizer
+            check_shows(lambda m: str(tokenizer.apply_chat_template(m, template=template, **variables)), messages)
+        ids = self.tokenizer.apply_chat_template(messages, tokenize=True, template=template, **variables)
         return self.generate(ids, stream=stream, **settings)
 
     def attention_result(self, layer: int, z: np.ndarray) -> np.ndarray:
