@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from . import _core
 from .arguments import checked_arguments, described
 from .errors import ArgumentError, FormatError
-from .hooks import Hook, HookStack
+from .hooks import Hook, Hooks, HookStack
 from .names import Activation, Names, table
 from .numbers import sized, whole
 from .session import Session, step
@@ -181,14 +180,15 @@ class Model:
         out = [(row[None] if batch_axis else row, trace) for row, trace in zip(rows, traces, strict=True)]
         return out if is_batch else out[0]
 
-    def hooks(self, hooks: Mapping[str, Hook]) -> AbstractContextManager[None]:
+    def hooks(self, hooks: Mapping[str, Hook]) -> Hooks:
         """Within `with model.hooks({name: fn}):` each run calls fn(array, name).
 
         fn may edit the array in place, return a replacement of the same shape, or return None. The array covers all
         positions of the call ([1, ...] in a decode step); a batch calls once per prompt. In force in the thread or task
-        that entered it, for calls made inside the `with` block: a stream read after it runs without.
+        that entered it, for calls made inside the `with` block: a stream read after it runs without. Names and
+        functions are checked at once; nothing is in force before the block.
         """
-        return self._hooks.entered(self._names, hooks)
+        return Hooks(self._hooks, self._names, hooks)
 
     def session(self) -> Session:
         """An empty KV cache to append to."""

@@ -62,3 +62,78 @@ def test_nothing_said(small, capsys, monkeypatch):
         err = run(capsys, "compare", str(small.path), "-p", said)[2]
         assert err == "cutaway: The prompt is empty. Give the models a text to answer.\n"
     assert "There are no prompts. Give them with" in run(capsys, "compare", str(small.path))[2]
+
+
+# ---- hooks without their block
+
+
+def test_hooks_are_checked_when_they_are_made(model):
+    assert "There is no activation 'blocks.0.mlp_uot'" in sentence(model.hooks, {"blocks.0.mlp_uot": print})
+    assert "is called with two values" in sentence(model.hooks, {"embed": lambda x: x})
+    made = model.hooks({"blocks.*.mlp_out": lambda x, name: 0 * x})
+    assert repr(made) == f"hooks for {model.config.n_layers} names; use: with model.hooks(...):"
+    assert repr(model.hooks({"embed": print})).startswith("hooks for 1 name; ")
+    plain = model([1, 2])
+    with made, made:  # may be used again
+        assert (model([1, 2]) != plain).any()
+    assert (model([1, 2]) == plain).all()
+    with made:
+        assert (model([1, 2]) != plain).any()
+
+
+# ---- names from elsewhere
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"length": 5}, "Did you mean max_new_tokens?"),
+        ({"max_length": 5}, "Did you mean max_new_tokens?"),
+        ({"max_tokens": 5}, "Did you mean max_new_tokens?"),
+        ({"n_predict": 5}, "Did you mean max_new_tokens?"),
+        ({"do_sample": True}, "Did you mean temperature? temperature=0 is greedy, anything above it samples."),
+        ({"repeat_penalty": 1.1}, "Did you mean repetition_penalty?"),
+        ({"num_beams": 2}, "There is no beam search here: a text grows token by token."),
+        ({"input_ids": [1]}, "It is the first argument, prompt."),
+    ],
+)
+def test_arguments_under_the_names_of_other_libraries(given, said, model):
+    (name,) = given
+    assert sentence(model.generate, [1], **given) == f"Model.generate has no argument '{name}'. {said}"
+
+
+def test_other_calls_know_them_too(model, capsys):
+    assert (
+        sentence(model.chat, prompt="x") == "Model.chat has no argument 'prompt'. It is the first argument, messages."
+    )
+    assert sentence(model, prompt="x") == "Model has no argument 'prompt'. It is the first argument, x."
+    assert sentence(ca.load, "x", n_gpu_layers=9) == "load has no argument 'n_gpu_layers'. Everything runs on the CPU."
+    assert sentence(model.score, [1], num_beams=2).endswith("Its arguments are: x.")
+    assert (
+        "no option --n-predict. Did you mean --max-new-tokens?" in run(capsys, "generate", "x", "--n-predict", "3")[2]
+    )
+
+
+def test_layers_that_are_not_there(model):
+    last = model.config.n_layers - 1
+    for name in ("blocks.50.mlp_out", "blocks.50.*", "blocks.50.hook_mlp_out"):
+        said = f"There is no activation '{name}'. Layers are 0 to {last}."
+        assert sentence(model.run_with_cache, [1], names=name) == said
+    assert sentence(model.weights.__getitem__, "blocks.50.attn.W_Q").endswith(f"'. Layers are 0 to {last}.")
+
+
+def test_a_ledger_is_indexed(model):
+    out = model.generate([1], max_new_tokens=4, seed=0)
+    assert sentence(out.ledger, 3) == "Generation.ledger takes no arguments: the ledger is indexed: out.ledger()[3]."
+
+
+def test_attributes_that_are_not_there(model):
+    for one, name, said in (
+        (model, "genrate", "Model has no attribute 'genrate'. Did you mean generate?"),
+        (model.generate([1], max_new_tokens=1), "txet", "Generation has no attribute 'txet'."),
+        (model.session(), "apend", "Session has no attribute 'apend'. Did you mean append?"),
+        (model, "_hidden_", "Model has no attribute '_hidden_'."),
+    ):
+        with pytest.raises(AttributeError) as caught:
+            getattr(one, name)
+        assert str(caught.value) == said
