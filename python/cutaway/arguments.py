@@ -115,6 +115,17 @@ def _listed(known: list[str]) -> str:
     return f"Its arguments are: {', '.join(known)}." if known else "It has no arguments."
 
 
+def check_text(what: str, text: str) -> None:
+    """ArgumentError for a text that has no UTF-8 form, where bytes are no way out."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ArgumentError(
+            f"{what} has a lone surrogate at position {error.start}, which is no character and has no UTF-8 form. "
+            "Remove it."
+        ) from None
+
+
 def described(value: Any) -> str:
     """A value in the words of the one who passed it."""
     if isinstance(value, np.ndarray):

@@ -12,6 +12,7 @@ import numpy as np
 
 import cutaway as ca
 
+from .catalogue import DEFAULT
 from .errors import ArgumentError
 from .numbers import sized
 
@@ -222,6 +223,10 @@ def tokenize(args: Namespace) -> int:
 
 
 def info(args: Namespace) -> int:
+    if args.named is not None:
+        if args.model not in (args.named, DEFAULT):
+            raise ArgumentError(f"Give one model: {args.model}, or -m {args.named}.")
+        args.model = args.named
     model = _load(args)
     facts = dict(model.info())
     tensors = facts.pop("tensors", {})
@@ -268,7 +273,6 @@ def models(args: Namespace) -> int:
 
 def verify(args: Namespace) -> int:
     from . import verify as verification
-    from .catalogue import DEFAULT
     from .views.page import counted
 
     names = list(args.models)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from .arguments import checked_arguments, described
+from .arguments import check_text, checked_arguments, described
 from .errors import ArgumentError, FormatError
 from .hooks import Hook, Hooks, HookStack
 from .names import Activation, Names, table
@@ -77,6 +77,8 @@ class Model:
         self._tokenizer = None if core.tokenizer is None else Tokenizer(core.tokenizer)
         self.config = SimpleNamespace(**core.config())
         self.weights = Weights(core)
+        files = [core.path] if core.n_files == 1 and os.path.isfile(core.path) else _core.Checkpoint(core.path).files
+        self._on_disk = sum(map(os.path.getsize, files))
 
     # ---- what it is
 
@@ -114,8 +116,8 @@ class Model:
         return self._names
 
     def info(self) -> Mapping[str, Any]:
-        """What is in force: path, parts (files that hold the weights), format, arch, compute, isa, threads, bytes by
-        kind, type of every tensor."""
+        """What is in force: path, parts (files that hold the weights), format, arch, compute, isa, threads, type of
+        every tensor; and bytes: of the file on disk, of its tensors, of these packed in memory, of each type."""
         core, by_type = self._core, dict[str, int]()
         tensors = {name: {"type": t, "shape": tuple(shape), "bytes": n} for name, t, shape, n in core.tensors()}
         for tensor in tensors.values():
@@ -131,17 +133,17 @@ class Model:
             "n_ctx": self.n_ctx,
             "kv_dtype": "float16" if core.compute == "int8" else "float32",
             "rope_scaling": sorted(set(self.config.rope_scaling)),
-            "bytes": {"file": sum(by_type.values()), "packed": core.packed_bytes, **by_type},
+            "bytes": {"file": self._on_disk, "tensors": sum(by_type.values()), "packed": core.packed_bytes, **by_type},
             "tensors": tensors,
         }
 
     def __repr__(self) -> str:
         c, core = self.config, self._core
-        types = ", ".join(k for k in self.info()["bytes"] if k not in ("file", "packed"))
+        types = ", ".join(k for k in self.info()["bytes"] if k not in ("file", "tensors", "packed"))
         return (
             f"{c.arch}: {c.n_layers} layers, d_model {c.d_model}, {c.n_heads} heads ({c.n_kv_heads} KV) of {c.d_head}, "
             f"d_mlp {c.d_mlp}, d_vocab {c.d_vocab}, n_ctx {c.n_ctx}\n"
-            f"{os.path.basename(core.path)} ({types}), {sized(core.packed_bytes)}, compute {core.compute}, "
+            f"{os.path.basename(core.path)} ({types}), {sized(core.packed_bytes)} in memory, compute {core.compute}, "
             f"{core.isa}, {core.threads} threads"
         )
 
@@ -308,6 +310,7 @@ class Model:
 
     def _ids(self, x: Any, what: str) -> np.ndarray:
         if isinstance(x, str):
+            check_text(what, x)
             ids = self.tokenizer.encode(x, add_special_tokens=True)
             if not len(ids):
                 raise ArgumentError(f"{what} is empty. A model needs at least one token to continue from.")

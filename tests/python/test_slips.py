@@ -3,6 +3,7 @@
 import cutaway as ca
 import pytest
 from command_line import run
+from cutaway.numbers import sized
 from test_first_hour import HELLO, TEMPLATE, sentence
 
 STRICT = "{% for m in messages %}{{ m.role + ': ' + m.content }}{% endfor %}"
@@ -137,3 +138,43 @@ def test_attributes_that_are_not_there(model):
         with pytest.raises(AttributeError) as caught:
             getattr(one, name)
         assert str(caught.value) == said
+
+
+# ---- files
+
+
+def test_info_takes_the_model_as_other_commands_do(small, capsys):
+    assert run(capsys, "info", "-m", str(small.path)) == run(capsys, "info", str(small.path))
+    assert run(capsys, "info", "a.gguf", "-m", "b.gguf")[2] == "cutaway: Give one model: a.gguf, or -m b.gguf.\n"
+
+
+def test_verify_says_of_a_file_what_load_says(small, capsys, tmp_path):
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj")
+    (tmp_path / "cut.gguf").write_bytes(small.path.read_bytes()[:-1000])
+    for name in ("paper.pdf", "cut.gguf"):
+        assert run(capsys, "verify", str(tmp_path / name))[2] == f"cutaway: {sentence(ca.load, tmp_path / name)}\n"
+
+
+def test_a_file_has_one_size(small, model, capsys):
+    size = model.info()["bytes"]
+    assert size["file"] == small.path.stat().st_size > size["tensors"]
+    out = run(capsys, "info", str(small.path))[1]
+    assert f"file {sized(size['file'])}, tensors {sized(size['tensors'])}, packed " in out
+    assert f"{sized(size['packed'])} in memory" in repr(model)
+
+
+def test_text_that_is_none(model):
+    said = "has a lone surrogate at position 2, which is no character and has no UTF-8 form. Remove it."
+    assert sentence(model, "ab\ud800") == f"the prompt {said}"
+    assert sentence(model.generate, ["x", "ab\ud800"]) == f"prompt 1 {said}"
+    said = sentence(model.chat, [{"role": "user", "content": "ab\ud800"}], template=TEMPLATE)
+    assert said.startswith("the conversation has a lone surrogate") and "bytes" not in said
+    assert sentence(model.tokenizer.encode, "ab\ud800").endswith("remove it, or pass bytes")
+
+
+def test_a_bar_is_there_for_who_watches(monkeypatch, capsys, model):
+    ca.compare({"a": model}, "the hat", templates={"a": None}, max_new_tokens=1)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    ca.compare({"a": model}, "the hat", templates={"a": None}, max_new_tokens=1)
+    assert "1/1" in capsys.readouterr().err
