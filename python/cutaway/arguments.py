@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .errors import ArgumentError
+from .errors import ArgumentError, UnknownIndexError
 from .nearest import did_you_mean, known_elsewhere, nearest
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -113,6 +113,16 @@ def spoken_name(function: Callable[..., Any]) -> str:
 
 def _listed(known: list[str]) -> str:
     return f"Its arguments are: {', '.join(known)}." if known else "It has no arguments."
+
+
+def item(rows: Sequence[Any], index: int, what: str) -> Any:
+    """rows[index]; UnknownIndexError, which is an IndexError, where there is none. what: the kind of each."""
+    try:
+        return rows[index]
+    except IndexError:
+        n = len(rows)
+        there = f"the {what}s are 0 to {n - 1}" if n > 1 else "there is one, 0" if n else "there are none"
+        raise UnknownIndexError(f"There is no {what} {index}: {there}.") from None
 
 
 def check_text(what: str, text: str) -> None:

@@ -60,7 +60,7 @@ def compare(args: Namespace) -> int:
     unwritten = _save(result, args.html)
     if args.json:
         more = {} if bits is None else {"bits_per_byte": _without_nan(bits.records())}
-        _print_json({"rows": _without_nan(result.records()), **more})
+        _print_json({"rows": _without_nan(result.records()), "interrupted": interrupted, **more})
     else:
         from rich.text import Text
 

@@ -36,8 +36,12 @@ def _load(args: Namespace) -> Any:
 
 
 def _sampling(args: Namespace) -> dict[str, Any]:
-    """The settings that were given; the others keep the package's defaults."""
-    return {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
+    """The settings that were given, checked; the others keep the package's defaults."""
+    from .settings import parse_settings
+
+    given = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
+    parse_settings(given, n_ctx=2**31, stop_ids=(), d_vocab=1)  # before a model is fetched and loaded
+    return given
 
 
 def _text(given: str | None, what: str) -> str:
@@ -92,8 +96,9 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+def _print_json(value: object, lines: bool = False) -> None:
+    """lines: on one line, as of several objects each has one (JSON Lines)."""
+    print(json.dumps(value, ensure_ascii=False, indent=None if lines else 2, default=_plain), flush=lines)
 
 
 def _stream(stream: Any, as_json: bool) -> tuple[str, bool]:
@@ -126,9 +131,9 @@ def _stage(stage: Any) -> dict[str, Any]:
     return {"stage": stage.name, **vars(stage)}
 
 
-def _report(out: Any, as_json: bool) -> None:
+def _report(out: Any, as_json: bool, lines: bool = False) -> None:
     if as_json:
-        _print_json(_result(out))
+        _print_json(_result(out), lines)
     else:
         from .views.page import counted
 
@@ -145,14 +150,15 @@ def _prompt(args: Namespace) -> str | list[int]:
 
 
 def generate(args: Namespace) -> int:
-    prompt = _prompt(args)
-    stream = _load(args).generate(prompt, stream=True, **_sampling(args))
+    prompt, settings = _prompt(args), _sampling(args)
+    stream = _load(args).generate(prompt, stream=True, **settings)
     _, interrupted = _stream(stream, args.json)
     _report(stream.result, args.json)
     return 130 if interrupted else 0
 
 
 def chat(args: Namespace) -> int:
+    settings = _sampling(args)
     template = {} if args.template is None else {"template": _file(args.template, "--template")}
     messages = [{"role": "system", "content": args.system}] if args.system else []
     typed = args.message is None and sys.stdin is not None and sys.stdin.isatty()
@@ -170,10 +176,10 @@ def chat(args: Namespace) -> int:
     model, answered = _load(args), False
     for said in turns:
         messages.append({"role": "user", "content": said})
-        stream = model.chat(messages, stream=True, **template, **_sampling(args))
+        stream = model.chat(messages, stream=True, **template, **settings)
         text, interrupted = _stream(stream, args.json)
         if not typed:
-            _report(stream.result, args.json)
+            _report(stream.result, args.json, lines=args.message is None)
             if interrupted:
                 return 130
         messages.append({"role": "assistant", "content": text})

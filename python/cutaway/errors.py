@@ -23,6 +23,10 @@ class UnknownNameError(ArgumentError, KeyError):
     __str__ = Exception.__str__  # KeyError's shows the message as a string in quotes
 
 
+class UnknownIndexError(ArgumentError, IndexError):
+    """An index beyond the end of a sequence, such as the steps of a generation."""
+
+
 class MemoryLimitError(Error, MemoryError):
     """More memory than there is."""
 

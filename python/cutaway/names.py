@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from .arguments import checked_arguments, described
+from .arguments import checked_arguments, described, item
 from .errors import ArgumentError, UnknownNameError
 from .nearest import did_you_mean, nearest
 from .views.shown import Shown
@@ -50,7 +50,7 @@ class Names(Shown, Sequence[Activation]):
 
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
-            return self._rows[key]
+            return self._rows[key] if isinstance(key, slice) else item(self._rows, key, "activation")
         (row,) = self.select(canonical(key).replace("*", ""))  # unknown names raise, with near misses
         return row
 

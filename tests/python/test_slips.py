@@ -1,5 +1,8 @@
 """Slips that look right: what a newcomer tries by habit is refused where it is written, in one sentence."""
 
+import io
+import json
+
 import cutaway as ca
 import pytest
 from command_line import run
@@ -178,3 +181,76 @@ def test_a_bar_is_there_for_who_watches(monkeypatch, capsys, model):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     ca.compare({"a": model}, "the hat", templates={"a": None}, max_new_tokens=1)
     assert "1/1" in capsys.readouterr().err
+
+
+# ---- beyond the end, and before the model
+
+
+def test_an_index_beyond_the_end(model):
+    out = model.generate([1], max_new_tokens=4, seed=0)
+    for sequence in (out.steps, out.ledger()):
+        assert sentence(sequence.__getitem__, 99) == "There is no step 99: the steps are 0 to 3."
+        with pytest.raises(IndexError) as caught:
+            sequence[-5]
+        assert isinstance(caught.value, ca.UnknownIndexError) and isinstance(caught.value, ValueError)
+        assert len([*sequence]) == len([*reversed(sequence)]) == 4 and len(sequence[2:9]) == 2
+        assert sequence.index(sequence[3]) == 3 and sequence[-1] is sequence[-1]
+    assert sentence(out.ledger()[:0].__getitem__, 0) == "There is no step 0: there are none."
+    assert sentence(model.names().__getitem__, 9999).startswith(
+        "There is no activation 9999: the activations are 0 to "
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("-n", "-3"), "max_new_tokens must be a whole number, 0 or greater, got -3."),
+        (("--top-p", "90"), "top_p must be above 0"),
+    ],
+)
+def test_numbers_are_refused_before_the_model_is_loaded(argv, said, monkeypatch, capsys):
+    monkeypatch.setattr(ca, "load", lambda *_, **__: pytest.fail("loaded"))
+    for command in ("generate", "chat", "explain"):
+        assert run(capsys, command, "x", *argv)[2].startswith(f"cutaway: {said}")
+
+
+def test_what_is_saved_is_a_web_page(model, tmp_path, capsys, monkeypatch):
+    out = model.generate([1], max_new_tokens=1)
+    said = "x.png cannot be written: what is saved is a web page; call it x.html."
+    assert sentence(out.save, tmp_path / "x.png") == sentence(out.view().save, tmp_path / "x.png") == said
+    assert [out.save(tmp_path / name).name for name in ("x", "x.html", "x.HTM")] == ["x", "x.html", "x.HTM"]
+    monkeypatch.setattr(ca, "load", lambda *_, **__: pytest.fail("loaded"))
+    assert run(capsys, "explain", "x", "--html", str(tmp_path / "x.png"))[2] == f"cutaway: {said}\n"
+
+
+def test_every_saved_page_has_a_heading(model):
+    shown = (
+        ca.views.tokens(model.generate([1], max_new_tokens=1)),
+        ca.views.loss(model, "the hat"),
+        ca.views.chat(model, HELLO, template=TEMPLATE),
+        ca.views.pieces(model, "the hat"),
+    )
+    for view in shown:
+        assert f"<h4>{view.title}</h4>" in view.page()
+
+
+# ---- JSON
+
+
+def test_piped_messages_give_an_object_a_line(small, capsys, monkeypatch, tmp_path):
+    (tmp_path / "t").write_text(TEMPLATE)
+    monkeypatch.setattr("sys.stdin", io.StringIO("the hat\nthe cat\n"))
+    out = run(capsys, "chat", "-m", str(small.path), "-n", "2", "--json", "--template", str(tmp_path / "t"))[1]
+    assert [len(json.loads(line)["ids"]) for line in out.splitlines()] == [2, 2]
+
+
+def test_an_interrupted_comparison_says_so(small, capsys, monkeypatch):
+    argv = ("compare", f"a={small.path}", "-p", "the hat", "-n", "1", "--template", "a=", "--json")
+    assert json.loads(run(capsys, *argv)[1])["interrupted"] is False
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cutaway.comparison.run.answers", interrupt)
+    status, out, _ = run(capsys, *argv)
+    assert (status, json.loads(out)) == (130, {"rows": [], "interrupted": True})
