@@ -73,7 +73,7 @@ _GENERATION = (
 )
 JSON_KEYS = {
     "generate": _GENERATION,
-    "chat": "as `generate`; an object for each turn that is piped in",
+    "chat": "as `generate`; of messages that are piped in, an object each, on one line (JSON Lines)",
     "explain": "as `generate`, and `steps`, each: `step`, `token`, `text`, `candidates`, `stages` (each `stage`, `value`, "
     "`candidates_in`, `candidates_out`, `mass_removed`, `entropy_before`, `entropy_after` in nats, `top_before`, "
     "`top_after`), `draw` (`u`, `low`, `high`, `token`, `probability`, `probability_before`, `rank_before`, `logprob`, "
@@ -84,7 +84,7 @@ JSON_KEYS = {
     "models": "a list, each: `name`, `size` in bytes, `licence`, `source`, `cached`, `path` (null where it is not here)",
     "compare": "`rows`, each: `model`, `prompt`, `sample`, `seed`, `text`, `finish_reason`, `tokens`, `mean_logprob`, "
     "`entropy`, `top1_rate`, `repeats`, `echoes_prompt`, `seconds`, `error` (null where there is none); with `--bits` also "
-    "`bits_per_byte`, a list",
+    "`bits_per_byte`, a list; `interrupted`",
     "verify": "a list, each: `model`, `compute`, `isa`, `prompt_ids`, `expected`, `got`, `same`",
 }
 

@@ -1,6 +1,6 @@
 """cutaway: an LLM engine with the side panel off."""
 
-from .errors import ArgumentError, Error, FormatError, MemoryLimitError, UnknownNameError
+from .errors import ArgumentError, Error, FormatError, MemoryLimitError, UnknownIndexError, UnknownNameError
 from .lazy import lazy
 
 TYPE_CHECKING = False  # for type checkers true; `typing` takes longer to import than all the rest here
@@ -67,6 +67,7 @@ __all__ = [
     "Tokenizer",
     "TopK",
     "TopP",
+    "UnknownIndexError",
     "UnknownNameError",
     "compare",
     "inspect_file",

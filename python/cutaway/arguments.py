@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .errors import ArgumentError
-from .nearest import did_you_mean, nearest
+from .errors import ArgumentError, UnknownIndexError
+from .nearest import did_you_mean, known_elsewhere, nearest
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -23,6 +23,8 @@ def checked_arguments(target: T) -> T:
     """
     if not inspect.isclass(target):
         return _checked(target)
+    if not hasattr(target, "__getattr__"):
+        target.__getattr__ = _no_attribute
     for name, member in list(vars(target).items()):
         if name.startswith("_") and name not in ("__init__", "__call__"):
             continue
@@ -50,6 +52,16 @@ def _checked(function: Any) -> Any:
     return call
 
 
+def _no_attribute(self: Any, name: str) -> Any:
+    """`__getattr__` of a public class: an attribute that it does not have, with the nearest one that it has."""
+    if hasattr(type(self), name):
+        return object.__getattribute__(self, name)  # a property failed: its own error
+    kind, near = type(self).__name__, list[str]()
+    if not name.startswith("_"):
+        near = nearest(name, (one for one in dir(type(self)) if not one.startswith("_")), n=1, cutoff=0.6)
+    raise AttributeError(f"{kind} has no attribute {name!r}.{did_you_mean(near)}")
+
+
 def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ArgumentError:
     """What is wrong with a call that Python, or the signature that the function shows, refuses."""
     name, parameters = spoken_name(function), list(inspect.signature(function).parameters.values())
@@ -68,16 +80,28 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         return ArgumentError(f"{name} got {twice[0]} twice, by position and by name. Pass it once.")
     if lacking:
         return ArgumentError(f"{name} needs {' and '.join(lacking)}. {_listed(known)}")
+    if name in _INDEXED and len(args) == 1:
+        return ArgumentError(f"{name} takes no arguments: {_INDEXED[name].format(described(args[0]))}.")
     by_name = [f"{one}=" for one in known if one not in placed]
     hint = f" Others go by name: {', '.join(by_name)}." if by_name else ""
     takes = ", ".join(placed) if placed else "no arguments"
-    return ArgumentError(f"{name} takes {takes}{' in this order' if placed[1:] else ''}, got {len(args)} values.{hint}")
+    return ArgumentError(
+        f"{name} takes {takes}{' in this order' if placed[1:] else ''}, "
+        f"got {len(args)} value{'' if len(args) == 1 else 's'}.{hint}"
+    )
+
+
+# Calls that give a sequence, and are given the index of what is wanted.
+_INDEXED = {
+    "Generation.ledger": "the ledger is indexed: out.ledger()[{}]",
+    "Model.names": "the names are a sequence, and a table by name: model.names()[{}]",
+}
 
 
 def unknown_argument(name: str, given: str, known: Iterable[str]) -> ArgumentError:
     """A keyword that a call does not have. name: of what was called, as users write it."""
     listed = [*known]
-    hint = did_you_mean(nearest(given, listed, n=1), _listed(listed))
+    hint = known_elsewhere(given, listed) or did_you_mean(nearest(given, listed, n=1), _listed(listed))
     return ArgumentError(f"{name} has no argument '{given}'.{hint}")
 
 
@@ -89,6 +113,27 @@ def spoken_name(function: Callable[..., Any]) -> str:
 
 def _listed(known: list[str]) -> str:
     return f"Its arguments are: {', '.join(known)}." if known else "It has no arguments."
+
+
+def item(rows: Sequence[Any], index: int, what: str) -> Any:
+    """rows[index]; UnknownIndexError, which is an IndexError, where there is none. what: the kind of each."""
+    try:
+        return rows[index]
+    except IndexError:
+        n = len(rows)
+        there = f"the {what}s are 0 to {n - 1}" if n > 1 else "there is one, 0" if n else "there are none"
+        raise UnknownIndexError(f"There is no {what} {index}: {there}.") from None
+
+
+def check_text(what: str, text: str) -> None:
+    """ArgumentError for a text that has no UTF-8 form, where bytes are no way out."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ArgumentError(
+            f"{what} has a lone surrogate at position {error.start}, which is no character and has no UTF-8 form. "
+            "Remove it."
+        ) from None
 
 
 def described(value: Any) -> str:

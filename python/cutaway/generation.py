@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
-from .arguments import checked_arguments
+from .arguments import checked_arguments, item
 from .errors import ArgumentError
 from .ledger import Explanation, Ledger, Source, token_text
 from .sampler import Sampler, Stage
@@ -76,6 +76,17 @@ class Step:
         return self.source
 
 
+class Steps(list[Step]):
+    """The steps of a generation: a list whose index errors say how many there are."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Step]: ...
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(index) if isinstance(index, slice) else item([*self], index, "step")
+
+
 @checked_arguments
 @dataclass(frozen=True, repr=False)
 class Generation(Shown):
@@ -101,6 +112,9 @@ class Generation(Shown):
     """What was in force: max_new_tokens, stop, stop_ids, n_ctx, ledger, sampler."""
     tokenizer: Any = field(default=None, compare=False)
     """What the text was decoded with; None where there is none."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", Steps(self.steps))
 
     @cached_property
     def ids(self) -> np.ndarray:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
@@ -23,13 +23,11 @@ class HookStack:
     def __init__(self) -> None:
         self._active: ContextVar[tuple[Mapping[int, tuple[str, Hook]], ...]] = ContextVar("cutaway_hooks", default=())
 
-    @contextmanager
-    def entered(self, names: Names, hooks: Mapping[str, Hook]) -> Iterator[None]:
-        token = self._active.set((*self._active.get(), resolve(names, hooks)))
-        try:
-            yield
-        finally:
-            self._active.reset(token)
+    def enter(self, layer: Mapping[int, tuple[str, Hook]]) -> None:
+        self._active.set((*self._active.get(), layer))
+
+    def leave(self) -> None:
+        self._active.set(self._active.get()[:-1])
 
     def calls(self) -> dict[Any, Callable[[np.ndarray, int], Any]]:
         """By activation id, what the engine calls with (array, index of the prompt); several hooks run in turn."""
@@ -38,6 +36,24 @@ class HookStack:
             for id, entry in layer.items():
                 chains.setdefault(id, []).append(entry)
         return {id: _chained(chain) for id, chain in chains.items()}
+
+
+class Hooks(AbstractContextManager[None]):
+    """Hooks for a `with` block: checked when they are made, in force inside the block."""
+
+    def __init__(self, stack: HookStack, names: Names, hooks: Mapping[str, Hook]) -> None:
+        self._stack, self._layer = stack, resolve(names, hooks)
+
+    def __enter__(self) -> None:
+        self._stack.enter(self._layer)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.leave()
+
+    def __repr__(self) -> str:
+        from .views.page import counted
+
+        return f"hooks for {counted(len(self._layer), 'name')}; use: with model.hooks(...):"
 
 
 def resolve(names: Names, hooks: Mapping[str, Hook]) -> dict[int, tuple[str, Hook]]:

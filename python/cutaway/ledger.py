@@ -162,6 +162,7 @@ class Ledger(Table[Explanation]):
     """The ledger of a whole text: `ledger[i]` explains step i. Shows one line per step."""
 
     title = "Sampler ledger"
+    one = "step"
     columns = ("step", "token", "candidates", "entropy (nats)", "u", "interval of u", "rank", "log P", "log P'")
     note = (
         "entropy: before any stage → after all; the interval of u is the token's part of the cumulative distribution "

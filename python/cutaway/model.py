@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from . import _core
-from .arguments import checked_arguments, described
+from .arguments import check_text, checked_arguments, described
 from .errors import ArgumentError, FormatError
-from .hooks import Hook, HookStack
+from .hooks import Hook, Hooks, HookStack
 from .names import Activation, Names, table
 from .numbers import sized, whole
 from .session import Session, step
@@ -78,6 +77,8 @@ class Model:
         self._tokenizer = None if core.tokenizer is None else Tokenizer(core.tokenizer)
         self.config = SimpleNamespace(**core.config())
         self.weights = Weights(core)
+        files = [core.path] if core.n_files == 1 and os.path.isfile(core.path) else _core.Checkpoint(core.path).files
+        self._on_disk = sum(map(os.path.getsize, files))
 
     # ---- what it is
 
@@ -115,8 +116,8 @@ class Model:
         return self._names
 
     def info(self) -> Mapping[str, Any]:
-        """What is in force: path, parts (files that hold the weights), format, arch, compute, isa, threads, bytes by
-        kind, type of every tensor."""
+        """What is in force: path, parts (files that hold the weights), format, arch, compute, isa, threads, type of
+        every tensor; and bytes: of the file on disk, of its tensors, of these packed in memory, of each type."""
         core, by_type = self._core, dict[str, int]()
         tensors = {name: {"type": t, "shape": tuple(shape), "bytes": n} for name, t, shape, n in core.tensors()}
         for tensor in tensors.values():
@@ -132,17 +133,17 @@ class Model:
             "n_ctx": self.n_ctx,
             "kv_dtype": "float16" if core.compute == "int8" else "float32",
             "rope_scaling": sorted(set(self.config.rope_scaling)),
-            "bytes": {"file": sum(by_type.values()), "packed": core.packed_bytes, **by_type},
+            "bytes": {"file": self._on_disk, "tensors": sum(by_type.values()), "packed": core.packed_bytes, **by_type},
             "tensors": tensors,
         }
 
     def __repr__(self) -> str:
         c, core = self.config, self._core
-        types = ", ".join(k for k in self.info()["bytes"] if k not in ("file", "packed"))
+        types = ", ".join(k for k in self.info()["bytes"] if k not in ("file", "tensors", "packed"))
         return (
             f"{c.arch}: {c.n_layers} layers, d_model {c.d_model}, {c.n_heads} heads ({c.n_kv_heads} KV) of {c.d_head}, "
             f"d_mlp {c.d_mlp}, d_vocab {c.d_vocab}, n_ctx {c.n_ctx}\n"
-            f"{os.path.basename(core.path)} ({types}), {sized(core.packed_bytes)}, compute {core.compute}, "
+            f"{os.path.basename(core.path)} ({types}), {sized(core.packed_bytes)} in memory, compute {core.compute}, "
             f"{core.isa}, {core.threads} threads"
         )
 
@@ -181,14 +182,15 @@ class Model:
         out = [(row[None] if batch_axis else row, trace) for row, trace in zip(rows, traces, strict=True)]
         return out if is_batch else out[0]
 
-    def hooks(self, hooks: Mapping[str, Hook]) -> AbstractContextManager[None]:
+    def hooks(self, hooks: Mapping[str, Hook]) -> Hooks:
         """Within `with model.hooks({name: fn}):` each run calls fn(array, name).
 
         fn may edit the array in place, return a replacement of the same shape, or return None. The array covers all
         positions of the call ([1, ...] in a decode step); a batch calls once per prompt. In force in the thread or task
-        that entered it, for calls made inside the `with` block: a stream read after it runs without.
+        that entered it, for calls made inside the `with` block: a stream read after it runs without. Names and
+        functions are checked at once; nothing is in force before the block.
         """
-        return self._hooks.entered(self._names, hooks)
+        return Hooks(self._hooks, self._names, hooks)
 
     def session(self) -> Session:
         """An empty KV cache to append to."""
@@ -236,7 +238,13 @@ class Model:
 
         template: Jinja source in place of the file's; `context` goes to the template. Other keywords as `generate`.
         """
-        ids = self.tokenizer.apply_chat_template(messages, tokenize=True, template=template, **(context or {}))
+        variables = context or {}
+        if template is not None:
+            from .chat import check_shows
+
+            tokenizer = self.tokenizer
+            check_shows(lambda m: str(tokenizer.apply_chat_template(m, template=template, **variables)), messages)
+        ids = self.tokenizer.apply_chat_template(messages, tokenize=True, template=template, **variables)
         return self.generate(ids, stream=stream, **settings)
 
     def attention_result(self, layer: int, z: np.ndarray) -> np.ndarray:
@@ -302,6 +310,7 @@ class Model:
 
     def _ids(self, x: Any, what: str) -> np.ndarray:
         if isinstance(x, str):
+            check_text(what, x)
             ids = self.tokenizer.encode(x, add_special_tokens=True)
             if not len(ids):
                 raise ArgumentError(f"{what} is empty. A model needs at least one token to continue from.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from .arguments import checked_arguments, described
+from .arguments import checked_arguments, described, item
 from .errors import ArgumentError, UnknownNameError
 from .nearest import did_you_mean, nearest
 from .views.shown import Shown
@@ -50,7 +50,7 @@ class Names(Shown, Sequence[Activation]):
 
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
-            return self._rows[key]
+            return self._rows[key] if isinstance(key, slice) else item(self._rows, key, "activation")
         (row,) = self.select(canonical(key).replace("*", ""))  # unknown names raise, with near misses
         return row
 
@@ -74,7 +74,7 @@ class Names(Shown, Sequence[Activation]):
             if not found or found[0] not in self._by_name:
                 near = [f"blocks.*.{name}"] if f"blocks.0.{name}" in self._by_name else []
                 near = near or nearest(name, self._by_name, n=3, cutoff=0.6)
-                hint = did_you_mean(near, "model.names() lists them all.")
+                hint = beyond(name, self._by_name) or did_you_mean(near, "model.names() lists them all.")
                 raise UnknownNameError(f"There is no activation '{pattern}'.{hint}")
             chosen.update(found)
         return [row for row in self._rows if row.name in chosen]
@@ -120,6 +120,13 @@ def canonical(name: str) -> str:
     """`blocks.3.attn.hook_pattern` and `blocks.3.attn.pattern` are one name."""
     parts = [part.removeprefix("hook_") for part in name.split(".")]
     return ".".join(_LEGACY.get(part, part) for part in parts)
+
+
+def beyond(name: str, known: Iterable[str]) -> str:
+    """The sentence for a layer that the model does not have, beginning with a space; empty where it is not that."""
+    layer = re.match(r"blocks\.(\d+)\.", name)
+    layers = [int(found[1]) for one in known if (found := re.match(r"blocks\.(\d+)\.", one))]
+    return f" Layers are 0 to {max(layers)}." if layer and layers and int(layer[1]) > max(layers) else ""
 
 
 def table(core: Any) -> Names:

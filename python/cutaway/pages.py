@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import Error
 from .views.chips import shorten
-from .views.page import STYLE, document, escape, write
+from .views.page import STYLE, document, escape, page_path, write
 
 _FACT = 600  # characters of one: a prompt may be a book
 _STYLE = """
@@ -47,7 +47,7 @@ def model_line(model: Any) -> str:
 
 def writable(path: str | os.PathLike[str]) -> None:
     """ca.Error where a page could not be written to `path`: asked before the work whose result goes there."""
-    target = Path(path).expanduser().absolute()
+    target = page_path(path)
     if not target.parent.is_dir():
         raise Error(f"{target} cannot be written: there is no folder {target.parent}.")
     if target.is_dir():

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from .nearest import did_you_mean, nearest
+from .nearest import did_you_mean, known_elsewhere, nearest
 
 _TEXTS = ("prompt", "message", "text")
 # What argparse says of an option -> what is said here.
@@ -36,7 +36,10 @@ class Parser(argparse.ArgumentParser):
             if text is not None:
                 self.error(f'{name} takes one {text.dest}; put it in quotes: "… {" ".join(words)}"')
             self.error(f"{name} has no use for {word!r}")
-        near = nearest(word.split("=")[0], self._option_string_actions, n=1, cutoff=0.6)
+        given, here = word.split("=")[0], self._option_string_actions
+        renamed = known_elsewhere(given.lstrip("-").replace("-", "_"), [a.dest for a in self._actions])
+        named = re.fullmatch(r" Did you mean (\w+)\?.*", renamed)
+        near = [f"--{named[1].replace('_', '-')}"] if named else nearest(given, here, n=1, cutoff=0.6)
         hint = did_you_mean(near, "A text that begins with - comes after --." if text else "")
         self.error(f"{name} has no option {word}.{hint}")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from .arguments import checked_arguments, described
+from .arguments import check_text, checked_arguments, described
 from .errors import ArgumentError, FormatError
 
 if TYPE_CHECKING:
@@ -260,7 +260,10 @@ class Tokenizer:
         for name, id in (("bos_token", self.bos_id), ("eos_token", self.eos_id)):
             context.setdefault(name, "" if id is None else self.piece(id))
         text = ChatTemplate(source).render(messages, add_generation_prompt=add_generation_prompt, **context)
-        return self.encode(text, parse_special=True) if tokenize else text
+        if not tokenize:
+            return text
+        check_text("the conversation", text)
+        return self.encode(text, parse_special=True)
 
     def __repr__(self) -> str:
         pre = f", pre={self._core.pre!r}" if self._core.pre else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _core
 from .cache import sha256_of
 from .catalogue import entry_of, resolve
 from .errors import ArgumentError
@@ -62,6 +63,7 @@ def locate(name_or_path: str) -> tuple[str, Path]:
             f"{path} has sha256 {sha256}, expected {known[name_or_path]['sha256']}: the file is damaged. "
             "Remove it; the next load fetches it again."
         )
+    _core.Checkpoint(path)  # raises for what is no model at all, as load does
     raise ArgumentError(f"There are no stored fingerprints for a file with sha256 {sha256}. Stored: {_names(known)}.")
 
 

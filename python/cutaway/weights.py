@@ -10,6 +10,7 @@ import numpy as np
 
 from .arguments import checked_arguments, described
 from .errors import UnknownNameError
+from .names import beyond
 from .nearest import did_you_mean, nearest
 
 
@@ -31,9 +32,8 @@ class Weights(Mapping[str, np.ndarray]):
         name = {"W_E": "embed.W_E", "W_U": "unembed.W_U"}.get(name, name)
         if name not in self._facts:
             near = nearest(name, self._facts, n=3, cutoff=0.6)
-            raise UnknownNameError(
-                f"There is no weight '{name}'.{did_you_mean(near, 'list(model.weights) has all names.')}"
-            )
+            hint = beyond(name, self._facts) or did_you_mean(near, "list(model.weights) has all names.")
+            raise UnknownNameError(f"There is no weight '{name}'.{hint}")
         array: np.ndarray = self._core.weight(name)
         return array
 

@@ -152,7 +152,7 @@ def test_errors_from_inside_are_left_alone():
 
 def test_a_function_without_arguments():
     said = sentence(ca.isas, 1)
-    assert said == "isas takes no arguments, got 1 values."
+    assert said == "isas takes no arguments, got 1 value."
     assert str(misfit(ca.isas, (), {"name": 1})) == "isas has no argument 'name'. It has no arguments."
 
 

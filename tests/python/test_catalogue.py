@@ -339,7 +339,7 @@ def test_an_installed_wheel_is_used_in_place(single, index, tmp_path, monkeypatc
 
 def test_the_progress_sees_pip_work(single, index, monkeypatch):
     seen = []
-    monkeypatch.setattr(fetch._Uncounted, "update", lambda self, by: (seen.append(by), setattr(self, "n", self.n + by)))
+    monkeypatch.setattr(fetch._Counted, "update", lambda self, by: (seen.append(by), setattr(self, "n", self.n + by)))
     monkeypatch.setattr(fetch, "POLL_SECONDS", 0.01)
     index.stall = True
 

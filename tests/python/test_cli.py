@@ -186,7 +186,7 @@ def test_models(capsys, monkeypatch, tmp_path):
     ("argv", "sentence"),
     [
         (("generate", "x", "-m", "missing"), "cutaway: There is no model 'missing'.\n"),
-        (("generate", "x", "-t", "-1"), "cutaway: temperature must be 0 or greater, got -1.0.\n"),
+        (("generate", "x", "-t", "-1"), "cutaway: temperature must be 0 (greedy) or greater, got -1. Usual values are 0.2 to 1.5.\n"),
         (("generate", "x", "--ids", "1"), "cutaway: Give a prompt or --ids, not both.\n"),
         (("chat", "x", "--template", "no.file"), "cutaway: --template: there is no file 'no.file'. --template takes the path of a file that holds the text.\n"),
         (("tokenize", "x", "-m", "nope"), "cutaway: There is no model 'nope'. Known names: smollm2-135m-instruct, gemma3-270m; or give a path to a .gguf file or to a folder with config.json and safetensors.\n"),
@@ -369,8 +369,8 @@ def test_verify_other_bits(loaded, stored, capsys):
     assert status == 1 and [check["same"] for check in json.loads(out)] == [False, True]
 
 
-def test_verify_unknown_files(loaded, stored, capsys):
-    stored[0].write_bytes(b"GGUF other")
+def test_verify_unknown_files(loaded, stored, capsys, small_model):
+    stored[0].write_bytes(small_model("llama").path.read_bytes())
     assert "no stored fingerprints for a file with sha256" in run(capsys, "verify", str(stored[0]))[2]
     assert "no stored fingerprints for 'gemma3-270m'. Stored: tiny." in run(capsys, "verify", "gemma3-270m")[2]
 

@@ -323,7 +323,8 @@ def test_named_models_are_loaded_one_after_the_other_and_freed(files, monkeypatc
     assert most == [0] * 6 and all(ref() is None for ref in alive)
 
 
-def test_progress(models, capsys):
+def test_progress(models, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     ca.compare(models, PROMPTS, max_new_tokens=2)
     shown = capsys.readouterr()
     assert "9/9" in shown.err and "other" in shown.err and shown.out == ""

@@ -162,7 +162,7 @@ def test_a_row_from_a_file_of_anyone_is_escaped():
     [
         ([], "There are no prompts"),
         (["-p", "x", "--template", "base={tmp}/bytes.txt"], "bytes.txt is not text in UTF-8, at byte 0"),
-        (["-p", " "], "There are no prompts"),
+        (["-p", " "], "The prompt is empty"),
         (["--prompts", "{tmp}/absent.txt"], "absent.txt'. --prompts takes the path of a file"),
         (["--prompts", "{tmp}/bytes.txt"], "is not text in UTF-8, at byte 0"),
         (["--prompts", "{tmp}/bad.json"], "is not JSON"),

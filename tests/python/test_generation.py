@@ -145,7 +145,7 @@ def test_a_model_without_a_template_shows_how_to_pass_one(real_model):
         ca.ArgumentError, match=r'gemma3.*\.gguf has no chat template; pass one, for example template="'
     ) as caught:
         gemma.chat(CITY)
-    shown = str(caught.value).split('template="')[1].split('"')[0].replace("\\n", "\n")
+    shown = str(caught.value).split('template="')[1].split('", or ')[0].replace("\\n", "\n")
     out = gemma.chat(CITY, template=shown, max_new_tokens=2, temperature=0)
     assert gemma.tokenizer.decode(out.prompt_ids).endswith("user: Name the capital of France.\nassistant:")
 

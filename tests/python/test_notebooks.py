@@ -43,3 +43,19 @@ def test_keeps_the_rules(path):
     imported = set(re.findall(r"^\s*(?:import|from) (\w+)", "\n".join(code), re.M))
     assert imported <= ALLOWED
     assert all(cell.get("outputs", []) == [] for cell in notebook["cells"])  # run it to see; diffs stay readable
+
+
+def test_an_error_shows_the_lines_of_the_user_and_the_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    cells = (
+        "import cutaway as ca\ndef f():\n    return ca.load('nowhere')",
+        "f()",
+        "import traceback; traceback.print_last()",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=60, allow_errors=True).execute()
+    (error,) = notebook.cells[1].outputs
+    *lines, said = error.traceback
+    assert lines == ["Cell In[2], line 1", "    f()", "Cell In[1], line 3, in f", "    return ca.load('nowhere')", ""]
+    assert said.startswith("cutaway.ArgumentError: There is no model 'nowhere'.")
+    assert "arguments.py" in notebook.cells[2].outputs[0].text and "catalogue.py" in notebook.cells[2].outputs[0].text

@@ -147,3 +147,5 @@ def test_the_readme_begins_with_ten_lines_that_run(model_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) >= 2
     assert names["trace"]["blocks.5.attn.pattern"].ndim == 3
     assert (names["ablated"] != names["logits"]).any()
+    (said,) = re.findall(r'`out.text` is "(.*)",', (ROOT / "README.md").read_text("utf-8"))
+    assert names["out"].text == said and len(names["out"]) == 20

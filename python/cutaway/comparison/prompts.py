@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..chat import check_shows
 from ..errors import ArgumentError
 from ..nearest import did_you_mean, nearest
 from ..spans import Span, content_spans
@@ -71,6 +72,8 @@ class Template:
             before, _, after = str(self.source).partition(PLACEHOLDER)
             return Rendered(before + prompt + after, len(before), len(before) + len(prompt))
         text, spans = content_spans(lambda messages: self._chat(messages, tokenizer), [_message(prompt)])
+        if not spans:
+            check_shows(lambda messages: self._chat(messages, tokenizer), [_message(prompt)])
         longest = max(spans, key=lambda span: span.end - span.begin, default=Span(0, 0, 0))
         return Rendered(text, longest.begin, longest.end)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..arguments import checked_arguments, unknown_argument
 from ..errors import ArgumentError
+from ..progress import bar
 from ..settings import DEFAULTS, Settings, parse_settings
 from .answers import Answer, answers
 from .log import Log, digest_of
@@ -79,14 +79,14 @@ def compare(
     try:
         for answer in log.answers if log else ():
             rows[(answer.model, *answer.key)] = answer
-        with progress_bar(len(sides) * len(texts) * plan.n, len(rows), progress, "row") as bar:
+        with progress_bar(len(sides) * len(texts) * plan.n, len(rows), progress, "row") as shown:
             for side in sides:
-                bar.set_description(side.label)
+                shown.set_description(side.label)
                 for answer in _answers(side, texts, given, rows):
                     if log:
                         log.add(answer)
                     rows[(answer.model, *answer.key)] = answer
-                    bar.update(1)
+                    shown.update(1)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -136,8 +136,5 @@ def _fingerprint(
 @contextlib.contextmanager
 def progress_bar(total: int, done: int, progress: bool, unit: str) -> Iterator[Any]:
     """A bar on stderr, or one that shows nothing."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a notebook without ipywidgets gets the plain bar, and no warning
-        from tqdm.auto import tqdm
-    with tqdm(total=total, initial=done, unit=unit, disable=not progress) as bar:
-        yield bar
+    with bar(progress, total=total, initial=done, unit=unit) as shown:
+        yield shown

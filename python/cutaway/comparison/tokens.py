@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import checked_arguments
+from ..arguments import checked_arguments, item
 from ..errors import ArgumentError, Error
 from ..probabilities import log_softmax
 from ..views.table import Table
@@ -83,7 +83,7 @@ class TokenTable(Table[TokenRow]):
 
     def __getitem__(self, index: Any) -> Any:
         if not isinstance(index, slice):
-            return self._rows[index]
+            return item(self._rows, index, self.one)
         return TokenTable(self._rows[index], self.a, self.b, self.skipped)
 
     def records(self) -> list[dict[str, Any]]:

@@ -124,6 +124,7 @@ def chat(
     notes = [f"{said}, {len(text):,} characters", *_lost(rendered)]
     flowing = [_labels(labels.get(i, [])) + chip.html() for i, chip in enumerate(chips)]
     body = (
+        "<h4>Chat template</h4>"
         f"<p class='scale styled' hidden=hidden><span>{keys}<i>the template</i></span></p>{flow(flowing, _HINT, 4)}"
         + "".join(f"<p class=dim>{escape(note)}</p>" for note in notes)
     )

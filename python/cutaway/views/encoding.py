@@ -121,7 +121,8 @@ class Explanation(Shown):
         said = f"{counted(len(self.pieces), 'piece')}; {said}"
         heads = "".join(f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", "merges, in order"))
         table = f"<table class=encoding><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-        body = f"{flow([chip.html() for chip in chips], _HINT, 5)}<p class=dim>{said}</p>{wide(table, 'pieces')}"
+        flowing = flow([chip.html() for chip in chips], _HINT, 5)
+        body = f"<h4>Pieces and tokens</h4>{flowing}<p class=dim>{said}</p>{wide(table, 'pieces')}"
         return View(
             "Pieces and tokens", body, lambda: _terminal(parts, chips, said), style=STYLE + _TABLE, records=self.records
         )

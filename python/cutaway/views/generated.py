@@ -60,7 +60,10 @@ def tokens(out: Generation, color: str = "probability", start: int = 0, count: i
     before = f"<small>… {hidden:,} tokens of the prompt …</small><br>" if hidden > 0 else ""
     rows = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in out.facts())
     text = flow([chip.html() for chip in chips], _HINT, max(5, top), before)
-    body = f"{legend}{text}<p class=dim>{said}; the prompt is grey</p><table class=facts>{rows}</table>"
+    body = (
+        f"<h4>Generated tokens</h4>{legend}{text}<p class=dim>{said}; the prompt is grey</p>"
+        f"<table class=facts>{rows}</table>"
+    )
     style = STYLE + BARS + _FACTS
     return View(
         "Generated tokens",

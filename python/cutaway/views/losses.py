@@ -83,7 +83,7 @@ def loss(model: Model, x: Any, start: int = 0, count: int = SHOWN, top: int = 5)
     note = f"{said}; the first token is only given" if shown.start == 0 else said
     shown_text = flow([chip.html() for chip in chips], _HINT, max(5, top))
     body = (
-        "<p class=formula>loss<sub>t</sub> = −log P(x<sub>t</sub> | x<sub>&lt;t</sub>), "
+        "<h4>Loss per token</h4><p class=formula>loss<sub>t</sub> = −log P(x<sub>t</sub> | x<sub>&lt;t</sub>), "
         "mean = Σ<sub>t</sub> loss<sub>t</sub> / n, perplexity = exp(mean)</p>"
         f"<p><b>{'</b>, <b>'.join(scored.facts())}</b></p>{legend}{shown_text}<p class=dim>{note}</p>"
     )

@@ -140,9 +140,17 @@ def document(title: str, body: str, style: str = "") -> str:
     )
 
 
+def page_path(path: str | os.PathLike[str]) -> Path:
+    """The absolute path; ca.Error for the suffix of another kind of file."""
+    target = Path(path).expanduser().absolute()
+    if target.suffix.lower() not in ("", ".html", ".htm"):
+        raise Error(f"{target.name} cannot be written: what is saved is a web page; call it {target.stem}.html.")
+    return target
+
+
 def write(path: str | os.PathLike[str], page: str) -> Path:
     """Writes a page (UTF-8) and returns its absolute path. ca.Error where it cannot be written."""
-    target = Path(path).expanduser().absolute()
+    target = page_path(path)
     try:
         target.write_text(page, "utf-8")
     except OSError as err:

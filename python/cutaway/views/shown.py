@@ -45,5 +45,8 @@ def frame(records: list[dict[str, Any]]) -> Any:
     try:
         import pandas
     except ImportError:
-        raise Error("to_pandas needs pandas, which is not installed here: pip install pandas") from None
+        raise Error(
+            "to_pandas needs pandas, which is not installed here: pip install pandas, or pip install '.[viz]' in the "
+            "folder of cutaway"
+        ) from None
     return pandas.DataFrame(records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from ..arguments import checked_arguments
+from ..arguments import checked_arguments, item
 from .page import View, escape, wide
 from .shown import Shown
 
@@ -21,6 +21,8 @@ class Table(Shown, Sequence[Row], Generic[Row]):
     """A fixed sequence of rows. A kind of table says what its `columns` are and how a row's cells read."""
 
     title = "table"
+    one = "row"
+    """What a row is called."""
     columns: tuple[str, ...] = ()
     note = ""
     """One line that says how to read the columns."""
@@ -43,7 +45,7 @@ class Table(Shown, Sequence[Row], Generic[Row]):
     @overload
     def __getitem__(self, index: slice) -> Table[Row]: ...
     def __getitem__(self, index: int | slice) -> Any:
-        return type(self)(self._rows[index]) if isinstance(index, slice) else self._rows[index]
+        return type(self)(self._rows[index]) if isinstance(index, slice) else item(self._rows, index, self.one)
 
     def __repr__(self) -> str:
         if not self._rows:
