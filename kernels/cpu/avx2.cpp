@@ -153,6 +153,13 @@ static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* 
 }
 constexpr float kByteZero = 0.0f;
 
+static inline int32_t largest_lane(i32x16 x) {
+  const __m256i a = _mm256_max_epi32(x.lo, x.hi);
+  __m128i m = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xB1)));
+}
+
 static inline int32_t store_codes(int8_t* p, i32x16 x) {
   int32_t lanes[kLanes], sum = 0;
   storei(lanes, x);

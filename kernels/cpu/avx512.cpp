@@ -99,6 +99,8 @@ static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* 
 }
 constexpr float kByteZero = -128.0f;  // times the sum, to be added
 
+static inline int32_t largest_lane(i32x16 x) { return _mm512_reduce_max_epi32(x); }
+
 static inline int32_t store_codes(int8_t* p, i32x16 x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
   return _mm512_reduce_add_epi32(x);

@@ -145,6 +145,12 @@ static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* 
 }
 constexpr float kByteZero = 0.0f;
 
+static inline int32_t largest_lane(i32x16 x) {
+  int32_t top = x.v[0];
+  for (int l = 1; l < kLanes; ++l) top = x.v[l] > top ? x.v[l] : top;
+  return top;
+}
+
 // The low byte of each lane; returns their sum.
 static inline int32_t store_codes(int8_t* p, i32x16 x) {
   int32_t sum = 0;

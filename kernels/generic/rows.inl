@@ -36,7 +36,7 @@ static void k_quantize(const Int8Rows* out, int64_t first, const float* x, int64
       const f32x16 x0 = load(x), x1 = load(x + 16);
       // |x| compared as integers: ordered like the floats, and a NaN is the largest of all.
       const int32_t top =
-          max_lanes(max16(and16(bits(x0), seti(0x7FFFFFFF)), and16(bits(x1), seti(0x7FFFFFFF))));
+          largest_lane(max16(and16(bits(x0), seti(0x7FFFFFFF)), and16(bits(x1), seti(0x7FFFFFFF))));
       float amax;
       __builtin_memcpy(&amax, &top, 4);
       // Zero, or so small that 127 / amax overflows: the block is zero.

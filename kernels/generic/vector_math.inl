@@ -67,13 +67,6 @@ static inline float max_lanes(f32x16 x) {
   return a[0];
 }
 
-static inline int32_t max_lanes(i32x16 x) {
-  int32_t a[kLanes], top = 0;  // of numbers that are not negative
-  storei(a, x);
-  for (int l = 0; l < kLanes; ++l) top = a[l] > top ? a[l] : top;
-  return top;
-}
-
 static inline f32x16 negate(f32x16 x) {
   return from_bits(
       sub(bits(x), seti(static_cast<int32_t>(0x80000000u))));  // flips the top bit, whatever it was
