@@ -179,7 +179,7 @@ static inline void store_out(float* p, f32x16 x, int64_t n) {
     store_n(p, x, clip16(n));
 }
 
-#define UNROLL _Pragma("GCC unroll 16")  // register blocks
+#define UNROLL _Pragma("GCC unroll 32")  // register blocks
 #include "generic/all.inl"
 #undef UNROLL
 

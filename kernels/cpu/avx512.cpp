@@ -115,7 +115,7 @@ static inline void store_out(float* p, f32x16 x, int64_t n) {
     _mm512_mask_storeu_ps(p, first_lanes(n), x);
 }
 
-#define UNROLL _Pragma("GCC unroll 16")  // register blocks
+#define UNROLL _Pragma("GCC unroll 32")  // register blocks
 #include "generic/all.inl"
 #undef UNROLL
 
