@@ -61,7 +61,7 @@ def test_chat_templates_and_progress_bars_load_when_used():
 
 
 def test_the_lists_of_public_names_agree():
-    eager = {"ArgumentError", "Error", "FormatError", "MemoryLimitError", "UnknownNameError"}
+    eager = {"ArgumentError", "Error", "FormatError", "MemoryLimitError", "UnknownIndexError", "UnknownNameError"}
     assert set(cutaway.__all__) == {*cutaway._LAZY, *cutaway._SUBMODULES} | eager
     assert cutaway.__all__ == sorted(cutaway.__all__)
     source = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
