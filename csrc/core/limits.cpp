@@ -1,7 +1,6 @@
 #include "core/limits.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 
 #include "core/buffer.h"
@@ -34,7 +33,7 @@ double rate(int threads, F&& body) {
 }  // namespace
 
 Limits measure_limits(const kernels::Table& kernels, int threads, int64_t bytes) {
-  threads = usable_threads(threads);
+  threads = team_size(threads);  // as a call of the model would
   constexpr int64_t kRounds = 1000, kStep = 256;
   const auto flops = [&](double calls, int64_t macs) {
     return calls * 2.0 * static_cast<double>(kRounds * macs * threads);
