@@ -9,7 +9,9 @@ from typing import Any
 
 def watched() -> bool:
     """Whether stderr is a terminal or a notebook's cell; in a file or a pipe every frame of a bar would stay."""
-    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    in_cell = hasattr(shell, "kernel")  # ipykernel may be imported in a process that is none
+    return in_cell or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def bar(progress: bool, **settings: Any) -> Any:

@@ -60,7 +60,8 @@ def test_a_machine_with_everything(tmp_path):
 def test_the_demo_shows_the_ledger_and_writes_a_page(model_path, tmp_path):
     """As `make demo` runs it, a second time: from a model that is there to a page that stands alone, in seconds."""
     environment = {**os.environ, "PYTHONPATH": str(Path(cutaway.__file__).parents[1]), "COLUMNS": "80"}
-    command = [sys.executable, str(SCRIPTS / "demo.py"), str(model_path("smollm2"))]
+    path = model_path("smollm2")
+    command = [sys.executable, str(SCRIPTS / "demo.py"), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -69,7 +70,7 @@ def test_the_demo_shows_the_ledger_and_writes_a_page(model_path, tmp_path):
     assert any(line.startswith("draw: u = ") for line in lines)
     assert any(line.startswith("step  token") for line in lines)
     page = (tmp_path / "demo.html").read_text("utf-8")
-    for said in ("side panel off</h2>", "smollm2.gguf (llama, 30 layers", "<dd>Mary and John sailed", "make demo"):
+    for said in ("side panel off</h2>", f"{path.name} (llama, 30 layers", "<dd>Mary and John sailed", "make demo"):
         assert said in page
     layer, head = re.search(r"^blocks\.(\d+)\.attn\.pattern, head (\d+): ", done.stdout, re.M).groups()
     assert f">layer {layer}, head {head}</b>" in page

@@ -2,6 +2,8 @@
 
 import io
 import json
+import sys
+from types import ModuleType
 
 import cutaway as ca
 import pytest
@@ -176,6 +178,7 @@ def test_text_that_is_none(model):
 
 
 def test_a_bar_is_there_for_who_watches(monkeypatch, capsys, model):
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))  # imported by something, and no notebook
     ca.compare({"a": model}, "the hat", templates={"a": None}, max_new_tokens=1)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
