@@ -15,7 +15,8 @@ using kernels::kLanes;
 constexpr int64_t kQueryBlock = 8;                                  // queries of a task, at most
 constexpr float kMasked = -std::numeric_limits<float>::infinity();  // a hidden key's score
 constexpr int64_t kScoreBytes = int64_t{1} << 20;                   // scores of a task stay in L2
-constexpr double kTaskMs = 10;  // of one thread: tasks are shared out evenly
+constexpr int64_t kStreamed = 4096;  // numbers of a map that a task writes: more go past the caches
+constexpr double kTaskMs = 10;       // of one thread: tasks are shared out evenly
 
 struct Names {
   ValueId q, scores, pattern, z;
@@ -156,7 +157,8 @@ class Attention final : public Phase {
       if (run.pattern[id].empty()) return;
       for (int64_t r = 0; r < R; ++r)
         if (float* out = map_row(run.pattern[id][part.index], r))
-          write_map(out, s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys, masked);
+          k.attention_map_row(out, s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys, masked,
+                              R * part.n_keys > kStreamed);
     };
     const auto take_back = [&](ValueId id) {  // what a hook left; a hooked map has every row
       for (int64_t r = 0; r < R; ++r)
@@ -184,13 +186,6 @@ class Attention final : public Phase {
     for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->v(b, layer_, kv);
     for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.z, r);
     k.attention_values(s.rows, s.scores, ld, &visible, first, s.blocks, d, shape.half, s.acc);
-  }
-
-  // One row of a map over all keys: x[key] where visible, `masked` elsewhere.
-  static void write_map(float* out, const float* x, int64_t lo, int64_t hi, int64_t n_keys, float masked) {
-    std::fill(out, out + lo, masked);
-    std::memcpy(out + lo, x + lo, (hi - lo + 1) * 4);
-    std::fill(out + hi + 1, out + n_keys, masked);
   }
 
   const Config& c_;

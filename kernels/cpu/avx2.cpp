@@ -42,6 +42,12 @@ static inline void store_n(float* p, f32x16 x, int n) {
   _mm256_maskstore_ps(p, below(0, n), x.lo);
   _mm256_maskstore_ps(p + 8, below(8, n), x.hi);
 }
+// Past the caches, to a multiple of 64 bytes; stream_end() before another thread may look.
+static inline void stream(float* p, f32x16 x) {
+  _mm256_stream_ps(p, x.lo);
+  _mm256_stream_ps(p + 8, x.hi);
+}
+static inline void stream_end() { _mm_sfence(); }
 static inline i32x16 loadi(const uint8_t* p) {
   return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
           _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};

@@ -26,6 +26,9 @@ static inline f32x16 load(const float* p) { return _mm512_loadu_ps(p); }
 static inline f32x16 load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
 static inline void store(float* p, f32x16 x) { _mm512_storeu_ps(p, x); }
 static inline void store_n(float* p, f32x16 x, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), x); }
+// Past the caches, to a multiple of 64 bytes; stream_end() before another thread may look.
+static inline void stream(float* p, f32x16 x) { _mm512_stream_ps(p, x); }
+static inline void stream_end() { _mm_sfence(); }
 static inline i32x16 loadi(const uint8_t* p) { return _mm512_loadu_si512(p); }
 static inline void storei(int32_t* p, i32x16 x) { _mm512_storeu_si512(p, x); }
 static inline i32x16 load_u8(const uint8_t* p) {

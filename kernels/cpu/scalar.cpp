@@ -34,6 +34,8 @@ static inline void store(float* p, f32x16 x) {
 static inline void store_n(float* p, f32x16 x, int n) {
   for (int l = 0; l < n; ++l) p[l] = x.v[l];
 }
+static inline void stream(float* p, f32x16 x) { store(p, x); }
+static inline void stream_end() {}
 static inline i32x16 loadi(const uint8_t* p) {
   i32x16 x;
   __builtin_memcpy(&x, p, sizeof x);

@@ -157,6 +157,26 @@ static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* vis
   }
 }
 
+static void k_attention_map_row(float* out, const float* x, int64_t lo, int64_t hi, int64_t n, float masked,
+                                bool streamed) {
+  const f32x16 hidden = set1(masked);
+  const bool aligned = streamed && reinterpret_cast<uintptr_t>(out) % (kLanes * sizeof(float)) == 0;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    f32x16 v = hidden;
+    if (lo <= i && i + kLanes - 1 <= hi) {
+      v = load(x + i);
+    } else if (lo < i + kLanes && i <= hi) {  // an edge of what is visible
+      alignas(64) float edge[kLanes];
+      for (int l = 0; l < kLanes; ++l) edge[l] = i + l < lo || i + l > hi ? masked : x[i + l];
+      v = load(edge);
+    }
+    aligned ? stream(out + i, v) : store(out + i, v);
+  }
+  for (; i < n; ++i) out[i] = i < lo || i > hi ? masked : x[i];
+  if (aligned) stream_end();
+}
+
 // ---- values: acc[r, d] += p[r, key] * v[key, d], V vectors of d at a time, for n keys of one block,
 // ascending; p and v: from the first of them on
 template <bool kHalf, int R, int V>

@@ -348,10 +348,10 @@ class Model:
             _warn_forked()
         if names is None:
             return rows, [None] * len(ids)
-        by_id = {a.id: a.name for a in self._names}
+        by_id = self._names.by_id
         arrays: list[dict[str, np.ndarray]] = [{} for _ in ids]
         for id, prompt, array in traced:
-            arrays[prompt][by_id[id]] = array
+            arrays[prompt][by_id[id].name] = array
         # Asked for the last row only, or for none, a call has no logits to put into the trace but these.
         shown = [[a for a in chosen if a.kind == "derived" or a.name in found] for found in arrays]
         traces = [Trace(self, s, found, batch_axis, dtype) for s, found in zip(shown, arrays, strict=True)]

@@ -41,6 +41,9 @@ class Names(Shown, Sequence[Activation]):
     def __init__(self, rows: Iterable[Activation]):
         self._rows = list(rows)
         self._by_name = {row.name: row for row in self._rows}
+        self.by_id = {row.id: row for row in self._rows}
+        """By the engine's number."""
+        self._selected: dict[tuple[str, ...], list[Activation]] = {}  # of earlier calls: a decode loop asks every step
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -65,6 +68,8 @@ class Names(Shown, Sequence[Activation]):
                 f"{described(patterns)}."
             )
         listed = [patterns] if isinstance(patterns, str) else list(patterns)
+        if all(isinstance(pattern, str) for pattern in listed) and tuple(listed) in self._selected:
+            return [*self._selected[tuple(listed)]]
         chosen: set[str] = set()
         for pattern in listed:
             if not isinstance(pattern, str):
@@ -77,7 +82,10 @@ class Names(Shown, Sequence[Activation]):
                 hint = beyond(name, self._by_name) or did_you_mean(near, "model.names() lists them all.")
                 raise UnknownNameError(f"There is no activation '{pattern}'.{hint}")
             chosen.update(found)
-        return [row for row in self._rows if row.name in chosen]
+        if len(self._selected) >= 64:
+            self._selected.clear()
+        self._selected[tuple(listed)] = [row for row in self._rows if row.name in chosen]
+        return [*self._selected[tuple(listed)]]
 
     def _cells(self) -> Iterator[tuple[str, str, str, str]]:
         for row in self._rows:

@@ -24,9 +24,12 @@ class Cutaway:
         """Logits of every row: float32 [len(ids), d_vocab]."""
         return self.session.append(ids, logits="all")
 
-    def append_traced(self, ids: np.ndarray, names: list[str]) -> int:
-        """The bytes of the trace, which ends here: its buffers go back to the pool."""
-        return self.session.append(ids, names=names)[1].nbytes
+    def append_traced(self, ids: np.ndarray, names: list[str]) -> ca.Trace:
+        """Dropped before the next one, a trace gives its buffers back to the pool."""
+        return self.session.append(ids, names=names)[1]
+
+    def trace_bytes(self, ids: np.ndarray, names: list[str]) -> int:
+        return self.append_traced(ids, names).nbytes
 
     def begin_batch(self, rows: int, prompt: np.ndarray) -> None:
         self.sessions = [self.model.session() for _ in range(rows)]

@@ -39,14 +39,19 @@ class Lens:
         return self.bridge(_tensor(self.ids), logits_to_keep=1)[0, -1].numpy()
 
     @torch.inference_mode()
-    def append_traced(self, ids: np.ndarray, names: list[str]) -> int:
-        """names: parts of hook names, or ["*"] for everything. The bytes of the cache, each buffer counted once."""
+    def append_traced(self, ids: np.ndarray, names: list[str]) -> Any:
+        """names: parts of hook names, or ["*"] for everything."""
 
         def chosen(name: str) -> bool:
             return names == ["*"] or any(part in name for part in names)
 
         _, cache = self.bridge.run_with_cache(_tensor(ids), names_filter=chosen, logits_to_keep=1)
-        return sum({t.data_ptr(): t.nbytes for t in cache.cache_dict.values() if t is not None}.values())
+        return cache
+
+    def trace_bytes(self, ids: np.ndarray, names: list[str]) -> int:
+        """Each buffer counted once."""
+        held = self.append_traced(ids, names).cache_dict.values()
+        return sum({t.data_ptr(): t.nbytes for t in held if t is not None}.values())
 
     def facts(self) -> dict[str, Any]:
         return {"version": version("transformer-lens"), "torch": torch.__version__, "threads": self.threads}

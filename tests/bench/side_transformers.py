@@ -42,14 +42,17 @@ class Transformers:
         return out.logits[0, -1].float().numpy()
 
     @torch.inference_mode()
-    def append_traced(self, ids: np.ndarray, names: list[str]) -> int:
-        """Attentions and hidden states of every layer, which is what it offers; their bytes."""
-        out = self.model(
+    def append_traced(self, ids: np.ndarray, names: list[str]) -> Any:
+        """Attentions and hidden states of every layer, which is what it offers."""
+        return self.model(
             torch.from_numpy(ids.astype(np.int64))[None],
             logits_to_keep=1,
             output_attentions=True,
             output_hidden_states=True,
         )
+
+    def trace_bytes(self, ids: np.ndarray, names: list[str]) -> int:
+        out = self.append_traced(ids, names)
         return sum(t.nbytes for t in (*out.attentions, *out.hidden_states))
 
     def facts(self) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def traced(side: Any, ids: np.ndarray, names: list[str]) -> float:
 def trace_bytes(side: Any, ids: np.ndarray, names: list[str]) -> int:
     """What that call keeps."""
     side.clear()
-    return side.append_traced(ids, names)
+    return side.trace_bytes(ids, names)
 
 
 def decode_traced(side: Any, ids: np.ndarray, names: list[str]) -> float:

@@ -174,7 +174,7 @@ TEST(AttentionKernels, Float32Cache) {
   for (int64_t d_head : {16, 20, 64, 80, 256}) check_cases(d_head, false, 0.0f, Numbers::normal);
 }
 TEST(AttentionKernels, Float16Cache) {
-  for (int64_t d_head : {16, 20, 64, 80, 256}) check_cases(d_head, true, 0.0f, Numbers::normal);
+  for (int64_t d_head : {16, 20, 64, 80, 256, 272}) check_cases(d_head, true, 0.0f, Numbers::normal);
 }
 TEST(AttentionKernels, SoftCap) {
   for (float cap : {2.0f, 50.0f}) check_cases(20, true, cap, Numbers::normal);
@@ -225,6 +225,28 @@ TEST(AttentionKernels, SoftmaxSumsBySegment) {
     for (int64_t p = lo; p <= hi; ++p)
       ASSERT_EQ(bits_of(s[p - first]), bits_of(e[p - first] / sum)) << "seed " << seed << " key " << p;
   }
+}
+
+// A kept row of a map: what is visible as it is, the rest masked, not a float more; past the caches or not.
+TEST(AttentionKernels, AMapRowHoldsWhatIsVisible) {
+  const float masked = -std::numeric_limits<float>::infinity();
+  Random random(15);
+  const std::vector<float> x = numbers(random, 400, Numbers::normal);
+  for (const Table* k : tables())
+    for (int64_t n : {1, 15, 16, 17, 48, 399, 400})
+      for (int64_t lo : {0, 1, 15, 16, 33})
+        for (int64_t hi : {0, 14, 15, 16, 33, 64, 399})
+          for (int64_t offset : {0, 1})
+            for (bool stream : {false, true}) {
+              if (lo > hi || hi >= n) continue;
+              Aligned<float> out(n + offset + 1);
+              out[n + offset] = 7.0f;
+              k->attention_map_row(out.data() + offset, x.data(), lo, hi, n, masked, stream);
+              for (int64_t i = 0; i < n; ++i)
+                ASSERT_EQ(bits_of(out[i + offset]), bits_of(i < lo || i > hi ? masked : x[i]))
+                    << k->isa << " n " << n << " lo " << lo << " hi " << hi << " key " << i;
+              ASSERT_EQ(out[n + offset], 7.0f) << k->isa << " n " << n;
+            }
 }
 
 TEST(AttentionKernels, ValueSumsBySegment) {

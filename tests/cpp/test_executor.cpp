@@ -165,8 +165,9 @@ TEST(Executor, ChainsRunBlockByBlock) {
       });
       EXPECT_EQ(seen, hooked);
       for (const auto& rows : done) EXPECT_EQ(rows, std::vector<int>(kChainRows, 1));
-      if (threads == 1 && !hooked)  // two parts, then the stage that is no part of the chain
+      if (threads == 1 && !hooked) {  // two parts, then the stage that is no part of the chain
         EXPECT_EQ(order[0], (std::vector<int>{0, 1, 2, 0, 1, 2, 3, 4, 4}));
+      }
     }
 }
 
