@@ -7,4 +7,4 @@ launcher=""
 command -v ccache >/dev/null && launcher="-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"
 cmake -S . -B build/dev -G Ninja -DCUTAWAY_PYTHON=ON -DPython_EXECUTABLE="$(command -v python)" $launcher "$@" >/dev/null
 cmake --build build/dev
-cp build/dev/_core*.so python/cutaway/
+cp --remove-destination build/dev/_core*.so python/cutaway/
