@@ -206,12 +206,14 @@ void bind_model(py::module_& m) {
   m.def("in_forked_child", &in_forked_child);
   m.def(
       "report_pack",
-      [](const std::string& path) {
+      [](const py::bytes& path) {
         const PackReport report = report_pack(path, kernels_for("scalar"));
         return py::make_tuple(py::bytes(report.model), report.state);
       },
       "path"_a, "What a pack file is: (path of the model as bytes, state).");
-  m.def("remove_pack", &remove_pack, "path"_a, "False when it is being written, or cannot be removed.");
+  m.def(
+      "remove_pack", [](const py::bytes& path) { return remove_pack(path); }, "path"_a,
+      "False when it is being written, or cannot be removed.");
   m.def("check_length", &check_length, "what"_a, "past"_a, "n"_a, "n_ctx"_a, "n_ctx_of_file"_a,
         "Raises ArgumentError unless n new tokens have room behind `past` ones.");
 
@@ -260,13 +262,14 @@ void bind_model(py::module_& m) {
 
   py::class_<Model, std::shared_ptr<Model>>(m, "Model")
       .def(py::init([](const std::string& path, int threads, const std::string& compute, int64_t n_ctx,
-                       const std::string& isa, const std::string& pack_folder, uint64_t pack_least,
+                       const std::string& isa, const py::bytes& pack_folder, uint64_t pack_least,
                        double pack_settled) {
+             const LoadOptions options = {
+                 threads, compute, n_ctx, isa, {pack_folder, pack_least, pack_settled}};
              py::gil_scoped_release release;
-             return Model::load(path,
-                                {threads, compute, n_ctx, isa, {pack_folder, pack_least, pack_settled}});
+             return Model::load(path, options);
            }),
-           "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a, "pack_folder"_a = "",
+           "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a, "pack_folder"_a = py::bytes(),
            "pack_least"_a = PackOptions().least, "pack_settled"_a = PackOptions().settled)
       .def("session",
            [](const std::shared_ptr<Model>& m) { return std::make_shared<Session>(m, m->new_cache()); })

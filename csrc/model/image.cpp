@@ -18,8 +18,8 @@ namespace {
 using kernels::kLanes;
 
 constexpr uint64_t kPage = 4096;
-// What a worker takes at a time. Written in one piece at a multiple of it, a chunk becomes one huge page of the
-// page cache where the file system has such; so it is mapped by one entry, also by every later process.
+// What a worker takes at a time. Written in one piece at a multiple of it, a chunk becomes one huge page of
+// the page cache where the file system has such; so it is mapped by one entry, also by every later process.
 constexpr uint64_t kChunk = uint64_t{2} << 20;
 constexpr int64_t kStrip = int64_t{256} << 10;  // bytes of the file read at a time: they stay in the cache
 
@@ -71,8 +71,9 @@ void pack_tiles(const Placed& p, const kernels::Quant& q, const Checkpoint& file
     const uint8_t* source[kLanes];
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       const int64_t r = t * kLanes + lane;
-      source[lane] = r >= rows ? desk.zeros.data()
-                               : desk.rows.data() + ((p.order ? p.order(r, p.d_head) : r) - low) * p.row_bytes;
+      source[lane] = r >= rows
+                         ? desk.zeros.data()
+                         : desk.rows.data() + ((p.order ? p.order(r, p.d_head) : r) - low) * p.row_bytes;
     }
     const uint64_t from = p.offset + t * p.tile_bytes, to = from + p.tile_bytes;
     if (from >= begin && to <= end) {

@@ -1,5 +1,6 @@
-// The packed matrices of a model as one run of bytes: in memory, or in a file that is mapped. Each matrix begins
-// at a multiple of a page, tiles follow each other without gaps, and what is between two matrices is zero.
+// The packed matrices of a model as one run of bytes: in memory, or in a file that is mapped. Each matrix
+// begins at a multiple of a page, tiles follow each other without gaps, and what is between two matrices is
+// zero.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -29,8 +30,8 @@ class Image {
   // Reads and packs everything into private memory. FormatError when the file has become shorter.
   std::shared_ptr<const uint8_t> pack(const Checkpoint& file, const kernels::Table& kernels,
                                       int threads) const;
-  // The same bytes into an open file, from offset `begin` on, a multiple of 2 MiB: written, not mapped, so that
-  // a full disk is an answer and not a signal. False when they cannot be written.
+  // The same bytes into an open file, from offset `begin` on, a multiple of 2 MiB: written, not mapped, so
+  // that a full disk is an answer and not a signal. False when they cannot be written.
   bool pack_into(int fd, uint64_t begin, const Checkpoint& file, const kernels::Table& kernels,
                  int threads) const;
   // Every matrix gets its tiles, and with them a share of the image.

@@ -28,15 +28,16 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSuffix = ".pack";
-constexpr const char* kPart = ".part";             // of a file that is being written, under an exclusive lock
-constexpr double kWritten = 500e6;                 // bytes a second that a writer surely does
+constexpr const char* kPart = ".part";  // of a file that is being written, under an exclusive lock
+constexpr double kWritten = 500e6;      // bytes a second that a writer surely does
 constexpr auto kLook = std::chrono::milliseconds(5);
 
 // A file descriptor that closes itself.
 class Handle {
  public:
   Handle() = default;
-  Handle(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+  Handle(const std::string& path, int flags)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
   Handle(Handle&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Handle& operator=(Handle&& other) noexcept {
     std::swap(fd_, other.fd_);
@@ -100,7 +101,8 @@ class PackFile {
     header_.identity = pack_identity(file, image, stamps_);
     header_.tensors = pack_tensors(image);
     header_.bytes = image.bytes();
-    path_ = options.folder + "/" + hex(header_.identity) + "." + pack_layout(header_.tensors, kernels) + kSuffix;
+    path_ =
+        options.folder + "/" + hex(header_.identity) + "." + pack_layout(header_.tensors, kernels) + kSuffix;
   }
   const std::string& path() const { return path_; }
 
@@ -144,8 +146,8 @@ class PackFile {
       }
     } unfinished{part};
     const auto mapping = write_into(file.fd());
-    // The header comes last: what has none is nothing. A model file that somebody wrote to meanwhile is used as
-    // it was read, and that is not kept.
+    // The header comes last: what has none is nothing. A model file that somebody wrote to meanwhile is used
+    // as it was read, and that is not kept.
     if (!mapping || file_.stamps() != stamps_ ||
         ::pwrite(file.fd(), header.data(), header.size(), 0) != static_cast<ssize_t>(header.size()) ||
         ::rename(part.c_str(), path_.c_str()) != 0)
@@ -183,7 +185,8 @@ class PackFile {
     struct statvfs disk{};
     struct rlimit limit{};
     const uint64_t need = header_.begin + header_.bytes;
-    if (::statvfs(options_.folder.c_str(), &disk) != 0 || ::getrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
+    if (::statvfs(options_.folder.c_str(), &disk) != 0 || ::getrlimit(RLIMIT_FSIZE, &limit) != 0)
+      return false;
     return disk.f_bavail * disk.f_frsize / 2 >= need && limit.rlim_cur >= need;
   }
 

@@ -11,8 +11,8 @@
 namespace cutaway {
 
 struct PackOptions {
-  std::string folder;                     // of pack files, made when the first is written; empty: none
-  uint64_t least = uint64_t{4} << 20;     // bytes; smaller images are packed each time
+  std::string folder;                  // of pack files, made when the first is written; empty: none
+  uint64_t least = uint64_t{4} << 20;  // bytes; smaller images are packed each time
   double settled = 2.0;  // seconds a model file must have been left alone: its times could not tell a later
                          // change from the last one otherwise
 };
@@ -22,8 +22,8 @@ struct PackedWeights {
   std::string path;  // of the pack file it is mapped from; empty: private memory
 };
 
-// Maps the pack file of this model, or writes it, or packs in memory. MemoryLimitError when the weights do not
-// fit into what is free; FormatError when the model's file has become shorter.
+// Maps the pack file of this model, or writes it, or packs in memory. MemoryLimitError when the weights do
+// not fit into what is free; FormatError when the model's file has become shorter.
 PackedWeights pack_weights(const Checkpoint& file, const Image& image, const kernels::Table& kernels,
                            int threads, const PackOptions& options);
 
@@ -33,8 +33,8 @@ struct PackReport {
   std::string state;  // "ready" | "changed" | "gone" (the model's file) | "other version" | "damaged"
 };
 PackReport report_pack(const std::string& path, const kernels::Table& kernels);
-// Removes a pack file, or what is left of one that was not finished. False when it is being written, or cannot
-// be removed.
+// Removes a pack file, or what is left of one that was not finished. False when it is being written, or
+// cannot be removed.
 bool remove_pack(const std::string& path);
 
 }  // namespace cutaway

@@ -1,5 +1,6 @@
-// What a pack file says of itself (docs/architecture.md, "The pack file"): whose weights it holds, and where each
-// matrix lies. Nothing in it is believed that its checksum, the file's size and the model do not bear out.
+// What a pack file says of itself (docs/architecture.md, "The pack file"): whose weights it holds, and where
+// each matrix lies. Nothing in it is believed that its checksum, the file's size and the model do not bear
+// out.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -45,7 +46,8 @@ std::optional<PackHeader> read_pack(int fd, uint64_t file_bytes);
 // The matrices of an image, as a header lists them.
 std::vector<PackTensor> pack_tensors(const Image& image);
 // What the files are now, and a sample of what is in them. 32 bytes.
-std::string pack_identity(const Checkpoint& file, const Image& image, const std::vector<format::Stamp>& stamps);
+std::string pack_identity(const Checkpoint& file, const Image& image,
+                          const std::vector<format::Stamp>& stamps);
 // How this version lays out these weight types, found by packing: 8 hexadecimal digits.
 std::string pack_layout(const std::vector<PackTensor>& tensors, const kernels::Table& kernels);
 

@@ -1,8 +1,9 @@
 // Planes of a packed tile. Per 32 columns of K: 256 bytes of nibbles (or 512 of bytes), lane r of each
 // 64-byte vector holding 4 codes of output row r, as a 4-way byte dot product reads them.
 
-// The 32 codes of a lane on their way into a tile: word j holds columns 4 j .. 4 j + 3, a byte each, so that one
-// step serves four. A processor of the other byte order cannot run this: formats are little-endian throughout.
+// The 32 codes of a lane on their way into a tile: word j holds columns 4 j .. 4 j + 3, a byte each, so that
+// one step serves four. A processor of the other byte order cannot run this: formats are little-endian
+// throughout.
 struct Codes {
   uint32_t words[8];
 };
@@ -89,7 +90,8 @@ static inline void put_bits(uint8_t* plane, int lane, const Codes& c) {
   __builtin_memcpy(plane + 4 * lane, &w, 4);
 }
 
-// The same of a word that holds column i as bit i: the five bits of each bit's place turn by two, in four swaps.
+// The same of a word that holds column i as bit i: the five bits of each bit's place turn by two, in four
+// swaps.
 static inline void put_bit_word(uint8_t* plane, int lane, uint32_t w) {
   const auto swap = [&w](int by, uint32_t mask) {
     const uint32_t t = (w ^ (w >> by)) & mask;

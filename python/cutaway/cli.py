@@ -142,7 +142,7 @@ def _models(sub: argparse.ArgumentParser) -> None:
 
 
 def _packs(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--packs", action="store_true", help="list the pack files alone: packed weights, kept by model")
+    sub.add_argument("--packs", action="store_true", help="list the pack files alone: packed weights, by model")
     sub.add_argument("--clear-packs", action="store_true", help="remove them; the next load of a model packs it again")
 
 
@@ -208,7 +208,7 @@ _COMMANDS: dict[str, _Command] = {
     ),
     "models": (
         commands.models,
-        "List the models that have a name, and the packed weights in the cache.",
+        "List the models that have a name, and pack files.",
         "cutaway models",
         (_packs, _as_json),
     ),

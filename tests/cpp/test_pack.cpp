@@ -107,8 +107,8 @@ TEST(PackHeader, LiesWithARightChecksumAreNoticed) {
   EXPECT_FALSE(decode_pack(bytes, h.begin + h.bytes));
 }
 
-// A GGUF file with one matrix of every weight type; rows of 768 weights, so that tiles are no power of two, and
-// enough of them for several chunks.
+// A GGUF file with one matrix of every weight type; rows of 768 weights, so that tiles are no power of two,
+// and enough of them for several chunks.
 struct Matrices {
   std::string bytes;
   std::vector<std::pair<std::string, int64_t>> tensors;  // type, rows
@@ -131,7 +131,9 @@ struct Matrices {
   }
 };
 
-int64_t back_to_front(int64_t row, int64_t d_head) { return row / d_head * d_head + d_head - 1 - row % d_head; }
+int64_t back_to_front(int64_t row, int64_t d_head) {
+  return row / d_head * d_head + d_head - 1 - row % d_head;
+}
 
 struct Packs {
   Checkpoint file;

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cutaway as ca
-import numpy as np
 import pytest
 from command_line import run
 from cutaway import _core, packs
