@@ -137,7 +137,6 @@ class PackFile {
     if (!room()) return nullptr;
     const Handle file = lock(part);
     if (!file) return nullptr;
-    if (auto image = open()) return image;  // another process has just written it
     struct Unfinished {
       const std::string& path;
       bool kept = false;
@@ -145,6 +144,7 @@ class PackFile {
         if (!kept) ::unlink(path.c_str());
       }
     } unfinished{part};
+    if (auto image = open()) return image;  // another process has just written it
     const auto mapping = write_into(file.fd());
     // The header comes last: what has none is nothing. A model file that somebody wrote to meanwhile is used
     // as it was read, and that is not kept.
@@ -194,7 +194,7 @@ class PackFile {
   // take.
   Handle lock(const std::string& part) const {
     using Clock = std::chrono::steady_clock;
-    const auto most = Clock::now() + std::chrono::duration<double>(1.0 + header_.bytes / kWritten);
+    const auto most = Clock::now() + std::chrono::duration<double>(2.0 + header_.bytes / kWritten);
     while (Clock::now() < most) {
       Handle file(part, O_RDWR | O_CREAT);
       if (!file) return {};

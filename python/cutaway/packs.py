@@ -51,7 +51,7 @@ def folder_for(pack: bool | None) -> bytes:
 @dataclass(frozen=True)
 class Pack:
     model: str | None  # the path that was loaded; None where the file does not tell
-    size: int  # bytes on disk
+    size: int  # bytes
     state: str  # "ready" | "changed" | "gone" | "other version" | "damaged" | "unfinished"
     path: str
 
@@ -79,7 +79,7 @@ def packs() -> PackTable:
     rows = []
     for path in _files():
         try:
-            size = path.stat().st_blocks * 512  # the room before the weights is a hole
+            size = path.stat().st_size
         except OSError:
             continue  # removed meanwhile
         model, state = (b"", "unfinished") if path.suffix == ".part" else _core.report_pack(os.fsencode(path))

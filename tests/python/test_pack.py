@@ -445,7 +445,9 @@ def test_processes_that_open_a_model_for_the_first_time_at_once(file, cache):
     answers = [answer.get(timeout=120) for _ in started]
     for process in started:
         process.join()
-    assert answers == [(str(only(cache)), want)] * 4
+    # One writes; the others wait for it, but on a busy machine not for ever.
+    assert {logits for _, logits in answers} == {want}
+    assert {str(only(cache))} <= {pack for pack, _ in answers} <= {str(only(cache)), IN_MEMORY}
     assert load(file) == (str(only(cache)), want)
 
 
@@ -455,7 +457,8 @@ def test_threads_that_open_a_model_for_the_first_time_at_once(file, cache):
     want = in_memory(file)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: load_and_say(str(file), 1), range(8)))
-    assert answers == [(str(only(cache)), want)] * 8
+    assert {logits for _, logits in answers} == {want}
+    assert {str(only(cache))} <= {pack for pack, _ in answers} <= {str(only(cache)), IN_MEMORY}
 
 
 def test_four_processes_share_one_copy(tmp_path, cache):
@@ -488,7 +491,7 @@ def test_models_shows_and_clears_them(file, tmp_path, cache, capsys):
     pack, _ = load(file)
     shown = packs.packs()
     assert [(row.model, row.state, row.path) for row in shown] == [(str(file), "ready", pack)]
-    assert 0 < shown[0].size < os.path.getsize(pack)  # the room before the weights takes no space
+    assert shown[0].size == os.path.getsize(pack)
     status, out, err = run(capsys, "models")
     assert status == 0 and repr(ca.models()) in out and str(file) in out and "ready" in out
     assert f"1 pack file, {packs.sized(shown[0].size)} in {cache}" in err
