@@ -18,6 +18,8 @@ namespace {
 using kernels::kLanes;
 
 constexpr uint64_t kPage = 4096;
+constexpr uint64_t kPadding =
+    64;  // tiles are multiples of it, and zero where they are longer than what is in them
 // What a worker takes at a time. Written in one piece at a multiple of it, a chunk becomes one huge page of
 // the page cache where the file system has such; so it is mapped by one entry, also by every later process.
 constexpr uint64_t kChunk = uint64_t{2} << 20;
@@ -76,25 +78,24 @@ void pack_tiles(const Placed& p, const kernels::Quant& q, const Checkpoint& file
                          : desk.rows.data() + ((p.order ? p.order(r, p.d_head) : r) - low) * p.row_bytes;
     }
     const uint64_t from = p.offset + t * p.tile_bytes, to = from + p.tile_bytes;
-    if (from >= begin && to <= end) {
-      q.pack(out + (from - begin), source, cols);
-      continue;
-    }
-    auto* const whole = static_cast<uint8_t*>(desk.tile->data());
-    std::memset(whole, 0, p.tile_bytes);
+    const bool inside = from >= begin && to <= end;
+    uint8_t* const whole = inside ? out + (from - begin) : static_cast<uint8_t*>(desk.tile->data());
+    std::memset(whole + p.tile_bytes - kPadding, 0, kPadding);
     q.pack(whole, source, cols);
+    if (inside) continue;
     const uint64_t b = std::max(from, begin), e = std::min(to, end);
     std::memcpy(out + (b - begin), whole + (b - from), e - b);
   }
 }
 
-// Bytes [begin, end) of the image into `out`, which is zero.
+// Bytes [begin, end) of the image into `out`.
 void pack_chunk(const Image& image, const kernels::Table& kernels, const Checkpoint& file, uint64_t begin,
                 uint64_t end, uint8_t* out, Desk& desk) {
-  auto p = std::partition_point(image.matrices().begin(), image.matrices().end(),
-                                [&](const Placed& m) { return m.offset + m.bytes <= begin; });
+  auto p = std::partition_point(image.matrices().begin(), image.matrices().end(), [&](const Placed& m) {
+    return round_up(m.offset + m.bytes, kPage) <= begin;
+  });
   for (; p != image.matrices().end() && p->offset < end; ++p) {
-    const uint64_t b = std::max(begin, p->offset) - p->offset,
+    const uint64_t b = std::min(std::max(begin, p->offset) - p->offset, p->bytes),
                    e = std::min(end, p->offset + p->bytes) - p->offset;
     const auto last = static_cast<int64_t>((e + p->tile_bytes - 1) / p->tile_bytes);
     for (auto t = static_cast<int64_t>(b / p->tile_bytes); t < last;) {
@@ -102,6 +103,10 @@ void pack_chunk(const Image& image, const kernels::Table& kernels, const Checkpo
       pack_tiles(*p, kernels.quants[p->matrix->quant], file, t, stop, begin, end, out, desk);
       t = stop;
     }
+    // Up to the next matrix there is nothing.
+    const uint64_t gap = std::max(begin, p->offset + p->bytes);
+    const uint64_t next = std::min(end, round_up(p->offset + p->bytes, kPage));
+    if (gap < next) std::memset(out + (gap - begin), 0, next - gap);
   }
 }
 
@@ -175,7 +180,6 @@ bool Image::pack_into(int fd, uint64_t begin, const Checkpoint& file, const kern
   for (int i = 0; i < workers; ++i) desks.push_back(make_desk(*this, chunk));
   return for_chunks(*this, workers, chunk, [&](uint64_t at, uint64_t end, int worker) {
     auto* const bytes = static_cast<uint8_t*>(desks[worker].chunk->data());
-    std::memset(bytes, 0, end - at);
     pack_chunk(*this, kernels, file, at, end, bytes, desks[worker]);
     return write_all(fd, bytes, end - at, begin + at);
   });

@@ -146,8 +146,7 @@ class PackFile {
     } unfinished{part};
     if (auto image = open()) return image;  // another process has just written it
     const auto mapping = write_into(file.fd());
-    // The header comes last: what has none is nothing. A model file that somebody wrote to meanwhile is used
-    // as it was read, and that is not kept.
+    // The header comes last: what has none is nothing. Nor is what was read of a file that changed meanwhile.
     if (!mapping || file_.stamps() != stamps_ ||
         ::pwrite(file.fd(), header.data(), header.size(), 0) != static_cast<ssize_t>(header.size()) ||
         ::rename(part.c_str(), path_.c_str()) != 0)
