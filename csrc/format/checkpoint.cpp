@@ -40,6 +40,12 @@ void Checkpoint::read(const TensorInfo& tensor, uint64_t begin, uint64_t n, void
   handles_->files[file].read(tensor.offset + begin, n, out);
 }
 
+std::vector<format::Stamp> Checkpoint::stamps() const {
+  std::vector<format::Stamp> out;
+  for (const format::File& file : handles_->files) out.push_back(file.stamp());
+  return out;
+}
+
 void Checkpoint::close() {
   if (handles_) handles_->files.clear();
 }

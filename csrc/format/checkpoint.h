@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "format/file.h"
+
 namespace cutaway {
 
 // One metadata value. Integers of every width are widened to 64 bits, floats to double; `type` keeps the
@@ -78,7 +80,8 @@ class Checkpoint {
   // Reads bytes [begin, begin + n) of a tensor into out with pread; FormatError if the file has shrunk since.
   // Safe from several threads.
   void read(const TensorInfo& tensor, uint64_t begin, uint64_t n, void* out) const;
-  void close();  // further reads raise
+  std::vector<format::Stamp> stamps() const;  // of `files`, as they are now
+  void close();                               // further reads raise
 
   Checkpoint();
   ~Checkpoint();

@@ -13,6 +13,20 @@
 #include "format/utf8.h"
 
 namespace cutaway::format {
+namespace {
+
+Stamp stamp_in(const struct stat& st) {
+  const auto ns = [](const timespec& t) { return int64_t{t.tv_sec} * 1000000000 + t.tv_nsec; };
+  return {static_cast<uint64_t>(st.st_size), ns(st.st_mtim), ns(st.st_ctim), st.st_ino};
+}
+
+}  // namespace
+
+std::optional<Stamp> stamp_of(const std::string& path) {
+  struct stat st{};
+  if (::stat(path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return std::nullopt;
+  return stamp_in(st);
+}
 
 File::File(std::string path) : path_(std::move(path)) {
   // O_NONBLOCK: opening a pipe would otherwise wait for its writer; it means nothing for a regular file.
@@ -67,6 +81,11 @@ void File::read(uint64_t offset, uint64_t n, void* out) const {
     n -= static_cast<uint64_t>(got);
     to += got;
   }
+}
+
+Stamp File::stamp() const {
+  struct stat st{};
+  return fd_ >= 0 && ::fstat(fd_, &st) == 0 ? stamp_in(st) : Stamp{};
 }
 
 void File::close() noexcept {

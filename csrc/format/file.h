@@ -2,9 +2,19 @@
 // short pread is an exception.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace cutaway::format {
+
+// What the system says of a file's state: a file that was written to has another one.
+struct Stamp {
+  uint64_t size = 0;
+  int64_t mtime_ns = 0, ctime_ns = 0;
+  uint64_t inode = 0;
+  bool operator==(const Stamp&) const = default;
+};
+std::optional<Stamp> stamp_of(const std::string& path);  // nothing where there is no regular file
 
 class File {
  public:
@@ -19,6 +29,7 @@ class File {
   // Reads exactly n bytes at `offset`; FormatError when the file has become shorter or was closed.
   // Thread-safe.
   void read(uint64_t offset, uint64_t n, void* out) const;
+  Stamp stamp() const;  // as it is now
   void close() noexcept;
 
  private:

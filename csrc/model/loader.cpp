@@ -13,8 +13,8 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 
 }  // namespace
 
-Loader::Loader(const Checkpoint& file, const kernels::Table& kernels, int threads, Weights& weights)
-    : file_(file), kernels_(kernels), threads_(threads), weights_(weights) {}
+Loader::Loader(const Checkpoint& file, const kernels::Table& kernels, Weights& weights, Image& image)
+    : file_(file), kernels_(kernels), weights_(weights), image_(image) {}
 
 void Loader::fail(const std::string& message) const { throw FormatError(file_.path + ": " + message); }
 
@@ -69,9 +69,8 @@ const TensorInfo& Loader::tensor(const std::string& name, const std::vector<int6
 const Matrix& Loader::matrix(const std::string& name, const std::string& tensor_name, int64_t rows,
                              int64_t cols, Orientation orientation, int64_t heads, RowOrder order) {
   const TensorInfo& t = tensor(tensor_name, {rows, cols});
-  weights_.matrices.push_back(pack_matrix(file_, t, kernels_, rows, cols, order, rows / heads, threads_));
-  const Matrix& m = weights_.matrices.back();
-  weights_.packed_bytes += m.tiles->bytes();
+  Matrix& m = weights_.matrices.emplace_back(make_matrix(file_, t, kernels_, rows, cols));
+  weights_.packed_bytes += image_.add(m, t, kernels_, order, rows / heads);
   weights_.named.push_back({name, tensor_name, orientation, &m, nullptr, heads});
   return m;
 }

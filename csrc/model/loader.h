@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/image.h"
 #include "model/plan.h"
 #include "model/weights.h"
 
@@ -20,7 +21,7 @@ struct Spelling {
 
 class Loader {
  public:
-  Loader(const Checkpoint& file, const kernels::Table& kernels, int threads, Weights& weights);
+  Loader(const Checkpoint& file, const kernels::Table& kernels, Weights& weights, Image& image);
 
   bool gguf() const { return file_.format == "gguf"; }
   const Checkpoint& file() const { return file_; }
@@ -30,8 +31,8 @@ class Loader {
   int64_t count(const Spelling& key, int64_t low, int64_t high, std::optional<int64_t> otherwise = {}) const;
   double number(const Spelling& key, double low, double high, std::optional<double> otherwise = {}) const;
 
-  // A linear layer [rows, cols], named as TransformerLens does. `order` maps our row to the file's within the
-  // tensor.
+  // A linear layer [rows, cols], named as TransformerLens does; it gets its place in the image, and its tiles
+  // when that is packed. `order` maps our row to the file's within the tensor.
   const Matrix& matrix(const std::string& name, const std::string& tensor, int64_t rows, int64_t cols,
                        Orientation orientation, int64_t heads = 1, RowOrder order = nullptr);
   // A second name for a matrix (tied embeddings).
@@ -52,8 +53,8 @@ class Loader {
   const TensorInfo& tensor(const std::string& name, const std::vector<int64_t>& shape) const;
   const Checkpoint& file_;
   const kernels::Table& kernels_;
-  int threads_;
   Weights& weights_;
+  Image& image_;
   mutable std::set<std::string> read_;
 };
 

@@ -1,6 +1,8 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "core/cpu.h"
 #include "core/error.h"
@@ -11,8 +13,22 @@
 
 namespace cutaway {
 namespace {
+
 constexpr size_t kPoolKeeps = size_t{1} << 30;
-}
+
+class Stopwatch {
+ public:
+  double lap() {  // seconds since it was made or last asked
+    const auto now = Clock::now();
+    return std::chrono::duration<double>(now - std::exchange(at_, now)).count();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point at_ = Clock::now();
+};
+
+}  // namespace
 
 Model::Model() : threads(1), chunk(0), pool_(kPoolKeeps) {}
 Model::~Model() = default;
@@ -28,13 +44,10 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   if (!options.compute.empty() && options.compute != "float32" && options.compute != "int8")
     throw ArgumentError(text("compute is '{}', expected 'float32' or 'int8'", options.compute));
 
+  Stopwatch watch;
   Checkpoint file = open_checkpoint(path);
   const Architecture& arch = architecture_of(file);
-  uint64_t bytes = 0;
-  for (const TensorInfo& t : file.tensors) bytes += t.bytes;
-  if (const uint64_t have = room_for(bytes + bytes / 8); bytes + bytes / 8 > have)
-    throw MemoryLimitError(text("{}: loading needs about {} MiB, {} MiB are free", file.path,
-                                (bytes + bytes / 8) >> 20, have >> 20));
+  m.load_seconds_.header = watch.lap();
   if (file.format == "gguf") {
     try {  // a damaged vocabulary is an error; one of a kind we do not read leaves a model that works on ids
       m.tokenizer_ = make_tokenizer(file.metadata);
@@ -45,7 +58,9 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
         "read. Pass ids, or load a GGUF file of the model",
         file.path);
   }
-  Loader loader(file, *m.kernels_, m.threads, m.weights_);
+  m.load_seconds_.tokenizer = watch.lap();
+  Image image;
+  Loader loader(file, *m.kernels_, m.weights_, image);
   arch.build(loader, m.config_, m.plan_);
   if (m.tokenizer_ && m.tokenizer_->vocab().size() > m.config_.d_vocab)
     loader.fail(text("the vocabulary has {} tokens, but the embedding only {} rows",
@@ -63,6 +78,12 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   m.n_ctx_ = options.n_ctx ? options.n_ctx : m.config_.n_ctx;
   m.kv_shape_ = {m.config_.n_layers, m.config_.n_kv_heads, m.config_.d_head, m.compute_ == "int8"};
   m.stages_ = m.plan_.schedule({});
+  m.load_seconds_.plan = watch.lap();
+
+  PackedWeights packed = pack_weights(file, image, *m.kernels_, m.threads, options.pack);
+  image.give_tiles(packed.image);
+  m.pack_path_ = packed.path;
+  m.load_seconds_.weights = watch.lap();
 
   m.path_ = file.path;
   m.format_ = file.format;

@@ -12,6 +12,7 @@
 #include "format/checkpoint.h"
 #include "model/config.h"
 #include "model/crowding.h"
+#include "model/pack_file.h"
 #include "model/plan.h"
 #include "model/weights.h"
 #include "tokenizer/tokenizer.h"
@@ -23,6 +24,12 @@ struct LoadOptions {
   std::string compute;  // "float32", "int8", "": int8 when a matrix is stored quantised
   int64_t n_ctx = 0;    // 0: the file's context length
   std::string isa;      // "": default_isa()
+  PackOptions pack;     // by default there is no pack file
+};
+
+// Where the time of a load went.
+struct LoadSeconds {
+  double header = 0, tokenizer = 0, plan = 0, weights = 0;
 };
 
 // Which logits a call computes.
@@ -116,6 +123,8 @@ class Model {
   const std::shared_ptr<Tokenizer>& tokenizer() const { return tokenizer_; }
   const std::string& why_no_tokenizer() const { return why_no_tokenizer_; }
   int64_t n_ctx() const { return n_ctx_; }
+  const std::string& pack_path() const { return pack_path_; }  // that the weights are mapped from; or empty
+  const LoadSeconds& load_seconds() const { return load_seconds_; }
   KvCache new_cache() { return KvCache(kv_shape_, &pool_); }
   BufferPool& pool() { return pool_; }
 
@@ -140,7 +149,8 @@ class Model {
   const kernels::Table* kernels_ = nullptr;
   std::vector<TensorInfo> tensors_;
   size_t n_files_ = 0;
-  std::string path_, format_, compute_, why_no_tokenizer_;
+  std::string path_, format_, compute_, why_no_tokenizer_, pack_path_;
+  LoadSeconds load_seconds_;
   std::shared_ptr<Tokenizer> tokenizer_;
   int64_t n_ctx_ = 0;
   ValueId logits_ = kNoValue;

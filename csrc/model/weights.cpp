@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "core/float_environment.h"
-#include "core/parallel.h"
 
 namespace cutaway {
 namespace {
@@ -83,42 +82,16 @@ void decode_row(const Matrix& m, const kernels::Table& kernels, int64_t row, flo
   for (int64_t c = 0; c < m.cols; ++c) out[c] = scratch[c * kLanes + lane];
 }
 
-Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels,
-                   int64_t rows, int64_t cols, RowOrder order, int64_t d_head, int threads) {
+Matrix make_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels,
+                   int64_t rows, int64_t cols) {
   Matrix m;
   m.quant = quant_index(file, tensor, kernels);
   m.rows = rows;
   m.cols = cols;
   m.type = tensor.type;
-  const kernels::Quant& q = kernels.quants[m.quant];
-  if (cols % q.block)
+  if (const kernels::Quant& q = kernels.quants[m.quant]; cols % q.block)
     throw FormatError(text("{}: tensor '{}' has rows of {} weights, expected a multiple of {} for {}",
                            file.path, tensor.name, cols, q.block, tensor.type));
-  const int64_t row_bytes = cols / q.block * q.block_bytes, tile_bytes = q.tile_bytes(cols);
-  m.tiles = std::make_shared<Buffer>(m.n_tiles() * tile_bytes);
-  const std::vector<uint8_t> zeros(row_bytes, 0);
-
-  // Strips of whole heads (so that a row order stays inside its strip) of about 8 MiB: read, then pack in
-  // parallel.
-  int64_t strip = std::max<int64_t>(kLanes, (int64_t{8} << 20) / row_bytes / kLanes * kLanes);
-  if (order) strip = (rows + kLanes - 1) / kLanes * kLanes;
-  std::vector<uint8_t> bytes(std::min(strip, rows) * row_bytes);
-  for (int64_t first = 0; first < rows; first += strip) {
-    const int64_t n = std::min(strip, rows - first);
-    file.read(tensor, first * row_bytes, n * row_bytes, bytes.data());
-    const int64_t tiles = (n + kLanes - 1) / kLanes;
-    parallel(threads, [&](Worker& w) {
-      for (int64_t t = w.first(tiles); t < w.last(tiles); ++t) {
-        const uint8_t* source[kLanes];
-        for (int64_t lane = 0; lane < kLanes; ++lane) {
-          const int64_t r = t * kLanes + lane;
-          const int64_t from = order && r < n ? order(r, d_head) : r;
-          source[lane] = r < n ? bytes.data() + from * row_bytes : zeros.data();
-        }
-        q.pack(static_cast<uint8_t*>(m.tiles->data()) + (first / kLanes + t) * tile_bytes, source, cols);
-      }
-    });
-  }
   return m;
 }
 

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "core/buffer.h"
 #include "format/checkpoint.h"
 #include "kernels.h"
 
@@ -15,10 +14,10 @@ namespace cutaway {
 struct Matrix {
   int quant = 0;  // index into kernels::Table::quants
   int64_t rows = 0, cols = 0;
-  std::string type;               // ggml's spelling
-  std::shared_ptr<Buffer> tiles;  // ceil(rows / 16) tiles
+  std::string type;                      // ggml's spelling
+  std::shared_ptr<const uint8_t> tiles;  // ceil(rows / 16) tiles: a part of the model's image
   const uint8_t* tile(const kernels::Quant& q, int64_t t) const {
-    return static_cast<const uint8_t*>(tiles->data()) + t * q.tile_bytes(cols);
+    return tiles.get() + t * q.tile_bytes(cols);
   }
   int64_t n_tiles() const { return (rows + kernels::kLanes - 1) / kernels::kLanes; }
 };
@@ -59,9 +58,9 @@ void decode_row(const Matrix& m, const kernels::Table& kernels, int64_t row, flo
 // The file's row for our row, where a container stores rows in another order; null: the same.
 using RowOrder = int64_t (*)(int64_t row, int64_t d_head);
 
-// Reads a tensor of a checkpoint and packs it.
-Matrix pack_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels,
-                   int64_t rows, int64_t cols, RowOrder order, int64_t d_head, int threads);
+// A tensor of a checkpoint as a matrix, still without its tiles. FormatError when it is not one of ours.
+Matrix make_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels,
+                   int64_t rows, int64_t cols);
 
 // A small tensor as float32, exact.
 std::vector<float> read_vector(const Checkpoint& file, const TensorInfo& tensor,

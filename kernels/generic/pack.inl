@@ -1,12 +1,43 @@
 // Planes of a packed tile. Per 32 columns of K: 256 bytes of nibbles (or 512 of bytes), lane r of each
 // 64-byte vector holding 4 codes of output row r, as a 4-way byte dot product reads them.
 
+// The 32 codes of a lane on their way into a tile: word j holds columns 4 j .. 4 j + 3, a byte each, so that
+// one step serves four. A processor of the other byte order cannot run this: formats are little-endian
+// throughout.
+struct Codes {
+  uint32_t words[8];
+};
+
+static inline uint32_t word_at(const uint8_t* p) {
+  uint32_t w;
+  __builtin_memcpy(&w, p, 4);
+  return w;
+}
+
+// 16 bytes: low nibbles are codes 0..15, high nibbles 16..31.
+static inline Codes nibbles_of(const uint8_t* p) {
+  Codes c;
+  for (int j = 0; j < 4; ++j) {
+    const uint32_t w = word_at(p + 4 * j);
+    c.words[j] = w & 0x0F0F0F0F;
+    c.words[4 + j] = (w >> 4) & 0x0F0F0F0F;
+  }
+  return c;
+}
+
+// A field of 32 bytes: (byte >> shift) & mask.
+static inline Codes fields_of(const uint8_t* p, int shift, uint32_t mask) {
+  Codes c;
+  for (int j = 0; j < 8; ++j) c.words[j] = (word_at(p + 4 * j) >> shift) & (mask * 0x01010101u);
+  return c;
+}
+
 // Vector j (0..3), lane r, byte b: low nibble column 4 j + b, high nibble column 16 + 4 j + b.
-static inline void put_nibbles(uint8_t* plane, int lane, const uint8_t* codes /*[32]*/) {
-  for (int j = 0; j < 4; ++j)
-    for (int b = 0; b < 4; ++b)
-      plane[64 * j + 4 * lane + b] =
-          static_cast<uint8_t>((codes[4 * j + b] & 15) | ((codes[16 + 4 * j + b] & 15) << 4));
+static inline void put_nibbles(uint8_t* plane, int lane, const Codes& c) {
+  for (int j = 0; j < 4; ++j) {
+    const uint32_t w = (c.words[j] & 0x0F0F0F0Fu) | ((c.words[4 + j] & 0x0F0F0F0Fu) << 4);
+    __builtin_memcpy(plane + 64 * j + 4 * lane, &w, 4);
+  }
 }
 
 static inline void get_nibbles(i32x16* words /*[8]*/, const uint8_t* plane) {
@@ -19,18 +50,18 @@ static inline void get_nibbles(i32x16* words /*[8]*/, const uint8_t* plane) {
 }
 
 // Vector j (0..7), lane r, byte b: column 4 j + b.
-static inline void put_bytes(uint8_t* plane, int lane, const uint8_t* codes /*[32]*/) {
-  for (int j = 0; j < 8; ++j)
-    for (int b = 0; b < 4; ++b) plane[64 * j + 4 * lane + b] = codes[4 * j + b];
+static inline void put_bytes(uint8_t* plane, int lane, const Codes& c) {
+  for (int j = 0; j < 8; ++j) __builtin_memcpy(plane + 64 * j + 4 * lane, &c.words[j], 4);
 }
 
-// Two bits of each code from bit `from` on, 128 bytes: vector h (0, 1), lane r, bits 8 b + 2 j, + 1 belong to
+// Two bits of each code, 128 bytes: vector h (0, 1), lane r, bits 8 b + 2 j, + 1 belong to
 // column 16 h + 4 j + b: one shift serves a whole word of 4 codes.
-static inline void put_pairs(uint8_t* plane, int lane, const uint8_t* codes /*[32]*/, int from) {
-  uint32_t words[2] = {0, 0};
-  for (int i = 0; i < 32; ++i)
-    words[i / 16] |= (static_cast<uint32_t>(codes[i] >> from) & 3u) << (8 * (i % 4) + 2 * (i % 16 / 4));
-  for (int h = 0; h < 2; ++h) __builtin_memcpy(plane + 64 * h + 4 * lane, &words[h], 4);
+static inline void put_pairs(uint8_t* plane, int lane, const Codes& c) {
+  for (int h = 0; h < 2; ++h) {
+    uint32_t w = 0;
+    for (int j = 0; j < 4; ++j) w |= (c.words[4 * h + j] & 0x03030303u) << (2 * j);
+    __builtin_memcpy(plane + 64 * h + 4 * lane, &w, 4);
+  }
 }
 
 static inline void get_pairs(i32x16* words /*[8]*/, const uint8_t* plane) {
@@ -53,10 +84,24 @@ static inline void or_pairs(i32x16* words /*[4]*/, i32x16 plane) {
 }
 
 // One bit of each code, 64 bytes: lane r, bit 8 b + j belongs to column 4 j + b.
-static inline void put_bits(uint8_t* plane, int lane, const uint8_t* codes /*[32]*/, int bit) {
-  uint32_t word = 0;
-  for (int i = 0; i < 32; ++i) word |= (static_cast<uint32_t>(codes[i] >> bit) & 1u) << (8 * (i % 4) + i / 4);
-  __builtin_memcpy(plane + 4 * lane, &word, 4);
+static inline void put_bits(uint8_t* plane, int lane, const Codes& c) {
+  uint32_t w = 0;
+  for (int j = 0; j < 8; ++j) w |= (c.words[j] & 0x01010101u) << j;
+  __builtin_memcpy(plane + 4 * lane, &w, 4);
+}
+
+// The same of a word that holds column i as bit i: the five bits of each bit's place turn by two, in four
+// swaps.
+static inline void put_bit_word(uint8_t* plane, int lane, uint32_t w) {
+  const auto swap = [&w](int by, uint32_t mask) {
+    const uint32_t t = (w ^ (w >> by)) & mask;
+    w ^= t ^ (t << by);
+  };
+  swap(14, 0x0000CCCCu);
+  swap(7, 0x00AA00AAu);
+  swap(2, 0x0C0C0C0Cu);
+  swap(1, 0x22222222u);
+  __builtin_memcpy(plane + 4 * lane, &w, 4);
 }
 
 // Such a plane joins the words as bit N.
@@ -76,6 +121,13 @@ static inline f32x16 code_at(i32x16 word, int byte, int zero) {
 }
 
 static inline int64_t round_up_64(int64_t n) { return (n + 63) / 64 * 64; }
+
+// Packing goes through a tile in the order of its bytes: f(lane, block of 32 columns).
+template <class F>
+static inline void for_blocks(int64_t cols, F&& f) {
+  for (int64_t b = 0; b < cols / 32; ++b)
+    for (int r = 0; r < kLanes; ++r) f(r, b);
+}
 
 static inline void put_u16(uint8_t* plane, int64_t i, uint16_t v) { __builtin_memcpy(plane + 2 * i, &v, 2); }
 

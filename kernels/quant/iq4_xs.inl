@@ -54,15 +54,12 @@ struct iq4_xs {
       }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b / 8 * block_bytes;
-        const int s = static_cast<int>(b % 8);
-        uint8_t codes[32];
-        for (int i = 0; i < 32; ++i) codes[i] = code(p, s, i);
-        put_nibbles(tile + b * 256, r, codes);
-        tile[cols * 8 + b * 16 + r] = static_cast<uint8_t>(scale(p, s));
-        put_u16(tile + cols * 8 + cols / 2, b / 8 * kLanes + r, read_u16(p));
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b / 8 * block_bytes;
+      const int s = static_cast<int>(b % 8);
+      put_nibbles(tile + b * 256, r, nibbles_of(p + 8 + 16 * s));
+      tile[cols * 8 + b * 16 + r] = static_cast<uint8_t>(scale(p, s));
+      if (s == 0) put_u16(tile + cols * 8 + cols / 2, b / 8 * kLanes + r, read_u16(p));
+    });
   }
 };

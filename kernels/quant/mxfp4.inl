@@ -52,13 +52,10 @@ struct mxfp4 {
     }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b * block_bytes;
-        uint8_t codes[32];
-        for (int i = 0; i < 16; ++i) codes[i] = p[1 + i] & 15, codes[16 + i] = p[1 + i] >> 4;
-        put_nibbles(tile + b * 256, r, codes);
-        tile[cols * 8 + b * 16 + r] = p[0];
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b * block_bytes;
+      put_nibbles(tile + b * 256, r, nibbles_of(p + 1));
+      tile[cols * 8 + b * 16 + r] = p[0];
+    });
   }
 };

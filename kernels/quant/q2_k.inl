@@ -60,16 +60,13 @@ struct q2_k {
     }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b / 8 * block_bytes;
-        const int s = static_cast<int>(b % 8);
-        uint8_t codes[32];
-        for (int i = 0; i < 32; ++i) codes[i] = code(p, 32 * s + i);
-        put_pairs(tile + b * 128, r, codes, 0);
-        for (int h = 0; h < 2; ++h) tile[cols * 4 + b * 32 + h * 16 + r] = p[2 * s + h];
-        put_u16(tile + cols * 5, b / 8 * 32 + r, read_u16(p + 80));
-        put_u16(tile + cols * 5, b / 8 * 32 + 16 + r, read_u16(p + 82));
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b / 8 * block_bytes;
+      const int s = static_cast<int>(b % 8);
+      put_pairs(tile + b * 128, r, fields_of(p + 16 + s / 4 * 32, 2 * (s % 4), 3));
+      for (int h = 0; h < 2; ++h) tile[cols * 4 + b * 32 + h * 16 + r] = p[2 * s + h];
+      if (s == 0) put_u16(tile + cols * 5, b / 8 * 32 + r, read_u16(p + 80));
+      if (s == 0) put_u16(tile + cols * 5, b / 8 * 32 + 16 + r, read_u16(p + 82));
+    });
   }
 };

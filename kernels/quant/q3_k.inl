@@ -62,17 +62,14 @@ struct q3_k {
     }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b / 8 * block_bytes;
-        const int s = static_cast<int>(b % 8);
-        uint8_t codes[32];
-        for (int i = 0; i < 32; ++i) codes[i] = code(p, 32 * s + i);
-        put_pairs(tile + b * 128, r, codes, 0);
-        put_bits(tile + cols * 4 + b * 64, r, codes, 2);
-        for (int h = 0; h < 2; ++h)
-          tile[cols * 6 + b * 32 + h * 16 + r] = static_cast<uint8_t>(scale(p, 2 * s + h));
-        put_u16(tile + cols * 7, b / 8 * kLanes + r, read_u16(p + 108));
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b / 8 * block_bytes;
+      const int s = static_cast<int>(b % 8);
+      put_pairs(tile + b * 128, r, fields_of(p + 32 + s / 4 * 32, 2 * (s % 4), 3));
+      put_bits(tile + cols * 4 + b * 64, r, fields_of(p, s, 1));
+      for (int h = 0; h < 2; ++h)
+        tile[cols * 6 + b * 32 + h * 16 + r] = static_cast<uint8_t>(scale(p, 2 * s + h));
+      if (s == 0) put_u16(tile + cols * 7, b / 8 * kLanes + r, read_u16(p + 108));
+    });
   }
 };

@@ -43,14 +43,11 @@ struct q5_0 {
     }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b * block_bytes;
-        uint8_t codes[32];
-        for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(code(p, i));
-        put_nibbles(tile + b * 256, r, codes);
-        put_bits(tile + cols * 8 + b * 64, r, codes, 4);
-        put_u16(tile + cols * 10, b * kLanes + r, read_u16(p));
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b * block_bytes;
+      put_nibbles(tile + b * 256, r, nibbles_of(p + 6));
+      put_bit_word(tile + cols * 8 + b * 64, r, word_at(p + 2));
+      put_u16(tile + cols * 10, b * kLanes + r, read_u16(p));
+    });
   }
 };

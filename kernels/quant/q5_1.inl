@@ -45,15 +45,12 @@ struct q5_1 {
     }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b * block_bytes;
-        uint8_t codes[32];
-        for (int i = 0; i < 32; ++i) codes[i] = code(p, i);
-        put_nibbles(tile + b * 256, r, codes);
-        put_bits(tile + cols * 8 + b * 64, r, codes, 4);
-        put_u16(tile + cols * 10, b * 32 + r, read_u16(p));
-        put_u16(tile + cols * 10, b * 32 + 16 + r, read_u16(p + 2));
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b * block_bytes;
+      put_nibbles(tile + b * 256, r, nibbles_of(p + 8));
+      put_bit_word(tile + cols * 8 + b * 64, r, word_at(p + 4));
+      put_u16(tile + cols * 10, b * 32 + r, read_u16(p));
+      put_u16(tile + cols * 10, b * 32 + 16 + r, read_u16(p + 2));
+    });
   }
 };

@@ -59,18 +59,15 @@ struct q5_k {
       }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b / 8 * block_bytes;
-        const int s = static_cast<int>(b % 8);
-        uint8_t codes[32];
-        for (int i = 0; i < 32; ++i) codes[i] = code(p, s, i);
-        put_nibbles(tile + b * 256, r, codes);
-        put_bits(tile + cols * 8 + b * 64, r, codes, 4);
-        uint8_t* sub = tile + cols * 10 + b * 32;
-        q4_k::scale_min(p + 4, s, sub + r, sub + 16 + r);
-        put_u16(tile + cols * 11, b / 8 * 32 + r, read_u16(p));
-        put_u16(tile + cols * 11, b / 8 * 32 + 16 + r, read_u16(p + 2));
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b / 8 * block_bytes;
+      const int s = static_cast<int>(b % 8);
+      put_nibbles(tile + b * 256, r, fields_of(p + 48 + s / 2 * 32, 4 * (s % 2), 15));
+      put_bits(tile + cols * 8 + b * 64, r, fields_of(p + 16, s, 1));
+      uint8_t* sub = tile + cols * 10 + b * 32;
+      q4_k::scale_min(p + 4, s, sub + r, sub + 16 + r);
+      if (s == 0) put_u16(tile + cols * 11, b / 8 * 32 + r, read_u16(p));
+      if (s == 0) put_u16(tile + cols * 11, b / 8 * 32 + 16 + r, read_u16(p + 2));
+    });
   }
 };

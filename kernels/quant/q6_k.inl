@@ -60,16 +60,14 @@ struct q6_k {
     }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b / 8 * block_bytes;
-        const int s = static_cast<int>(b % 8);
-        uint8_t codes[32];
-        for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(code(p, 32 * s + i));
-        put_nibbles(tile + b * 256, r, codes);
-        put_pairs(tile + cols * 8 + b * 128, r, codes, 4);
-        for (int h = 0; h < 2; ++h) tile[cols * 12 + b * 32 + h * 16 + r] = p[192 + 2 * s + h];
-        put_u16(tile + cols * 13, b / 8 * kLanes + r, read_u16(p + 208));
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b / 8 * block_bytes;
+      const int s = static_cast<int>(b % 8);
+      const int half = s / 4, run = s % 4;
+      put_nibbles(tile + b * 256, r, fields_of(p + 64 * half + 32 * (run % 2), run < 2 ? 0 : 4, 15));
+      put_pairs(tile + cols * 8 + b * 128, r, fields_of(p + 128 + 32 * half, 2 * run, 3));
+      for (int h = 0; h < 2; ++h) tile[cols * 12 + b * 32 + h * 16 + r] = p[192 + 2 * s + h];
+      if (s == 0) put_u16(tile + cols * 13, b / 8 * kLanes + r, read_u16(p + 208));
+    });
   }
 };

@@ -37,13 +37,12 @@ struct q8_0 {
     }
   }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
-    for (int r = 0; r < kLanes; ++r)
-      for (int64_t b = 0; b < cols / 32; ++b) {
-        const uint8_t* p = rows[r] + b * block_bytes;
-        uint8_t codes[32];
-        for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(p[2 + i] ^ 0x80);
-        put_bytes(tile + b * 512, r, codes);
-        put_u16(tile + cols * 16, b * kLanes + r, read_u16(p));
-      }
+    for_blocks(cols, [&](int r, int64_t b) {
+      const uint8_t* p = rows[r] + b * block_bytes;
+      Codes codes = fields_of(p + 2, 0, 255);
+      for (uint32_t& word : codes.words) word ^= 0x80808080u;
+      put_bytes(tile + b * 512, r, codes);
+      put_u16(tile + cols * 16, b * kLanes + r, read_u16(p));
+    });
   }
 };

@@ -28,6 +28,8 @@ __all__: list[str] = [
     "measure_limits",
     "pretokenize",
     "pretokenizers",
+    "remove_pack",
+    "report_pack",
     "stage_names",
     "unicode_category",
 ]
@@ -184,6 +186,9 @@ class Model:
         compute: str,
         n_ctx: typing.SupportsInt | typing.SupportsIndex,
         isa: str,
+        pack_folder: bytes = b"",
+        pack_least: typing.SupportsInt | typing.SupportsIndex = 4194304,
+        pack_settled: typing.SupportsFloat | typing.SupportsIndex = 2.0,
     ) -> None: ...
     def attention_result(
         self,
@@ -223,9 +228,16 @@ class Model:
     @property
     def isa(self) -> str: ...
     @property
+    def load_seconds(self) -> dict: ...
+    @property
     def n_ctx_of_file(self) -> int: ...
     @property
     def n_files(self) -> int: ...
+    @property
+    def pack_path(self) -> bytes:
+        """
+        The pack file that the weights are mapped from, or empty.
+        """
     @property
     def packed_bytes(self) -> int: ...
     @property
@@ -291,6 +303,16 @@ def pretokenize(name: str, text: typing.Any) -> list:
 def pretokenizers() -> str:
     """
     Names of the pre-tokenizers, with commas.
+    """
+
+def remove_pack(path: bytes) -> bool:
+    """
+    False when it is being written, or cannot be removed.
+    """
+
+def report_pack(path: bytes) -> tuple[bytes, str]:
+    """
+    What a pack file is: (path of the model as bytes, state).
     """
 
 def stage_names() -> list[str]:

@@ -141,6 +141,11 @@ def _models(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--threads", metavar="N", type=whole_number, help="threads (default: what this process may use)")
 
 
+def _packs(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--packs", action="store_true", help="list the pack files alone: packed weights, by model")
+    sub.add_argument("--clear-packs", action="store_true", help="remove them; the next load of a model packs it again")
+
+
 def _engine(sub: argparse.ArgumentParser) -> None:
     add = sub.add_argument_group("engine").add_argument
     add("--compute", choices=("float32", "int8"), help="arithmetic (default: the file's)")
@@ -201,7 +206,12 @@ _COMMANDS: dict[str, _Command] = {
         f"cutaway info {DEFAULT}",
         (_model_first, _engine, _as_json),
     ),
-    "models": (commands.models, "List the models that have a name.", "cutaway models", (_as_json,)),
+    "models": (
+        commands.models,
+        "List the models that have a name, and pack files.",
+        "cutaway models",
+        (_packs, _as_json),
+    ),
     "compare": (
         command_compare.compare,
         "Show what several models say to the same prompts, side by side.",

@@ -267,14 +267,39 @@ def models(args: Namespace) -> int:
     from dataclasses import asdict
 
     from .cache import cache_dir
+    from .packs import packs, packs_dir
 
-    table = ca.models()
+    if args.clear_packs:
+        return _clear_packs(args)
+    kept = packs()
     if args.json:
-        _print_json([asdict(row) for row in table])
-    else:
-        _console().print(repr(table), markup=False)
+        _print_json([asdict(row) for row in (kept if args.packs else ca.models())])
+        return 0
+    if not args.packs:
+        _console().print(repr(ca.models()), markup=False)
         print(f"[kept in {cache_dir() / 'models'}]", file=sys.stderr)
+    if len(kept):
+        _console().print(("" if args.packs else "\n") + repr(kept), markup=False)
+    if len(kept) or args.packs:
+        print(f"[{_counted_packs(len(kept), sum(pack.size for pack in kept))} in {packs_dir()}]", file=sys.stderr)
     return 0
+
+
+def _clear_packs(args: Namespace) -> int:
+    from .packs import clear_packs, packs_dir
+
+    n, size = clear_packs()
+    if args.json:
+        _print_json({"removed": n, "bytes": size})
+    else:
+        print(f"[removed {_counted_packs(n, size)} from {packs_dir()}]", file=sys.stderr)
+    return 0
+
+
+def _counted_packs(n: int, size: int) -> str:
+    from .views.page import counted
+
+    return f"{counted(n, 'pack file')}, {sized(size)}"
 
 
 def verify(args: Namespace) -> int:

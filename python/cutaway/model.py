@@ -38,18 +38,24 @@ def load(
     compute: str | None = None,
     n_ctx: int | None = None,
     isa: str | None = None,
+    pack: bool | None = None,
 ) -> Model:
     """Loads a model: a name of `ca.models()`, a .gguf file, or a folder with config.json and safetensors.
 
     Of a GGUF model in parts, name-00001-of-00003.gguf, any part or a folder with nothing else loads all.
     threads: of every call (default: CUTAWAY_THREADS, else physical cores within affinity and cgroup quota). compute:
     "float32" (exact weights, the reference) or "int8" (the default where weights are stored quantised). n_ctx: the most
-    positions a session may hold (default: the file's context length). isa: one of `ca.isas()`.
+    positions a session may hold (default: the file's context length). isa: one of `ca.isas()`. pack: may weights, as
+    the engine lays them out, be kept in a file of the cache, which later loads map instead of packing again, and
+    processes share (default: CUTAWAY_PACK, else True)? Where none can be written they are packed in memory;
+    `info()["pack"]` says which. No result differs by a bit.
 
     Raises FormatError for a file that is not sound or not supported, ArgumentError, MemoryLimitError.
     """
+    from . import packs
     from .catalogue import resolve
 
+    folder = packs.folder_for(pack)
     for name, value in (("compute", compute), ("isa", isa)):
         if value is not None and not isinstance(value, str):
             raise ArgumentError(
@@ -62,6 +68,9 @@ def load(
             compute or "",
             0 if n_ctx is None else whole("n_ctx", n_ctx, 1),
             isa or "",
+            folder,
+            packs.LEAST,
+            packs.SETTLED,
         )
     )
 
@@ -116,8 +125,9 @@ class Model:
         return self._names
 
     def info(self) -> Mapping[str, Any]:
-        """What is in force: path, parts (files that hold the weights), format, arch, compute, isa, threads, type of
-        every tensor; and bytes: of the file on disk, of its tensors, of these packed in memory, of each type."""
+        """What is in force: path, parts (files that hold the weights), pack (the pack file that the weights are mapped
+        from, None where they are private memory), format, arch, compute, isa, threads, type of every tensor; and bytes:
+        of the file on disk, of its tensors, of these packed, of each type."""
         core, by_type = self._core, dict[str, int]()
         tensors = {name: {"type": t, "shape": tuple(shape), "bytes": n} for name, t, shape, n in core.tensors()}
         for tensor in tensors.values():
@@ -125,6 +135,7 @@ class Model:
         return {
             "path": core.path,
             "parts": core.n_files,
+            "pack": os.fsdecode(core.pack_path) or None,
             "format": core.format,
             "arch": self.config.arch,
             "compute": core.compute,

@@ -68,7 +68,9 @@ class Run:
 
     def _note(self, label: str, facts: dict[str, Any]) -> None:
         """Keeps what a side says about itself, without what differs from file to file."""
-        kept = {key: value for key, value in facts.items() if key not in ("arch", "packed", "threads")}
+        kept = {
+            key: value for key, value in facts.items() if key not in ("arch", "packed", "packing", "mapped", "threads")
+        }
         known = self.facts.setdefault(label, [])
         if kept not in known:
             known.append(kept)

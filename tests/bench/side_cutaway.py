@@ -43,5 +43,7 @@ class Cutaway:
         info = self.model.info()
         return {key: info[key] for key in ("arch", "compute", "isa", "threads", "kv_dtype")} | {
             "packed": info["bytes"]["packed"],
+            "packing": self.model._core.load_seconds["weights"],
+            "mapped": info["pack"] is not None,
             "version": ca.__version__,
         }

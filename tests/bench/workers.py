@@ -55,8 +55,9 @@ def _serve(pipe: Any, side: Side, environment: dict[str, str | None]) -> None:
             pipe.send((False, traceback.format_exc(limit=-3)))
 
 
-# What a shell may have set for one BLAS on one machine would slow the peers that use OpenBLAS on another.
-CLEARED: dict[str, str | None] = {"OPENBLAS_CORETYPE": None, "OPENBLAS_L2_SIZE": None}
+# What a shell may have set for one BLAS on one machine would slow the peers that use OpenBLAS on another. Pack files are
+# for rows that measure them, in folders of their own: a run leaves nothing in the user's cache.
+CLEARED: dict[str, str | None] = {"OPENBLAS_CORETYPE": None, "OPENBLAS_L2_SIZE": None, "CUTAWAY_PACK": "0"}
 
 
 class Worker:

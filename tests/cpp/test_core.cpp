@@ -171,8 +171,7 @@ TEST(FloatEnvironment, DecodedWeightsDoNotDependOnTheCallersWord) {
       m.quant = type;
       m.rows = 32, m.cols = std::max(q.block, 32);
       const Packed w = random_matrix(random, q, m.rows, m.cols, Scales::ordinary);
-      m.tiles = std::make_shared<Buffer>(w.tiles.size());
-      std::memcpy(m.tiles->data(), w.tiles.data(), w.tiles.size());
+      m.tiles = {std::shared_ptr<const void>(), w.tiles.data()};
       const NamedWeight named{"W", "w", Orientation::plain, &m, nullptr, 1};
       same_in_both_words(m.rows * m.cols, [&](float* out) { decode_weight(named, *k, out); });
     }

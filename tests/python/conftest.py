@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 os.environ.setdefault("CUTAWAY_OVERSUBSCRIBE", "1")  # any number of threads is tested, on any number of cores
+os.environ["CUTAWAY_PACK"] = "0"  # nothing is left in the user's cache; tests of pack files have caches of their own
 
 import cutaway as ca
 import pytest

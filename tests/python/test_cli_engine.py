@@ -187,7 +187,8 @@ def test_json_keys_are_the_documented_ones(path, capsys, monkeypatch, tmp_path):
         status, out, _ = run(capsys, name, *argv, "--json")
         extra = {"chat": generation, "explain": generation}.get(name, set())
         found = keys_of(json.loads(out)) - ({"t"} if name != "info" else set())  # a stage's own setting
-        missing = {"info": {"tensors", "type", "shape"}, "compare": {"bits_per_byte"}}.get(name, set())
+        packs = {"model", "state", "removed", "bytes"}  # of --packs and --clear-packs
+        missing = {"info": {"tensors", "type", "shape"}, "compare": {"bits_per_byte"}, "models": packs}.get(name, set())
         assert status == 0 and found == (documented[name] | extra) - missing, name
     assert set(rows) == set(calls)
     tensors = json.loads(run(capsys, "info", path, "--tensors", "--json")[1])["tensors"]

@@ -2,26 +2,45 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from .. import llama_1b
 from ..files import TITLES, cache_folder, model_file, plain_ids
-from ..opening import first_token, opening, warm_page_cache
+from ..opening import first_token, memory_share, opening, warm_page_cache
 from ..registry import Line, row
 from ..run import Run
-from ..summary import check, interleave, spread
-from ..workers import SideError, Worker
+from ..summary import check, interleave, median, spread
+from ..workers import Side, SideError, Worker
 
 PROMPT = 8
+TOGETHER = 4  # processes with the same model
 
 
 @row("Load to first token", 11)
 def load(run: Run) -> Iterator[Line]:
     """Each open in a fresh process, the file in the page cache, imports not counted; behind a prompt of 8 tokens.
-    First open: an empty cache folder, so the file is packed. Second open: with what the first one left there."""
+    First open: an empty cache folder, so the file is read and packed and the pack file written. Second open: the pack file
+    of the first one is mapped. Memory of four processes: the sum of their proportional set sizes, imports included."""
     yield of_file(run, TITLES["smollm2"], model_file("smollm2"))
     yield of_file(run, TITLES["gemma3"], model_file("gemma3"))
     yield of_file(run, "1B Q4_K", llama_1b.cached("Q4_K", cache_folder()))
+
+
+def with_cache(side: Side, cache: str) -> Worker:
+    return Worker(side, {"CUTAWAY_CACHE": cache, "CUTAWAY_PACK": "1"})
+
+
+def memory_of(processes: int, side: Side, ids: np.ndarray, cache: str) -> int:
+    """What so many processes take that have loaded the same model and run it."""
+    with ExitStack() as stack:
+        workers = [stack.enter_context(with_cache(side, cache)) for _ in range(processes)]
+        for worker in workers:
+            worker(first_token, ids)
+        return sum(worker(memory_share) for worker in workers)
 
 
 def of_file(run: Run, title: str, path: Path) -> Line:
@@ -30,15 +49,14 @@ def of_file(run: Run, title: str, path: Path) -> Line:
     sides = {"cutaway": opening(run.cutaway(path)), "llama.cpp": opening(run.llama_cpp(path))}
     seen: dict[str, set[int]] = {}
     memory: dict[str, dict[str, int]] = {}
-    packed = 0
+    facts: dict[str, list[dict[str, Any]]] = {}
 
     def once(label: str, cache: str) -> float:
-        nonlocal packed
-        with Worker(sides[label.partition(",")[0]], {"CUTAWAY_CACHE": cache}) as worker:
-            seconds, token, facts = worker(first_token, ids)
+        with with_cache(sides[label.partition(",")[0]], cache) as worker:
+            seconds, token, said = worker(first_token, ids)
             memory[label] = worker.memory()
         seen.setdefault(label.partition(",")[0], set()).add(token)
-        packed = facts.get("packed", packed)
+        facts.setdefault(label, []).append(said)
         return 1e3 * seconds
 
     def first() -> float:
@@ -56,12 +74,22 @@ def of_file(run: Run, title: str, path: Path) -> Line:
             del jobs["llama.cpp"]
         for label, values in interleave(jobs, run.rounds).items():  # the warm-up turn fills `kept`
             line["sides"][label] = spread(values) | {"memory": memory[label]}
+        held = {
+            label: [memory_of(n, sides[label], ids, kept) for n in (1, TOGETHER)]
+            for label in ("cutaway", "llama.cpp")
+            if label not in line["missing"]
+        }
     time = {label: side["median"] for label, side in line["sides"].items()}
     line["gate"] = {"first tokens": {label: sorted(tokens) for label, tokens in seen.items()}}
-    rate = packed / (time["cutaway, first open"] / 1e3) / 1e9 / run.threads
-    line["checks"].append(check("first open: GB/s packed per core, all else included", rate, least=2.0))
+    rates = [said["packed"] / said["packing"] / 1e9 / run.threads for said in facts["cutaway, first open"]]
+    line["checks"].append(check("first open: GB/s read, packed and written per core", median(rates), least=2.0))
+    mapped = [said["mapped"] for said in facts["cutaway, second open"][1:]]
+    line["checks"].append(check("second open: share of runs that mapped the pack file", sum(mapped) / len(mapped)))
     if "llama.cpp" in time:
         for label, most in (("first open", None), ("second open", 1.0)):
             ratio = time[f"cutaway, {label}"] / time["llama.cpp"]
             line["checks"].append(check(f"{label}: time, times llama.cpp", ratio, most=most))
+    for label, (one, four) in held.items():
+        line["checks"].append(check(f"{label}: MB of memory, one process", one / 1e6))
+        line["checks"].append(check(f"{label}: MB of memory, {TOGETHER} processes together", four / 1e6))
     return line
