@@ -93,6 +93,12 @@ JSON_KEYS = {
     "compare": "`rows`, each: `model`, `prompt`, `sample`, `seed`, `text`, `finish_reason`, `tokens`, `mean_logprob`, "
     "`entropy`, `top1_rate`, `repeats`, `echoes_prompt`, `seconds`, `error` (null where there is none); with `--bits` also "
     "`bits_per_byte`, a list; `interrupted`",
+    "bench": "`model`, `path`, `cpu`, `load` (average before), `compute`, `isa`, `threads`, `version`, `rounds`, `ceilings` "
+    "(`flops_per_second`, `bytes_per_second`), `rows`, each: `row`, `what`, `unit` (tok/s, or ms to the first token), "
+    "`median`, `low`, `high`, `runs`, `memory` (bytes at the peak), `limit` (the rate that the ceilings allow), `limited_by` "
+    "(arithmetic, bandwidth), `per_cent_of_limit`, `peer` (its `unit`, `median`, `low`, `high`, `runs`, `memory`), "
+    "`times_peer` (how many times as fast); `compared` (null without `--peer`): `name`, `version`, `threads`, `system`, "
+    "`gate` (`correlation`, `greedy` ids that are equal, of `tokens`, `passed`); `interrupted`",
     "verify": "a list, each: `model`, `compute`, `isa`, `prompt_ids`, `expected`, `got`, `same`",
 }
 

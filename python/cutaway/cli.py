@@ -1,4 +1,4 @@
-"""The command line: cutaway generate | chat | explain | tokenize | info | models | compare | verify | completion.
+"""The command line: cutaway generate | chat | explain | tokenize | info | models | compare | bench | verify | ...
 
 Exit status: 0; 1 for what could not be done and 2 for a command line that cannot be read (one sentence on stderr);
 130 for Ctrl-C (what was there stays); 141 where the reader of the output, such as `head`, has gone.
@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from . import __version__, command_compare, command_explain, commands
+from . import __version__, command_bench, command_compare, command_explain, commands
 from .catalogue import DEFAULT
 from .completion import SHELLS
 from .errors import Error
@@ -217,6 +217,12 @@ _COMMANDS: dict[str, _Command] = {
         "Show what several models say to the same prompts, side by side.",
         f'cutaway compare gemma3-270m {DEFAULT} -p "What is the capital of France?"',
         (command_compare.arguments, _engine, _as_json),
+    ),
+    "bench": (
+        command_bench.bench,
+        "Measure a model's speed here, beside what this machine can do.",
+        f"cutaway bench {DEFAULT} prefill decode",
+        (command_bench.arguments, _engine, _as_json),
     ),
     "verify": (
         commands.verify,

@@ -64,8 +64,9 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
 def _words(action: argparse.Action) -> tuple[str, bool] | None:
     """What a value is completed with: words, and whether file names too. None for free text and numbers.
 
-    The metavar says what a value is: FILE, or MODEL, a name of the catalogue or a path.
+    The metavar says what a value is: FILE, MODEL, a name of the catalogue or a path, or ROW of the figures.
     """
+    from .bench.rows import ROWS
     from .catalogue_entries import ENTRIES
 
     if action.choices:
@@ -73,6 +74,8 @@ def _words(action: argparse.Action) -> tuple[str, bool] | None:
     kind = str(action.metavar or action.dest).upper()
     if kind in ("MODEL", "MODELS"):
         return " ".join(entry.name for entry in ENTRIES), True
+    if kind == "ROW":
+        return " ".join(ROWS), False
     return ("", True) if kind == "FILE" else None
 
 
@@ -95,9 +98,9 @@ def _bash(parser: argparse.ArgumentParser, commands: dict[str, argparse.Argument
             known = _words(action)
             what = f"{reply(*known)}; return" if known else "return"
             values.append(f"    {'|'.join(f'{name}:{o}' for o in action.option_strings)}) {what} ;;")
-        for action in sub._actions:
-            if not action.option_strings and (known := _words(action)):
-                arguments.append(f"    {name}) {reply(*known)} ;;")
+        if placed := [known for a in sub._actions if not a.option_strings and (known := _words(a))]:
+            words, files = " ".join(words for words, _ in placed), any(files for _, files in placed)
+            arguments.append(f"    {name}) {reply(words, files)} ;;")
     return _BASH.format(values="\n".join(values), options="\n".join(options), arguments="\n".join(arguments))
 
 

@@ -35,7 +35,8 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-"):
             if text is not None:
                 self.error(f'{name} takes one {text.dest}; put it in quotes: "… {" ".join(words)}"')
-            self.error(f"{name} has no use for {word!r}")
+            listed = any(a.nargs in ("*", "+") and not a.option_strings for a in self._actions)
+            self.error(f"{name} has no use for {word!r}" + " there; options come behind all words" * listed)
         given, here = word.split("=")[0], self._option_string_actions
         renamed = known_elsewhere(given.lstrip("-").replace("-", "_"), [a.dest for a in self._actions])
         named = re.fullmatch(r" Did you mean (\w+)\?.*", renamed)

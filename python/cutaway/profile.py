@@ -168,17 +168,23 @@ def measure(model: Model, x: Any, max_new_tokens: int, price_per_hour: float | N
         ((logits,), _) = core.forward([session], [token], "last", [], {}, [], rows)
         decode_seconds += time.perf_counter() - began
         steps += rows
-    f32, int8, bandwidth = _core.measure_limits(core.isa, core.threads, core.packed_bytes)
     about = f"{len(ids)} tokens of prompt, {n} steps; {core.compute}, {core.isa}, " + (
         "1 thread" if core.threads == 1 else f"{core.threads} threads"
     )
     return Profile(
         StageTime("prefill", len(ids), 1, prefill_seconds, _phases(prefill)),
         StageTime("decode", n, n, decode_seconds, _phases(steps)),
-        Limits(int8 if core.compute == "int8" else f32, bandwidth),
+        ceilings(model),
         about,
         price_per_hour,
     )
+
+
+def ceilings(model: Model) -> Limits:
+    """Measures them, now."""
+    core = model._core
+    f32, int8, bandwidth = _core.measure_limits(core.isa, core.threads, core.packed_bytes)
+    return Limits(int8 if core.compute == "int8" else f32, bandwidth)
 
 
 def _phases(rows: Sequence[Row]) -> tuple[PhaseTime, ...]:

@@ -14,11 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cutaway.bench.workers import CLEARED, SideError
+
 from . import machine
 from .files import ROOT
 from .registry import ROWS, Row, all_rows
 from .run import Run
-from .workers import CLEARED, SideError
 
 RESULTS = ROOT / "tests" / "bench" / "results"
 

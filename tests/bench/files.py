@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 from cutaway.cache import cache_dir
 
 CATALOGUE = {"smollm2": "smollm2-135m-instruct", "gemma3": "gemma3-270m"}
@@ -34,8 +33,3 @@ def shared_file(name: str) -> Path | None:
     """A file of the conformance data ($CUTAWAY_SHARED, else ../shared), which is no part of this repository."""
     path = Path(os.environ.get("CUTAWAY_SHARED") or ROOT.parent / "shared") / "conformance" / name
     return path if path.is_file() else None
-
-
-def plain_ids(n: int, d_vocab: int = 30100) -> np.ndarray:
-    """n ids spread over the vocabulary, int32: speed does not depend on what they say."""
-    return (np.arange(n) * 7919 % (d_vocab - 100) + 100).astype(np.int32)

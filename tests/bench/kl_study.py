@@ -18,13 +18,13 @@ from typing import Any
 
 import cutaway as ca
 import numpy as np
+from cutaway.bench.side_cutaway import Cutaway
 
 from . import llama_1b, machine, texts
 from .__main__ import RESULTS
 from .files import TITLES, cache_folder, model_file
 from .kl import divergence, mean_ratio
 from .requantise import FILE_TYPES, requantised
-from .side_cutaway import Cutaway
 from .summary import bootstrap
 
 WINDOW, PIECE = 512, 32  # tokens read from nothing; rows of logits at a time
@@ -55,7 +55,7 @@ def random_windows(d_vocab: int, tokens: int, length: int = 128) -> Iterator[tup
 
 def measure(path: Path, found: list[tuple[str, np.ndarray]], threads: int) -> dict[str, Any]:
     """Both sides' divergence on every token of the windows: means, ratio, intervals over windows."""
-    from .side_llama_cpp import LlamaCpp
+    from cutaway.bench.side_llama_cpp import LlamaCpp
 
     exact = Cutaway(str(path), threads, compute="float32")
     ours = Cutaway(str(path), threads, compute="int8")

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cutaway.bench.summary import number
+
 INTRODUCTION = """# Figures
 
 Generated from the runs stored in `tests/bench/results`; `make bench` makes them. Each side runs in a process of its own,
@@ -97,15 +99,6 @@ def notes_of(line: dict[str, Any]) -> list[str]:
             f"({p['int8']}; {p['f32']}){limit}."
         )
     return out
-
-
-def number(value: float) -> str:
-    """Four significant digits, no exponent."""
-    if value == 0:
-        return "0"
-    digits = max(0, 3 - int(f"{value:e}".split("e")[1]))
-    text = f"{value:,.{min(digits, 6)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def kl_section(study: dict[str, Any]) -> list[str]:

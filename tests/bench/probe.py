@@ -7,9 +7,9 @@ import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from statistics import median
 
 from .files import cache_folder
-from .summary import median
 
 SOURCE = Path(__file__).with_name("probe.cpp")
 COMMAND = ("g++", "-O2", "-march=native", "-std=c++20", "-pthread")

@@ -12,8 +12,7 @@ FILE_TYPES = {"Q4_0": 2, "Q4_1": 3, "Q5_0": 8, "Q5_1": 9, "Q8_0": 7}
 def requantised(source: Path, kind: str, folder: Path) -> Path:
     """The file in a folder, made if it is not there. From a quantised file: what that one had lost stays lost."""
     import llama_cpp.llama_cpp as L
-
-    from .side_llama_cpp import _silent
+    from cutaway.bench.side_llama_cpp import _silent
 
     target = folder / f"{source.stem}-{source.stat().st_size}-{kind.lower()}.gguf"
     if target.exists():

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cutaway.bench import gate, work
+from cutaway.bench.summary import interleave, spread
+from cutaway.bench.workers import Side, SideError, Worker
 
-from . import gate, limits, probe, work
+from . import limits, probe
 from .registry import Line
-from .summary import check, interleave, spread
-from .workers import Side, SideError, Worker
+from .summary import check
 
 OURS = "cutaway"
 
@@ -35,10 +37,10 @@ class Run:
     # ---- sides
 
     def cutaway(self, path: Path, **keywords: Any) -> Side:
-        return Side("bench.side_cutaway:Cutaway", {"path": str(path), "threads": self.threads} | keywords)
+        return Side("cutaway.bench.side_cutaway:Cutaway", {"path": str(path), "threads": self.threads} | keywords)
 
     def llama_cpp(self, path: Path, **keywords: Any) -> Side:
-        return Side("bench.side_llama_cpp:LlamaCpp", {"path": str(path), "threads": self.threads} | keywords)
+        return Side("cutaway.bench.side_llama_cpp:LlamaCpp", {"path": str(path), "threads": self.threads} | keywords)
 
     def transformers(self, path: Path, dtype: str, attention: str = "sdpa") -> Side:
         keywords = {"path": str(path), "threads": self.threads, "dtype": dtype, "attention": attention}

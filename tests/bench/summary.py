@@ -1,50 +1,12 @@
-"""Statistics of a few runs: median and spread, bootstrap intervals, and what a figure is compared with."""
+"""What a figure is compared with, and bootstrap intervals."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
-
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Median, smallest and largest, and the values themselves, to four significant digits."""
-    shown = [significant(v) for v in values]
-    return {
-        "median": significant(statistics.median(values)),
-        "low": min(shown),
-        "high": max(shown),
-        "runs": shown,
-    }
-
-
-def significant(value: float, digits: int = 4) -> float:
-    """Rounded to this many significant digits: what a timing is good for."""
-    return float(f"{value:.{digits}g}")
-
-
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)
-
-
-def interleave(
-    jobs: dict[str, Callable[[], float]],
-    rounds: int,
-    warmups: int = 1,
-    said: Callable[[str, float], object] | None = None,
-) -> dict[str, list[float]]:
-    """Runs the jobs by turns (A B A B ...); what each returned, without its warm-up turns."""
-    out: dict[str, list[float]] = {label: [] for label in jobs}
-    for turn in range(-warmups, rounds):
-        for label, job in jobs.items():
-            value = job()
-            if turn >= 0:
-                out[label].append(value)
-                if said:
-                    said(label, value)
-    return out
+from cutaway.bench.summary import significant
 
 
 def check(what: str, got: float, least: float | None = None, most: float | None = None) -> dict[str, Any]:

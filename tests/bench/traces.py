@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from cutaway.bench import work
+from cutaway.bench.summary import interleave, spread
+from cutaway.bench.workers import Side
 
-from . import probe, work
+from . import probe
 from .registry import Line
 from .run import OURS, Run
-from .summary import check, interleave, spread
-from .workers import Side
+from .summary import check
 
 # side -> its names: patterns and residual streams of every layer
 SHOWN = {

@@ -14,6 +14,7 @@ os.environ["CUTAWAY_PACK"] = "0"  # nothing is left in the user's cache; tests o
 import cutaway as ca
 import pytest
 from cutaway.catalogue import cached_path, entry_of
+from cutaway.model import load  # the engine's, also where a test has put a fake one in its place
 from make_models import make_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +71,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Simpl
         if key not in made:
             path = tmp_path_factory.mktemp("model") / ("folder" if shards else "model.gguf")
             twin = make_model(path, family, weight_type, 11, shards=max(shards, 1), **sizes)
-            made[key] = SimpleNamespace(model=ca.load(path, compute=compute), path=path, **twin)
+            made[key] = SimpleNamespace(model=load(path, compute=compute), path=path, **twin)
         return made[key]
 
     return get

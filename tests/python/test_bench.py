@@ -9,10 +9,12 @@ import cutaway as ca
 import numpy as np
 import pytest
 from bench import __main__ as command
-from bench import gate, kl, limits, llama_1b, machine, page, probe, registry, stories, summary, texts, traces, work
+from bench import kl, limits, llama_1b, machine, page, probe, registry, stories, texts, traces
 from bench.run import Run
-from bench.workers import Side, SideError, Worker
+from bench.summary import bootstrap, check
 from conftest import ROOT
+from cutaway.bench import gate, summary, work
+from cutaway.bench.workers import Side, SideError, Worker
 from cutaway.reference.blocks import DECODED, TYPES
 from make_models import make_model
 
@@ -36,20 +38,20 @@ def test_interleave_goes_by_turns_and_drops_the_warm_up():
 
 
 def test_checks_say_whether_a_bound_is_reached():
-    assert summary.check("x", 2.0, least=2.0)["reached"] and not summary.check("x", 1.99, least=2.0)["reached"]
-    assert summary.check("x", 1.15, most=1.15)["reached"] and not summary.check("x", 1.16, most=1.15)["reached"]
-    assert summary.check("x", 1.0) == {"what": "x", "got": 1.0}
+    assert check("x", 2.0, least=2.0)["reached"] and not check("x", 1.99, least=2.0)["reached"]
+    assert check("x", 1.15, most=1.15)["reached"] and not check("x", 1.16, most=1.15)["reached"]
+    assert check("x", 1.0) == {"what": "x", "got": 1.0}
 
 
 def test_bootstrap_draws_whole_blocks():
     same = [np.full(7, 3.0)] * 5
-    assert summary.bootstrap(np.mean, same) == (3.0, 3.0)
+    assert bootstrap(np.mean, same) == (3.0, 3.0)
     rng = np.random.default_rng(5)
     blocks = [rng.normal(rng.normal(0, 1), 0.01, 50) for _ in range(40)]
-    low, high = summary.bootstrap(np.mean, blocks)
+    low, high = bootstrap(np.mean, blocks)
     # the spread between blocks counts, 1 / sqrt(40), not that of 2,000 independent numbers
     assert 0.4 < high - low < 0.9 and low < np.mean(blocks) < high
-    assert summary.bootstrap(np.mean, blocks) == (low, high)
+    assert bootstrap(np.mean, blocks) == (low, high)
 
 
 def test_kl_against_its_formula():
@@ -111,7 +113,7 @@ def test_gate():
 
 
 def test_a_worker_runs_one_side_and_says_what_went_wrong(small):
-    with Worker(Side("bench.side_cutaway:Cutaway", {"path": str(small), "threads": 1})) as worker:
+    with Worker(Side("cutaway.bench.side_cutaway:Cutaway", {"path": str(small), "threads": 1})) as worker:
         ids = np.arange(5, dtype=np.int32)
         row = worker(work.last_logits, ids)
         assert (row == ca.load(small).session().append(ids)).all()
@@ -121,7 +123,7 @@ def test_a_worker_runs_one_side_and_says_what_went_wrong(small):
             worker(work.last_logits, np.array([10**6]))
         assert worker(work.facts)["compute"] == "int8"
     with pytest.raises(SideError, match=r"FormatError|ArgumentError|Error: .*absent"):
-        Worker(Side("bench.side_cutaway:Cutaway", {"path": str(small.with_name("absent.gguf")), "threads": 1}))
+        Worker(Side("cutaway.bench.side_cutaway:Cutaway", {"path": str(small.with_name("absent.gguf")), "threads": 1}))
 
 
 def test_a_comparison_of_cutaway_with_itself(small):
@@ -274,7 +276,7 @@ def test_machine():
     ],
 )
 def test_numbers_of_the_page(value, text):
-    assert page.number(value) == text
+    assert summary.number(value) == text
 
 
 def stored_run():
@@ -283,7 +285,7 @@ def stored_run():
     passed = {"correlation": 0.999, "greedy": 16, "tokens": 16, "passed": True}
     probes = {"bytes": 5_000_000, "read GB/s": {"1": 10.0, "2": 20.0}, "int8": "A", "f32": "B"}
     line = {"case": "a model, decode", "unit": "tok/s", "gate": {"llama.cpp": passed}, "missing": {"torch": "absent"}}
-    line |= {"sides": {"cutaway": side}, "checks": [summary.check("times llama.cpp", 2.0, least=1.8)]}
+    line |= {"sides": {"cutaway": side}, "checks": [check("times llama.cpp", 2.0, least=1.8)]}
     line |= {"probes": probes, "limit": {"what": "bandwidth", "tok/s": 25.0}}
     about = {"cpu": "a CPU", "MHz": 3000, "cores": 2, "isa": "avx2", "commit": "abc", "date": "2026-01-01", "load": 0.1}
     return {"row": "decode", "title": "Decode", "numbers": [3, 4], "about": "What it is.", "machine": about, "threads": 2,

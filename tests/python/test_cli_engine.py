@@ -14,6 +14,7 @@ from browser import probe
 from command_line import run
 from conftest import ROOT
 from cutaway import verify
+from cutaway.bench import measure
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals, descriptors and /dev/full")
 PACKAGE = str(Path(ca.__file__).parents[1])
@@ -164,7 +165,8 @@ def keys_of(value):
     return set(value).union(*inner)
 
 
-def test_json_keys_are_the_documented_ones(path, capsys, monkeypatch, tmp_path):
+def test_json_keys_are_the_documented_ones(path, small_model, capsys, monkeypatch, tmp_path):
+    roomy = str(small_model("llama", "Q8_0", "int8", n_layers=2, n_ctx=8192).path)
     page = (ROOT / "docs/cli.md").read_text("utf-8").split("## JSON")[1]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.M))
     documented = {name: set(re.findall(r"`(\w+)`", text)) - {"generate"} for name, text in rows.items()}
@@ -172,6 +174,7 @@ def test_json_keys_are_the_documented_ones(path, capsys, monkeypatch, tmp_path):
     check = verify.Check("tiny", "int8", "scalar", (1,), "a", "a")
     monkeypatch.setattr(verify, "locate", lambda name: (name, name))
     monkeypatch.setattr(verify, "checks", lambda *_: iter([check]))
+    monkeypatch.setitem(measure.PEERS, "llama.cpp", ("fake_peer:Same", "cutaway", ""))
     (tmp_path / "t").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
     calls = {
         "generate": ("the hat", "-m", path, "-n", "2"),
@@ -181,6 +184,7 @@ def test_json_keys_are_the_documented_ones(path, capsys, monkeypatch, tmp_path):
         "info": (path,),
         "models": (),
         "compare": (f"a={path}", f"b={path}", "-p", "the hat", "-n", "2", "--template", "a=", "--template", "b="),
+        "bench": (roomy, "decode", "--rounds", "1", "--peer", "llama.cpp"),
         "verify": ("tiny",),
     }
     for name, argv in calls.items():

@@ -75,6 +75,8 @@ def test_bash_completes_values(complete, tmp_path):
     assert sorted(complete("generate", "-m", "")) == sorted([*NAMES, "one.gguf", "two words.gguf"])
     assert complete("info", NAMES[0][:3]) == [NAMES[0]]
     assert complete("verify", NAMES[0], NAMES[1][:3]) == [NAMES[1]]
+    assert complete("bench", NAMES[0][:3]) == [NAMES[0]] and complete("bench", NAMES[0], "dec") == ["decode"]
+    assert complete("bench", "--peer", "") == ["llama.cpp"]
     assert complete("chat", "--template", "two") == ["two words.gguf"]
     assert complete("explain", "--html", "o") == ["one.gguf"]
     assert complete("generate", "-n", "") == complete("generate", "any te") == []

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import llama_1b, work
-from ..files import TITLES, cache_folder, model_file, plain_ids
+from cutaway.bench import work
+from cutaway.bench.summary import interleave, spread
+
+from .. import llama_1b
+from ..files import TITLES, cache_folder, model_file
 from ..registry import Line, row
 from ..run import Run
-from ..summary import check, interleave, spread
+from ..summary import check
 
 ROWS, PROMPT, STEPS = 8, 32, 16
 
@@ -23,7 +26,7 @@ def batch(run: Run) -> Iterator[Line]:
 
 
 def of_model(run: Run, title: str, path: Path, most: float) -> Line:
-    prompt = plain_ids(PROMPT)
+    prompt = work.plain_ids(PROMPT)
     sides = {"cutaway": run.cutaway(path), "llama.cpp": run.llama_cpp(path, n_ctx=512, sequences=ROWS)}
     with run.started(sides) as (workers, missing):
         line: Line = {"case": f"{title}, a step", "unit": "ms", "missing": missing, "sides": {}, "checks": []}

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from .. import work
-from ..files import TITLES, model_file, plain_ids
+from cutaway.bench import work
+
+from ..files import TITLES, model_file
 from ..registry import Line, row
 from ..run import Run
 
@@ -14,7 +15,7 @@ REACH = {"smollm2": (1.8, 75), "gemma3": (1.7, 80)}  # times llama.cpp, % of the
 @row("Decode of 128 tokens", 3, 4, quick=True, one_thread=True)
 def decode(run: Run) -> Iterator[Line]:
     """The bandwidth limit counts every weight once a token, and keys and values at the mean length of the text."""
-    ids = plain_ids(STEPS + 1)
+    ids = work.plain_ids(STEPS + 1)
     for name, (ratio, share) in REACH.items():
         path = model_file(name)
         sides = {"cutaway": run.cutaway(path), "llama.cpp": run.llama_cpp(path)}

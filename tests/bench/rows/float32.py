@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from .. import work
-from ..files import TITLES, model_file, plain_ids
+from cutaway.bench import work
+
+from ..files import TITLES, model_file
 from ..registry import Line, row
 from ..run import Run
 
@@ -13,7 +14,7 @@ TOKENS = 512
 @row("Prefill of 512 tokens in float32", 13)
 def float32(run: Run) -> Iterator[Line]:
     """cutaway decodes the stored weights as it goes; torch has them decoded in memory."""
-    ids = plain_ids(TOKENS)
+    ids = work.plain_ids(TOKENS)
     for name in ("smollm2", "gemma3"):
         path = model_file(name)
         sides = {"cutaway": run.cutaway(path, compute="float32"), "torch float32": run.transformers(path, "float32")}

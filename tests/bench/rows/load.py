@@ -4,17 +4,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
+from cutaway.bench import work
+from cutaway.bench.opening import first_token, memory_share, opening, warm_page_cache
+from cutaway.bench.summary import interleave, spread
+from cutaway.bench.workers import Side, SideError, Worker
 
 from .. import llama_1b
-from ..files import TITLES, cache_folder, model_file, plain_ids
-from ..opening import first_token, memory_share, opening, warm_page_cache
+from ..files import TITLES, cache_folder, model_file
 from ..registry import Line, row
 from ..run import Run
-from ..summary import check, interleave, median, spread
-from ..workers import Side, SideError, Worker
+from ..summary import check
 
 PROMPT = 8
 TOGETHER = 4  # processes with the same model
@@ -45,7 +48,7 @@ def memory_of(processes: int, side: Side, ids: np.ndarray, cache: str) -> int:
 
 def of_file(run: Run, title: str, path: Path) -> Line:
     line: Line = {"case": f"{title}, first token", "unit": "ms", "missing": {}, "sides": {}, "checks": [], "gate": {}}
-    ids = plain_ids(PROMPT)
+    ids = work.plain_ids(PROMPT)
     sides = {"cutaway": opening(run.cutaway(path)), "llama.cpp": opening(run.llama_cpp(path))}
     seen: dict[str, set[int]] = {}
     memory: dict[str, dict[str, int]] = {}

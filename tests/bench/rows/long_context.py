@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from .. import work
-from ..files import TITLES, model_file, plain_ids
+from cutaway.bench import work
+
+from ..files import TITLES, model_file
 from ..registry import Line, row
 from ..run import Run
 
@@ -14,7 +15,7 @@ CONTEXT, STEPS = 4096, 32
 def long_context(run: Run) -> Iterator[Line]:
     """Each turn goes on where the last one of its side ended, so both sides see the same lengths."""
     n_ctx = CONTEXT + 512
-    ids = plain_ids(n_ctx)
+    ids = work.plain_ids(n_ctx)
     steps = ids[CONTEXT : CONTEXT + STEPS]
     for name in ("smollm2", "gemma3"):
         path = model_file(name)

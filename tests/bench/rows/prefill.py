@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from .. import work
-from ..files import TITLES, model_file, plain_ids
+from cutaway.bench import work
+
+from ..files import TITLES, model_file
 from ..registry import Line, row
 from ..run import Run
 
@@ -14,7 +15,7 @@ REACH = {"smollm2": {"llama.cpp": 6.5, "torch bfloat16": 1.7}, "gemma3": {"llama
 @row("Prefill of 512 tokens", 1, 2, quick=True, one_thread=True)
 def prefill(run: Run) -> Iterator[Line]:
     """The arithmetic limit counts the matrices alone, so a share of it is a floor of what the linear layers reach."""
-    ids = plain_ids(TOKENS)
+    ids = work.plain_ids(TOKENS)
     for name, reach in REACH.items():
         path = model_file(name)
         sides = {"cutaway": run.cutaway(path), "llama.cpp": run.llama_cpp(path)}

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from .. import llama_1b, work
-from ..files import cache_folder, plain_ids
+from cutaway.bench import work
+
+from .. import llama_1b
+from ..files import cache_folder
 from ..registry import Line, row
 from ..run import Run
 from ..summary import check
@@ -23,7 +25,7 @@ def shapes_1b(run: Run) -> Iterator[Line]:
 
 def of_type(run: Run, kind: str) -> Iterator[Line]:
     path = llama_1b.cached(kind, cache_folder())
-    ids = plain_ids(PREFILL, llama_1b.SHAPE["d_vocab"])
+    ids = work.plain_ids(PREFILL, llama_1b.SHAPE["d_vocab"])
     sides = {"cutaway": run.cutaway(path), "llama.cpp": run.llama_cpp(path)}
     with run.started(sides) as (workers, missing):
         if "cutaway" not in workers:  # a type that this version does not know

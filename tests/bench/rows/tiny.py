@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from .. import stories, work
-from ..files import cache_folder, plain_ids, shared_file
+from cutaway.bench import work
+
+from .. import stories
+from ..files import cache_folder, shared_file
 from ..registry import Line, row
 from ..run import Run
 from ..summary import check
@@ -20,7 +22,7 @@ def tiny(run: Run) -> Iterator[Line]:
         yield line | {"missing": {"the model": "../shared/conformance/models is not here; CUTAWAY_SHARED names it"}}
         return
     path = stories.convert(checkpoint, vocabulary, cache_folder() / "stories260K.gguf")
-    ids = plain_ids(STEPS + 1, 512)
+    ids = work.plain_ids(STEPS + 1, 512)
     peers = {"llama.cpp, 1 thread": run.llama_cpp(path, threads=1, n_ctx=512)}
     if run.threads > 1:
         peers[f"llama.cpp, {run.threads} threads"] = run.llama_cpp(path, n_ctx=512)

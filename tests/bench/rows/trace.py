@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from .. import work
-from ..files import TITLES, model_file, plain_ids
+from cutaway.bench import work
+from cutaway.bench.summary import interleave, spread
+
+from ..files import TITLES, model_file
 from ..registry import Line, row
 from ..run import Run
-from ..summary import check, interleave, spread
+from ..summary import check
 from ..traces import SHOWN, compare
 
 TOKENS, STEPS = 512, 64
@@ -28,12 +30,12 @@ def trace(run: Run) -> Iterator[Line]:
         "TransformerLens float32": run.lens(path),
     }
     case = f"{TITLES['smollm2']}, patterns and residuals of {TOKENS} tokens"
-    yield compare(run, case, sides, SHOWN, plain_ids(TOKENS), REACH)
+    yield compare(run, case, sides, SHOWN, work.plain_ids(TOKENS), REACH)
     yield in_decode(run)
 
 
 def in_decode(run: Run) -> Line:
-    path, ids = model_file("smollm2"), plain_ids(STEPS + 1)
+    path, ids = model_file("smollm2"), work.plain_ids(STEPS + 1)
     case = f"{TITLES['smollm2']}, {STEPS} single steps, patterns and residuals"
     line: Line = {"case": case, "unit": "s", "missing": {}, "sides": {}, "checks": [], "gate": {}}
     with run.started({"cutaway": run.cutaway(path)}) as (workers, line["missing"]):

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..files import TITLES, model_file, plain_ids
+from cutaway.bench import work
+
+from ..files import TITLES, model_file
 from ..registry import Line, row
 from ..run import Run
 from ..traces import EVERYTHING, compare
@@ -21,4 +23,4 @@ def trace_all(run: Run) -> Iterator[Line]:
     }
     reach = {"cutaway, int8": {"TransformerLens float32": 4.0}}
     case = f"{TITLES['smollm2']}, every activation of {TOKENS} tokens"
-    yield compare(run, case, sides, EVERYTHING, plain_ids(TOKENS), reach)
+    yield compare(run, case, sides, EVERYTHING, work.plain_ids(TOKENS), reach)

@@ -11,7 +11,7 @@ import numpy as np
 
 
 @L.llama_log_callback
-def _silent(level, text, data):
+def _silent(level: int, text: bytes, data: Any) -> None:
     """Kept at module level: a collected call-back would end the process."""
 
 

@@ -26,7 +26,7 @@ class Opening:
 
 
 def opening(side: Side) -> Side:
-    return Side("bench.opening:Opening", {"maker": side.maker, "keywords": side.keywords})
+    return Side("cutaway.bench.opening:Opening", {"maker": side.maker, "keywords": side.keywords})
 
 
 def first_token(side: Opening, ids: np.ndarray) -> tuple[float, int, dict[str, Any]]:

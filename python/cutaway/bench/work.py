@@ -1,4 +1,4 @@
-"""What is timed. Each function runs in a side's own process and returns seconds.
+"""What is timed, and on which ids. Each function runs in a side's own process and returns seconds.
 
 A side has clear(), append(ids) -> logits of the last row, and what single rows ask of it.
 """
@@ -9,6 +9,12 @@ import time
 from typing import Any
 
 import numpy as np
+
+
+def plain_ids(n: int, d_vocab: int = 30100) -> np.ndarray:
+    """n ids spread over the vocabulary, int32: speed does not depend on what they say."""
+    first = min(100, d_vocab // 2)  # where special tokens usually end
+    return (np.arange(n) * 7919 % (d_vocab - first) + first).astype(np.int32)
 
 
 def prefill(side: Any, ids: np.ndarray) -> float:
@@ -63,6 +69,18 @@ def greedy(side: Any, ids: np.ndarray, n: int) -> list[int]:
         out.append(int(np.argmax(row)))
         row = side.append(np.array(out[-1:], np.int32))
     return out
+
+
+def needed(side: Any, function: Any, *args: Any) -> tuple[float, float]:
+    """FLOP and bytes of such work, as cutaway's side counts them."""
+    with side.counting() as rows:
+        function(side, *args)
+    return sum(row[3] for row in rows), sum(row[4] for row in rows)
+
+
+def ceilings(side: Any) -> tuple[float, float]:
+    """FLOP/s and bytes/s that this machine reaches at best, measured now for cutaway's side."""
+    return side.ceilings()
 
 
 def facts(side: Any) -> dict[str, Any]:
