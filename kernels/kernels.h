@@ -62,6 +62,7 @@ struct Table {
   // Multiply-adds that one thread surely does in a millisecond, with the slowest weight type and busy
   // neighbours: how much work may lie between two looks for a signal.
   int64_t f32_per_ms, int8_per_ms;
+  int many_rows;                  // with 16 rows and more it does surely this many times as many
   int64_t f32_block, int8_block;  // multiply-adds of a round of peak_f32 and of peak_int8
 #define KERNEL(name, ...) void (*name)(__VA_ARGS__);
 #include "kernels.def"

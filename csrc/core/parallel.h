@@ -27,10 +27,17 @@ struct Worker {
   int id;
   int count;
   Barrier* barrier;             // null when count == 1
+  int thread = id;              // whose scratch it uses
   int step = 0;                 // stages this worker has run in this call; picks the task counter
   Range rows = {}, tiles = {};  // of the part of the stage that is being run
   void sync() noexcept {
     if (barrier) barrier->wait(count);
+  }
+  // The same thread as a team of one.
+  Worker alone() const {
+    Worker w = *this;
+    w.id = 0, w.count = 1, w.barrier = nullptr;
+    return w;
   }
   // This worker's share [first, last) of n things, contiguous.
   int64_t first(int64_t n) const { return n * id / count; }

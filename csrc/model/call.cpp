@@ -84,10 +84,12 @@ Call::Call(Model& model, const Request& request) : model_(model), plan_(model.pl
   }
 }
 
-void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) const {
+void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows, int64_t ring_rows) const {
   const auto& values = plan_.values();
   run.value.assign(values.size(), nullptr);
   run.tapped.assign(values.size(), 0);
+  run.ring.assign(values.size(), 0);
+  float* const brief = arena.floats() + plan_.arena_width(false) * arena_rows;
   run.pattern.resize(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     ValueId id = static_cast<ValueId>(i);
@@ -97,8 +99,10 @@ void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) 
     if (values[i].kind != ValueKind::rows) continue;
     if (!request_.hooks.count(id)) id = plan_.root(id);
     run.tapped[i] = rows_[id] != nullptr;
-    run.value[i] = rows_[id] ? rows_[id]->floats() + first_row * values[i].width
-                             : arena.floats() + plan_.offset(id) * arena_rows;
+    run.ring[i] = !rows_[id] && plan_.brief(id);
+    run.value[i] = rows_[id]     ? rows_[id]->floats() + first_row * values[i].width
+                   : run.ring[i] ? brief + plan_.offset(id) * ring_rows
+                                 : arena.floats() + plan_.offset(id) * arena_rows;
   }
 }
 

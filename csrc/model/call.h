@@ -31,7 +31,7 @@ class Call {
   }
 
   // Points the run at this chunk's rows of every value.
-  void bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) const;
+  void bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows, int64_t ring_rows) const;
   // Shows the hooked values of a finished stage to the hooks. The call is one chunk then.
   void hooks(Run& run, const Stage& stage);
   Output finish();

@@ -77,8 +77,7 @@ int64_t Model::chunk_for(const Request& request, int64_t rows) const {
 
 uint64_t Model::estimate(const Request& request) const {
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
-  uint64_t bytes = static_cast<uint64_t>(rows) * plan_.arena_width() * 4;
-  bytes += shared_int8_bytes(rows, plan_.max_cols);
+  uint64_t bytes = static_cast<uint64_t>(rows) * (plan_.arena_width(false) + plan_.arena_width(true)) * 4;
   for (const Sequence& s : request.sequences) {
     bytes += s.cache->bytes_to_reserve(static_cast<int64_t>(s.ids.size()));
     bytes += static_cast<uint64_t>(logit_rows(request, s)) * config_.d_vocab * 4;
@@ -144,19 +143,11 @@ Output Model::forward(const Request& request) {
   run.int8 = compute_ == "int8";
   run.threads = n_threads;
   run.overflow = kNoValue;
-  const size_t arena_bytes = static_cast<size_t>(rows * plan_.arena_width()) * 4;
-  if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);
-  const size_t int8_bytes = shared_int8_bytes(rows, plan_.max_cols);
-  if (!state->int8 || state->int8->bytes() < int8_bytes) state->int8 = pool_.take(int8_bytes);
-  run.int8_rows = state->int8->data();
   int64_t keys = 0;
   for (const Sequence& s : request.sequences)
     keys = std::max(keys, s.cache->length() + static_cast<int64_t>(s.ids.size()));
-  const size_t scratch =
-      std::max({prepare_scratch(plan_.max_cols), attention_scratch(config_, keys), plan_.max_cols * 64});
-  run.scratch.resize(std::max<size_t>(run.scratch.size(), n_threads));
-  for (auto& s : run.scratch)
-    if (s.size() < scratch) s.resize(scratch);
+  run.reserve_scratch(n_threads, std::max({prepare_scratch(plan_.max_cols), attention_scratch(config_, keys),
+                                           plan_.max_cols * 64}));
   run.cos_at.clear();
   int64_t angles = 0;
   for (const Rope& r : config_.ropes)
@@ -172,7 +163,14 @@ Output Model::forward(const Request& request) {
   for (int64_t begin = 0; begin < total; begin += rows) {
     const int64_t end = std::min(total, begin + rows);
     call.set_rows(run, begin, end, state->tokens, state->positions);
-    call.bind(run, *state->arena, begin, rows);
+    run.block = Executor::block(stages, run, n_threads, request.pacing);
+    // A hook ends a chain, and cuts off what is read behind it.
+    const bool chained = run.block && request.hooks.empty();
+    run.ring_rows = chained ? std::min(run.rows, run.block * n_threads) : run.rows;
+    const size_t arena_bytes =
+        static_cast<size_t>(rows * plan_.arena_width(false) + run.ring_rows * plan_.arena_width(true)) * 4;
+    if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);
+    call.bind(run, *state->arena, begin, rows, run.ring_rows);
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
     run.tasks[0] = run.tasks[1] = 0;

@@ -108,8 +108,7 @@ std::unique_ptr<Model::State> Model::take_state() {
 }
 
 void Model::give_state(std::unique_ptr<State> state) {
-  state->arena.reset(),
-      state->int8.reset();  // idle in the pool, where anybody who lacks memory can free them
+  state->arena.reset();  // idle in the pool, where anybody who lacks memory can free it
   std::lock_guard lock(mutex_);
   states_.push_back(std::move(state));
 }

@@ -7,6 +7,9 @@
 
 namespace cutaway {
 
+// Rows that go through a chain of stages together, so that their values stay in L2. In float32 mode more rows
+// share the decoding of weights.
+constexpr int64_t kRowBlock = 128, kInt8RowBlock = 64;
 constexpr int64_t kFewRows = 16;  // so many rows share one pass over the weights; tiles are cut up to here
 
 // When a call looks for signals: at the end of the first part that ends `check_ms` after the last look. A
@@ -22,9 +25,14 @@ struct Work {
   int64_t tiles = 0;  // 0: the threads share the rows; else they share the tiles of a row
 };
 
+// Rows of a chain, `row_ms` each on one thread, for a thread to take at a time. 0: the rows are too few or
+// too slow, and the stages of the chain are cut one by one.
+int64_t chain_block(int64_t rows, double row_ms, int threads, double part_ms, int64_t most);
+
 class Parts {
  public:
   Parts(const Work& work, int threads, double part_ms);
+  Parts(int64_t rows, int64_t size);  // by rows alone, so many a part
   int64_t count() const { return row_parts_ * tile_parts_; }
   Range rows(int64_t part) const { return cut(work_.rows, rows_, part / tile_parts_); }
   Range tiles(int64_t part) const { return cut(work_.tiles, tiles_, part % tile_parts_); }

@@ -47,13 +47,16 @@ using Hooks = std::set<ValueId>;  // the values that hooks will see and may chan
 
 struct Run;
 
-// One step of the schedule: all threads run it, then a barrier. When `writes` holds a hooked value the region
-// ends after it, and the hooks run on the calling thread.
+// One step of the schedule: all threads run it, then a barrier. Stages by row that follow each other form a
+// chain: with many rows each thread runs all of it on a block of rows, which stays in its cache. When
+// `writes` holds a hooked value the region ends after it, and the hooks run on the calling thread.
 struct Stage {
   std::function<void(Run&, Worker&)> run;
   std::vector<ValueId> writes;
   std::function<Work(const Run&)> work;  // for cutting it into parts (worker.rows, .tiles); null: one part
+  bool by_row = false;                   // a row needs nothing of other rows, in this stage and those before
   int phase = -1;                        // which of the plan's
+  size_t chain_end = 0;                  // one past the last stage of its chain
 };
 
 // What a phase does with a chunk, counted, not measured.
@@ -87,15 +90,18 @@ class Plan {
 
   // Assigns arena offsets by liveness. After the last phase was added.
   void finish();
-  int64_t arena_width() const { return arena_width_; }       // floats per row
-  int64_t offset(ValueId id) const { return offsets_[id]; }  // floats per row before it
-  int64_t max_cols = 0;                                      // widest input of a linear layer
+  // Two arenas: values that live in one chain need rows for one part only, and stay in the cache.
+  bool brief(ValueId id) const { return brief_[root(id)]; }
+  int64_t arena_width(bool brief) const { return arena_width_[brief]; }  // floats per row
+  int64_t offset(ValueId id) const { return offsets_[id]; }              // floats per row before it
+  int64_t max_cols = 0;                                                  // widest input of a linear layer
 
  private:
   std::vector<Value> values_;
   std::vector<std::unique_ptr<Phase>> phases_;
   std::vector<int64_t> offsets_;
-  int64_t arena_width_ = 0;
+  std::vector<uint8_t> brief_;  // by value
+  int64_t arena_width_[2] = {0, 0};
 };
 
 // The rows of one sequence in the current chunk.
@@ -134,17 +140,25 @@ struct Run {
   std::vector<float*> value;              // by ValueId: the chunk's first row; null where nothing is kept
   std::vector<std::vector<Map>> pattern;  // by ValueId, then sequence; empty where nothing is kept
   std::vector<uint8_t> tapped;            // by ValueId: has a buffer of its own
+  std::vector<uint8_t> ring;              // by ValueId: holds ring_rows rows, row r in place r % ring_rows
+  int64_t ring_rows = 0;
+  int64_t block = 0;               // rows of a chain that a worker takes at a time; 0: stages are not chained
   std::vector<int64_t> head_rows;  // chunk rows whose logits are wanted; value[logits] takes them in order
-  // Scratch shared by all workers: int8 rows of the current input; cos, sin per rope [rows, half].
-  void* int8_rows = nullptr;
-  std::vector<float> cos_sin;
-  std::vector<int64_t> cos_at;                // by rope: offset of its [rows, half] cosines; the sines follow
-  std::vector<std::vector<uint8_t>> scratch;  // by worker
-  std::atomic<int64_t> tasks[2] = {};         // dynamic tasks of stage w.step; the other one is being reset
-  std::atomic<ValueId> overflow{kNoValue};    // a value with a number beyond the KV cache's f16
+  std::vector<float> cos_sin;      // per rope [rows, half] cosines, then sines
+  std::vector<int64_t> cos_at;     // by rope: where its cosines begin
+  std::vector<std::unique_ptr<Buffer>> scratch;  // by worker
+  std::atomic<int64_t> tasks[2] = {};       // dynamic tasks of stage w.step; the other one is being reset
+  std::atomic<ValueId> overflow{kNoValue};  // a value with a number beyond the KV cache's f16
 
   std::atomic<int64_t>& next_task(const Worker& w) { return tasks[w.step & 1]; }
-  float* row(ValueId id, int64_t r, int64_t width) const { return value[id] + r * width; }
+  void reserve_scratch(int workers, size_t bytes) {
+    if (static_cast<int>(scratch.size()) < workers) scratch.resize(workers);
+    for (auto& s : scratch)
+      if (!s || s->bytes() < bytes) s = std::make_unique<Buffer>(bytes);
+  }
+  float* row(ValueId id, int64_t r, int64_t width) const {
+    return value[id] + (ring[id] ? r % ring_rows : r) * width;
+  }
 };
 
 }  // namespace cutaway

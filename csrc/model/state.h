@@ -7,8 +7,7 @@ namespace cutaway {
 
 struct Model::State {
   Run run;
-  std::shared_ptr<Buffer> arena;  // [rows, arena_width] by value
-  std::shared_ptr<Buffer> int8;   // shared activation codes
+  std::shared_ptr<Buffer> arena;  // by value: [rows, width], then brief ones
   std::vector<int32_t> tokens;
   std::vector<int64_t> positions;
 };

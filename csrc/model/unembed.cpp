@@ -19,23 +19,22 @@ std::shared_ptr<Buffer> Model::unembed(const float* resid, int64_t n, const std:
   const std::string last = text("blocks.{}.resid_post", config_.n_layers - 1);
   const ValueId from = plan_.find(last);
   if (from == kNoValue) throw Error(text("unembed reads {}, which this architecture does not name", last));
-  check_memory(static_cast<uint64_t>(n) * V * 4 + static_cast<uint64_t>(rows) * plan_.arena_width() * 4,
+  const int64_t width = plan_.arena_width(false) + plan_.arena_width(true);
+  check_memory(static_cast<uint64_t>(n) * V * 4 + static_cast<uint64_t>(rows) * width * 4,
                "unembed fewer rows at a time");
 
   auto logits = pool_.take(static_cast<size_t>(n) * V * 4);  // [n, d_vocab]
-  auto arena = pool_.take(static_cast<size_t>(rows) * plan_.arena_width() * 4);
+  auto arena = pool_.take(static_cast<size_t>(rows) * width * 4);
   auto state = take_state();
   Run& run = state->run;
   run.kernels = kernels_;
   run.config = &config_;
   run.int8 = compute_ == "int8";
-  const size_t int8_bytes = shared_int8_bytes(rows, plan_.max_cols);
-  if (!state->int8 || state->int8->bytes() < int8_bytes) state->int8 = pool_.take(int8_bytes);
-  run.int8_rows = state->int8->data();
   run.parts.clear();
+  run.block = 0;
   run.tapped.assign(plan_.values().size(), 0);
-  run.scratch.resize(std::max<size_t>(run.scratch.size(), n_threads));
-  for (auto& s : run.scratch) s.resize(std::max<size_t>(s.size(), prepare_scratch(plan_.max_cols)));
+  run.ring.assign(plan_.values().size(), 0);
+  run.reserve_scratch(n_threads, prepare_scratch(plan_.max_cols));
   std::vector<Stage> head;
   plan_.phases().back()->schedule({}, head);
   for (int64_t begin = 0; begin < n; begin += rows) {
@@ -46,7 +45,9 @@ std::shared_ptr<Buffer> Model::unembed(const float* resid, int64_t n, const std:
     for (size_t i = 0; i < plan_.values().size(); ++i) {
       const ValueId id = static_cast<ValueId>(i);
       if (plan_.values()[i].kind == ValueKind::rows)
-        run.value[i] = arena->floats() + plan_.offset(plan_.root(id)) * rows;
+        run.value[i] =
+            arena->floats() +
+            (plan_.offset(plan_.root(id)) + (plan_.brief(id) ? plan_.arena_width(false) : 0)) * rows;
       if (plan_.root(id) == plan_.root(from))
         run.value[i] = const_cast<float*>(resid + begin * d);  // the head only reads it
     }

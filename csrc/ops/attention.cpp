@@ -138,7 +138,7 @@ class Attention final : public Phase {
     const int64_t first = lowest / kLanes * kLanes, last = highest / kLanes * kLanes + kLanes,
                   ld = last - first;
     const int64_t n_blocks = highest / kKvBlock + 1;
-    Carver scratch(run.scratch[w.id].data());
+    Carver scratch(run.scratch[w.thread]->data());
     Scratch s(scratch, R, n_blocks, shape.d_pad(), R * ld);
     for (int64_t r = 0; r < R; ++r) {
       const int64_t at = part.position + (r0 + r) / G;

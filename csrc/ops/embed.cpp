@@ -29,6 +29,7 @@ class Embed final : public Phase {
   Embed(ValueId out, const Matrix& W_E, float scale) : out_(out), W_E_(W_E), scale_(scale) {}
   void schedule(const Hooks&, std::vector<Stage>& stages) const override {
     Stage stage;
+    stage.by_row = true;
     stage.writes = {out_};
     stage.work = [this](const Run& run) {  // a row is decoded with the 15 beside it; an angle costs a hundred
       int64_t angles = 0;
@@ -38,7 +39,7 @@ class Embed final : public Phase {
     stage.run = [this](Run& run, Worker& w) {
       const auto [first, last] = w.share(w.rows);
       fill_angles(run, first, last);
-      float* scratch = reinterpret_cast<float*>(run.scratch[w.id].data());
+      float* scratch = run.scratch[w.thread]->floats();
       for (int64_t r = first; r < last; ++r) {
         float* x = run.row(out_, r, W_E_.cols);
         decode_row(W_E_, *run.kernels, run.tokens[r], x, scratch);
@@ -66,11 +67,13 @@ class Alias final : public Phase {
   void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
     if (!hooks.count(id_)) return;
     Stage stage;
+    stage.by_row = true;
     stage.writes = {id_};
     stage.work = [this](const Run& run) { return row_work(run, run.rows, width_); };
     stage.run = [this](Run& run, Worker& w) {
       const auto [first, last] = w.share(w.rows);
-      for (int64_t i = first * width_; i < last * width_; ++i) run.value[id_][i] = run.value[of_][i];
+      for (int64_t r = first; r < last; ++r)
+        std::copy_n(run.row(of_, r, width_), width_, run.row(id_, r, width_));
     };
     stages.push_back(std::move(stage));
   }

@@ -18,22 +18,23 @@ class GatedMlp final : public Phase {
     if (in.norm && hooks.count(in.normalized)) in = norm_stage(in, stages);
     const bool cut = hooks.count(n_.pre) || hooks.count(n_.pre_linear);
     Stage linear;
+    linear.by_row = true;
     linear.work = [this](const Run& run) {
       return linear_work(run, run.rows, {&W_gate_, &W_in_}, W_gate_.n_tiles());
     };
-    linear.run = [this, in, cut](Run& run, Worker& w) { project(run, w, in, !cut); };
+    linear.run = [this, in, cut](Run& run, Worker& w) {
+      share_linear(w, [&](const Share& share) { project(run, w, share, in, !cut); });
+    };
     if (in.norm) linear.writes = {in.scale, in.normalized};
     linear.writes.insert(linear.writes.end(), {n_.pre, n_.pre_linear});
     if (!cut) linear.writes.push_back(n_.post);
     stages.push_back(std::move(linear));
     if (cut) {
       Stage act;
+      act.by_row = true;
       act.writes = {n_.post};
       act.work = [this](const Run& run) { return row_work(run, run.rows, W_gate_.rows); };
-      act.run = [this](Run& run, Worker& w) {
-        const auto [first, last] = w.share(w.rows);
-        activate(run, first * W_gate_.rows, (last - first) * W_gate_.rows);
-      };
+      act.run = [this](Run& run, Worker& w) { activate(run, w.share(w.rows), {0, W_gate_.rows}); };
       stages.push_back(std::move(act));
     }
   }
@@ -41,19 +42,20 @@ class GatedMlp final : public Phase {
   Cost cost(const Run& run) const override { return linear_cost(run, run.rows, {&W_gate_, &W_in_}); }
 
  private:
-  void project(Run& run, Worker& w, const Input& in, bool act) const {
-    const Prepared x = prepare(run, w, in, needs_int8(run, W_gate_) || needs_int8(run, W_in_));
-    const Range tiles = w.share(w.tiles), c = columns(tiles, W_gate_);
-    run_linear(run, W_gate_, x, w.rows, tiles, run.value[n_.pre]);
-    run_linear(run, W_in_, x, w.rows, tiles, run.value[n_.pre_linear]);
+  void project(Run& run, const Worker& w, const Share& share, const Input& in, bool act) const {
+    const Prepared x = prepare(run, w, in, needs_int8(run, W_gate_) || needs_int8(run, W_in_), share);
+    const Range c = columns(share.tiles, W_gate_);
+    run_linear(run, W_gate_, x, share.rows, share.tiles, n_.pre);
+    run_linear(run, W_in_, x, share.rows, share.tiles, n_.pre_linear);
     if (!act || c.begin >= c.end) return;
-    for (int64_t r = w.rows.begin; r < w.rows.end; ++r)
-      activate(run, r * W_gate_.rows + c.begin, c.end - c.begin);
+    activate(run, share.rows, c);
   }
 
-  void activate(Run& run, int64_t at, int64_t n) const {
+  void activate(Run& run, Range rows, Range columns) const {
     const auto f = activation_ == Activation::silu ? run.kernels->silu_mul : run.kernels->gelu_tanh_mul;
-    f(run.value[n_.post] + at, run.value[n_.pre] + at, run.value[n_.pre_linear] + at, n);
+    const auto at = [&](ValueId id, int64_t r) { return run.row(id, r, W_gate_.rows) + columns.begin; };
+    for (int64_t r = rows.begin; r < rows.end; ++r)
+      f(at(n_.post, r), at(n_.pre, r), at(n_.pre_linear, r), columns.end - columns.begin);
   }
 
   Input in_;

@@ -14,6 +14,7 @@ class Head final : public Phase {
   void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
     const bool hooked = hooks.count(in_.normalized);
     norm_stage(in_, stages);
+    stages.back().by_row = false;  // what follows are other rows
     // Without a hook all rows are normed only if somebody looks.
     if (!hooked)
       stages.back().work = [this](const Run& run) {
@@ -26,7 +27,9 @@ class Head final : public Phase {
     Stage logits;
     logits.writes = {logits_};
     logits.work = [this](const Run& run) { return linear_work(run, n_logits(run), {&W_U_}, W_U_.n_tiles()); };
-    logits.run = [this](Run& run, Worker& w) { project(run, w); };
+    logits.run = [this](Run& run, Worker& w) {
+      share_linear(w, [&](const Share& share) { project(run, w, share); });
+    };
     stages.push_back(std::move(logits));
   }
 
@@ -50,15 +53,15 @@ class Head final : public Phase {
     }
   }
 
-  void project(Run& run, Worker& w) const {
+  void project(Run& run, const Worker& w, const Share& share) const {
     Input in;
     in.x = gathered_;
     in.width = in_.width;
-    const Prepared x = prepare(run, w, in, needs_int8(run, W_U_));
-    const Range tiles = w.share(w.tiles), c = columns(tiles, W_U_);
-    run_linear(run, W_U_, x, w.rows, tiles, run.value[logits_]);
+    const Prepared x = prepare(run, w, in, needs_int8(run, W_U_), share);
+    const Range c = columns(share.tiles, W_U_);
+    run_linear(run, W_U_, x, share.rows, share.tiles, logits_);
     if (cap_ == 0.0f || c.begin >= c.end) return;
-    for (int64_t r = w.rows.begin; r < w.rows.end; ++r) {
+    for (int64_t r = share.rows.begin; r < share.rows.end; ++r) {
       float* out = run.row(logits_, r, W_U_.rows) + c.begin;
       run.kernels->soft_cap(out, out, cap_, c.end - c.begin);
     }

@@ -52,62 +52,39 @@ kernels::Int8Rows int8_rows(Carver& at, int64_t rows, int64_t cols) {
 
 int64_t prepare_scratch(int64_t max_cols) {
   Carver count;
-  count.take<float>(kFewRows * max_cols);
-  int8_rows(count, kFewRows, max_cols);
+  count.take<float>(kRowBlock * max_cols);
+  int8_rows(count, kRowBlock, max_cols);
   return count.bytes();
 }
 
-int64_t shared_int8_bytes(int64_t rows, int64_t max_cols) {
-  Carver count;
-  int8_rows(count, rows, max_cols);
-  return count.bytes();
-}
-
-Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8) {
+Prepared prepare(Run& run, const Worker& w, const Input& in, bool want_int8, const Share& share) {
   const kernels::Table& k = *run.kernels;
-  const int64_t cols = in.width, rows = w.rows.end - w.rows.begin;
-  const float* const x = run.row(in.x, w.rows.begin, cols);
+  const int64_t cols = in.width, rows = share.rows.end - share.rows.begin;
+  const float* x = run.row(in.x, share.rows.begin, cols);
+  Carver scratch(run.scratch[w.thread]->data());
   Prepared out{x, cols, {}};
-  const auto scale_of = [&](int64_t r) { return run.value[in.scale] ? run.value[in.scale] + r : nullptr; };
-  if (rows <= kFewRows) {  // every worker for itself: no barrier, the same bits
-    Carver scratch(run.scratch[w.id].data());
-    float* normed = scratch.take<float>(kFewRows * cols);
-    if (in.norm) {
-      // Worker 0 writes a tapped value in place; the others keep their own copy.
-      if (w.id == 0 && run.tapped[in.normalized]) normed = run.row(in.normalized, w.rows.begin, cols);
-      k.rms_norm(normed, w.id == 0 ? scale_of(w.rows.begin) : nullptr, x, in.norm->data(), rows, cols,
-                 in.eps);
-      out.x = normed;
-    }
-    if (want_int8) {
-      out.int8 = int8_rows(scratch, rows, cols);
-      k.quantize(&out.int8, 0, out.x, rows, cols);
-    }
-    return out;
-  }
-  if (!in.norm && !want_int8) return out;
-  const int64_t first = w.first(rows), mine = w.last(rows) - first;  // of the part
+  float *normed = nullptr, *scale = nullptr;
   if (in.norm) {
-    float* normed = run.row(in.normalized, w.rows.begin, cols);
-    k.rms_norm(normed + first * cols, scale_of(w.rows.begin + first), x + first * cols, in.norm->data(), mine,
-               cols, in.eps);
+    const bool tapped = share.keeps && run.tapped[in.normalized];
+    normed = tapped ? run.row(in.normalized, share.rows.begin, cols) : scratch.take<float>(rows * cols);
+    scale = share.keeps ? run.row(in.scale, share.rows.begin, 1) : nullptr;
     out.x = normed;
   }
-  if (want_int8) {
-    Carver shared(run.int8_rows);
-    out.int8 = int8_rows(shared, rows, cols);
-    k.quantize(&out.int8, first, out.x + first * cols, mine, cols);
+  if (want_int8) out.int8 = int8_rows(scratch, rows, cols);
+  for (int64_t r = 0; r < rows; ++r, x += cols) {  // a row is normed and quantised while it is in L1
+    if (in.norm)
+      k.rms_norm(normed + r * cols, scale ? scale + r : nullptr, x, in.norm->data(), 1, cols, in.eps);
+    if (want_int8) k.quantize(&out.int8, r, out.x + r * cols, 1, cols);
   }
-  w.sync();
   return out;
 }
 
-void run_linear(const Run& run, const Matrix& m, const Prepared& in, Range rows, Range tiles, float* out) {
+void run_linear(const Run& run, const Matrix& m, const Prepared& in, Range rows, Range tiles, ValueId out) {
   const Range c = columns(tiles, m);
   if (c.begin >= c.end) return;
   const kernels::Quant& q = run.kernels->quants[m.quant];
   const int64_t n_rows = rows.end - rows.begin, n_out = c.end - c.begin;
-  float* to = out + rows.begin * m.rows + c.begin;
+  float* to = run.row(out, rows.begin, m.rows) + c.begin;
   if (needs_int8(run, m))
     q.linear_int8(to, m.rows, &in.int8, m.tile(q, tiles.begin), n_rows, m.cols, n_out);
   else
@@ -139,13 +116,13 @@ Work row_work(const Run& run, int64_t rows, int64_t elements) {
 
 Input norm_stage(const Input& in, std::vector<Stage>& out) {
   Stage stage;
+  stage.by_row = true;
   stage.writes = {in.scale, in.normalized};
   stage.work = [in](const Run& run) { return row_work(run, run.rows, in.width); };
   stage.run = [in](Run& run, Worker& w) {
     const auto [first, last] = w.share(w.rows);
-    float* scale = run.value[in.scale] ? run.value[in.scale] + first : nullptr;
-    run.kernels->rms_norm(run.row(in.normalized, first, in.width), scale, run.row(in.x, first, in.width),
-                          in.norm->data(), last - first, in.width, in.eps);
+    run.kernels->rms_norm(run.row(in.normalized, first, in.width), run.row(in.scale, first, 1),
+                          run.row(in.x, first, in.width), in.norm->data(), last - first, in.width, in.eps);
   };
   out.push_back(std::move(stage));
   Input after;

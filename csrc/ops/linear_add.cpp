@@ -18,12 +18,16 @@ class LinearAdd final : public Phase {
   void schedule(const Hooks& hooks, std::vector<Stage>& stages) const override {
     const bool cut = hooks.count(n_.out);
     Stage linear;
+    linear.by_row = true;
     linear.work = [this](const Run& run) { return linear_work(run, run.rows, {&W_}, W_.n_tiles()); };
-    linear.run = [this, cut](Run& run, Worker& w) { project(run, w, !norm_ && !cut); };
+    linear.run = [this, cut](Run& run, Worker& w) {
+      share_linear(w, [&](const Share& share) { project(run, w, share, !norm_ && !cut); });
+    };
     if (!norm_) linear.writes = cut ? std::vector<ValueId>{n_.out} : std::vector<ValueId>{n_.out, n_.sum};
     stages.push_back(std::move(linear));
     if (norm_) {
       Stage normed;
+      normed.by_row = true;
       normed.work = [this](const Run& run) { return row_work(run, run.rows, 2 * W_.rows); };
       normed.run = [this, cut](Run& run, Worker& w) { norm_rows(run, w, !cut); };
       normed.writes =
@@ -32,6 +36,7 @@ class LinearAdd final : public Phase {
     }
     if (cut) {
       Stage sum;
+      sum.by_row = true;
       sum.work = [this](const Run& run) { return row_work(run, run.rows, W_.rows); };
       sum.run = [this](Run& run, Worker& w) { add_rows(run, w.share(w.rows)); };
       sum.writes = {n_.sum};
@@ -42,14 +47,14 @@ class LinearAdd final : public Phase {
   Cost cost(const Run& run) const override { return linear_cost(run, run.rows, {&W_}); }
 
  private:
-  void project(Run& run, Worker& w, bool add) const {
+  void project(Run& run, const Worker& w, const Share& share, bool add) const {
     const kernels::Table& k = *run.kernels;
-    const Prepared x = prepare(run, w, in_, needs_int8(run, W_));
-    const Range tiles = w.share(w.tiles), c = columns(tiles, W_);
-    run_linear(run, W_, x, w.rows, tiles, run.value[n_.raw]);
+    const Prepared x = prepare(run, w, in_, needs_int8(run, W_), share);
+    const Range c = columns(share.tiles, W_);
+    run_linear(run, W_, x, share.rows, share.tiles, n_.raw);
     const int64_t n = c.end - c.begin, d = W_.rows;
     if ((!bias_ && !add) || n <= 0) return;
-    for (int64_t r = w.rows.begin; r < w.rows.end; ++r) {
+    for (int64_t r = share.rows.begin; r < share.rows.end; ++r) {
       float* y = run.row(n_.raw, r, d) + c.begin;
       if (bias_) k.add(y, y, bias_->data() + c.begin, n);
       if (add) k.add(run.row(n_.sum, r, d) + c.begin, run.row(n_.residual, r, d) + c.begin, y, n);
@@ -59,9 +64,8 @@ class LinearAdd final : public Phase {
   void norm_rows(Run& run, Worker& w, bool add) const {
     const auto [first, last] = w.share(w.rows);
     const int64_t d = W_.rows;
-    float* scale = run.value[n_.scale] ? run.value[n_.scale] + first : nullptr;
-    run.kernels->rms_norm(run.row(n_.out, first, d), scale, run.row(n_.raw, first, d), norm_->data(),
-                          last - first, d, eps_);
+    run.kernels->rms_norm(run.row(n_.out, first, d), run.row(n_.scale, first, 1), run.row(n_.raw, first, d),
+                          norm_->data(), last - first, d, eps_);
     if (add) add_rows(run, {first, last});
   }
 

@@ -93,15 +93,27 @@ struct Prepared {
 Input plain(const Plan& p, ValueId x);
 void reads(Plan& p, const Input& in);  // the next phase reads it
 bool needs_int8(const Run& run, const Matrix& m);
-// Rows w.rows of the input. All workers call it. Up to kFewRows each does all of them for itself; else it
-// ends in a barrier.
-Prepared prepare(Run& run, Worker& w, const Input& in, bool want_int8);
-// Bytes of a worker's scratch that prepare() and attention() use; of the int8 rows that all workers share.
+// What a worker does at a time in a stage of linear layers: rows that pass over tiles.
+struct Share {
+  Range rows, tiles;
+  bool keeps;  // this worker writes the traced values of its input
+};
+
+// Calls work(Share) for this worker's share of the tiles, kRowBlock rows at a time. Each worker prepares all
+// rows for itself: many rows come from a chain, where it is alone.
+template <class F>
+void share_linear(const Worker& w, F&& work) {
+  for (int64_t begin = w.rows.begin; begin < w.rows.end; begin += kRowBlock)
+    work(Share{{begin, std::min(begin + kRowBlock, w.rows.end)}, w.share(w.tiles), w.id == 0});
+}
+
+// The rows of a share, for its worker.
+Prepared prepare(Run& run, const Worker& w, const Input& in, bool want_int8, const Share& share);
+// Bytes of a worker's scratch that prepare() and attention() use.
 int64_t prepare_scratch(int64_t max_cols);
 int64_t attention_scratch(const Config& c, int64_t n_keys);
-int64_t shared_int8_bytes(int64_t rows, int64_t max_cols);
-// Rows `rows` and tiles `tiles` of out = W x. out: [run.rows, W.rows]; in: from row rows.begin on.
-void run_linear(const Run& run, const Matrix& m, const Prepared& in, Range rows, Range tiles, float* out);
+// The share's rows and tiles of out = W x.
+void run_linear(const Run& run, const Matrix& m, const Prepared& in, Range rows, Range tiles, ValueId out);
 // A stage for the norm alone, for when its result is hooked; returns the input to use after it.
 Input norm_stage(const Input& in, std::vector<Stage>& out);
 

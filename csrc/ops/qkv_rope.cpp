@@ -17,10 +17,13 @@ class QkvRope final : public Phase {
     Input in = in_;
     if (in.norm && hooks.count(in.normalized)) in = norm_stage(in, stages);
     Stage linear;
+    linear.by_row = true;
     linear.work = [this](const Run& run) {
       return linear_work(run, run.rows, {w_.W_Q, w_.W_K, w_.W_V}, n_tiles());
     };
-    linear.run = [this, in](Run& run, Worker& w) { project(run, w, in); };
+    linear.run = [this, in](Run& run, Worker& w) {
+      share_linear(w, [&](const Share& share) { project(run, w, share, in); });
+    };
     if (in.norm) linear.writes = {in.scale, in.normalized};
     stages.push_back(std::move(linear));
 
@@ -29,6 +32,7 @@ class QkvRope final : public Phase {
     const bool cut_rot = hooks.count(n_.rot_q) || hooks.count(n_.rot_k);
     const auto push = [&](bool norm, bool rotate, bool keep, std::vector<ValueId> writes) {
       Stage s;
+      s.by_row = true;
       s.writes = std::move(writes);
       s.work = [this](const Run& run) {
         return row_work(run, run.rows, (c_.n_heads + 2 * c_.n_kv_heads) * c_.d_head);
@@ -51,15 +55,15 @@ class QkvRope final : public Phase {
   int64_t n_tiles() const { return w_.W_Q->n_tiles() + w_.W_K->n_tiles() + w_.W_V->n_tiles(); }
 
   // The three projections as one list of tiles.
-  void project(Run& run, Worker& w, const Input& in) const {
+  void project(Run& run, const Worker& w, const Share& share, const Input& in) const {
     const Matrix* m[3] = {w_.W_Q, w_.W_K, w_.W_V};
     const ValueId out[3] = {n_.q, n_.k, n_.v};
     const bool int8 = needs_int8(run, *m[0]) || needs_int8(run, *m[1]) || needs_int8(run, *m[2]);
-    const Prepared x = prepare(run, w, in, int8);
-    auto [begin, end] = w.share(w.tiles);
+    const Prepared x = prepare(run, w, in, int8, share);
+    auto [begin, end] = share.tiles;
     for (int i = 0; i < 3; ++i) {
       const int64_t n = m[i]->n_tiles();
-      run_linear(run, *m[i], x, w.rows, {std::min(begin, n), std::min(end, n)}, run.value[out[i]]);
+      run_linear(run, *m[i], x, share.rows, {std::min(begin, n), std::min(end, n)}, out[i]);
       begin = std::max<int64_t>(begin - n, 0);
       end = std::max<int64_t>(end - n, 0);
     }

@@ -11,6 +11,7 @@ constexpr int kMaxRows = 16;
 constexpr int kF32Rows = 8, kF32Tiles = 3;     // of a float32 register block
 constexpr int kScoreRows = 6, kValueRows = 6;  // of attention: times 64 keys, times 64 dimensions
 constexpr int64_t kF32PerMs = 6'000'000, kInt8PerMs = 20'000'000;  // see kernels.h
+constexpr int kManyRowsFaster = 4;
 
 using f32x16 = __m512;
 using i32x16 = __m512i;
@@ -102,8 +103,12 @@ constexpr float kByteZero = -128.0f;  // times the sum, to be added
 static inline int32_t largest_lane(i32x16 x) { return _mm512_reduce_max_epi32(x); }
 
 static inline int32_t store_codes(int8_t* p, i32x16 x) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
-  return _mm512_reduce_add_epi32(x);
+  const __m128i codes = _mm512_cvtepi32_epi8(x);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), codes);
+  // Sums of eight bytes made unsigned by adding 128.
+  const __m128i sums =
+      _mm_sad_epu8(_mm_xor_si128(codes, _mm_set1_epi8(static_cast<char>(0x80))), _mm_setzero_si128());
+  return _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums))) - 16 * 128;
 }
 static inline f32x16 load_out(const float* p, int64_t n) {
   return n >= kLanes ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(first_lanes(n), p);

@@ -73,19 +73,33 @@ static inline void score_tiles(float* s, int64_t ld_s, const float* const* q, co
   }
 }
 
+// Keys and values in f16 are widened once for all rows of a task, where more than one block of rows reads
+// them.
+constexpr int64_t kWideHead = 256;
+struct WideBlock {
+  alignas(64) float x[kKvBlock * kWideHead];
+};
+static inline void widen(float* to, const void* from, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) store(to + i, load_kv<true>(from, i));
+}
+
 template <bool kHalf>
 static void scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, const void* const* k_blocks,
                    int64_t d_head, int64_t first, int64_t last, float scale, float cap) {
   constexpr int kTiles = kKvBlock / kLanes;
   const int64_t bytes = d_head * kLanes * (kHalf ? 2 : 4);
+  const bool wide = kHalf && rows > kScoreRows && d_head <= kWideHead;
+  WideBlock keys;
   for (int64_t t = first / kLanes; t < last / kLanes;) {
     const void* tiles = static_cast<const char*>(k_blocks[t / kTiles]) + (t % kTiles) * bytes;
     float* st = s + t * kLanes - first;
     const auto pass = [&]<int T>() {
       int64_t r = 0;
+      if (wide) widen(keys.x, tiles, T * d_head * kLanes);
       const auto run = [&]<int R>() {
         for (; r + R <= rows; r += R)
-          score_tiles<kHalf, R, T>(st + r * ld_s, ld_s, q + r, tiles, d_head, scale, cap);
+          wide ? score_tiles<false, R, T>(st + r * ld_s, ld_s, q + r, keys.x, d_head, scale, cap)
+               : score_tiles<kHalf, R, T>(st + r * ld_s, ld_s, q + r, tiles, d_head, scale, cap);
       };
       run.template operator()<kScoreRows>();
       run.template operator()<4>();
@@ -108,7 +122,7 @@ static void k_attention_scores(float* s, int64_t ld_s, const float* const* q, in
        : scores<false>(s, ld_s, q, rows, k_blocks, d_head, first, last, scale, cap);
 }
 
-// ---- softmax: maximum, then e^(s - max) and its sum, then one division by the sum
+// ---- softmax: maximum, then e^(s - max) and its sum, then a fraction of the sum
 static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* visible, int64_t first,
                                 int64_t last) {
   const f32x16 low = set1(-__builtin_inff());
@@ -128,64 +142,80 @@ static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* vis
       const int64_t stop = (p / kSegment + 1) * kSegment < end ? (p / kSegment + 1) * kSegment : end;
       f32x16 lanes = set1(0.0f);
       for (; p < stop; p += kLanes) {
-        const f32x16 e = visible_lanes(exp16(sub(load(s + p - first), max)), p, set1(0.0f));
+        const f32x16 e = visible_lanes(exp16_nonpositive(sub(load(s + p - first), max)), p, set1(0.0f));
         store(s + p - first, e);
         lanes = add(lanes, e);
       }
       sum = sum + sum_lanes(lanes);
     }
-    const f32x16 total = set1(sum);
+    const f32x16 total = set1(sum), inverse = div(set1(1.0f), total);
     // Masked lanes are selected again: 0 / NaN would be NaN.
     for (int64_t p = begin; p < end; p += kLanes)
-      store(s + p - first, visible_lanes(div(load(s + p - first), total), p, set1(0.0f)));
+      store(s + p - first, visible_lanes(fraction_of(load(s + p - first), total, inverse), p, set1(0.0f)));
     for (int64_t p = first; p < begin; p += kLanes) store(s + p - first, set1(0.0f));
     for (int64_t p = end; p < last; p += kLanes) store(s + p - first, set1(0.0f));
   }
 }
 
-// ---- values: acc[r, d] += p[r, key] * v[key, d] for keys [from, to), ascending, V vectors of d at a time
+// ---- values: acc[r, d] += p[r, key] * v[key, d], V vectors of d at a time, for n keys of one block,
+// ascending; p and v: from the first of them on
 template <bool kHalf, int R, int V>
-static inline void value_run(float* acc, int64_t ld_acc, const float* p, int64_t ld_p,
-                             const void* const* v_blocks, int64_t first, int64_t from, int64_t to, int64_t d0,
-                             int64_t d_pad) {
+static inline void value_run(float* acc, int64_t ld_acc, const float* p, int64_t ld_p, const void* v,
+                             int64_t at, int64_t n, int64_t d_pad) {
   f32x16 a[R][V];
   const float* row[R];
   UNROLL for (int r = 0; r < R; ++r) {
     row[r] = p + r * ld_p;
-    UNROLL for (int v = 0; v < V; ++v) a[r][v] = load(acc + r * ld_acc + d0 + v * kLanes);
+    UNROLL for (int i = 0; i < V; ++i) a[r][i] = load(acc + r * ld_acc + i * kLanes);
   }
-  for (int64_t key = from; key < to;) {
-    const void* block = v_blocks[key / kKvBlock];
-    const int64_t stop = (key / kKvBlock + 1) * kKvBlock < to ? (key / kKvBlock + 1) * kKvBlock : to;
-    for (int64_t at = (key % kKvBlock) * d_pad + d0; key < stop; ++key, at += d_pad) {
-      f32x16 x[V];
-      UNROLL for (int v = 0; v < V; ++v) x[v] = load_kv<kHalf>(block, at + v * kLanes);
-      UNROLL for (int r = 0; r < R; ++r) {
-        const f32x16 w = set1(row[r][key - first]);
-        UNROLL for (int v = 0; v < V; ++v) a[r][v] = fma(w, x[v], a[r][v]);
-      }
+  for (int64_t key = 0; key < n; ++key, at += d_pad) {
+    f32x16 x[V];
+    UNROLL for (int i = 0; i < V; ++i) x[i] = load_kv<kHalf>(v, at + i * kLanes);
+    UNROLL for (int r = 0; r < R; ++r) {
+      const f32x16 w = set1(row[r][key]);
+      UNROLL for (int i = 0; i < V; ++i) a[r][i] = fma(w, x[i], a[r][i]);
     }
   }
-  UNROLL for (int r = 0; r < R; ++r) UNROLL for (int v = 0; v < V; ++v)
-      store(acc + r * ld_acc + d0 + v * kLanes, a[r][v]);
+  UNROLL for (int r = 0; r < R; ++r) UNROLL for (int i = 0; i < V; ++i)
+      store(acc + r * ld_acc + i * kLanes, a[r][i]);
 }
 
+// All rows and dimensions over n keys of one block. v: [n, d_pad]
 template <bool kHalf>
-static void value_rows(float* acc, int64_t rows, const float* p, int64_t ld_p, const void* const* v_blocks,
-                       int64_t first, int64_t from, int64_t to, int64_t d_pad) {
-  if (from >= to) return;
+static void value_block(float* acc, int64_t rows, const float* p, int64_t ld_p, const void* v, int64_t n,
+                        int64_t d_pad) {
   int64_t r = 0;
   const auto run = [&]<int R>() {
     int64_t d = 0;
     for (; d + 4 * kLanes <= d_pad; d += 4 * kLanes)
-      value_run<kHalf, R, 4>(acc + r * d_pad, d_pad, p + r * ld_p, ld_p, v_blocks, first, from, to, d, d_pad);
+      value_run<kHalf, R, 4>(acc + r * d_pad + d, d_pad, p + r * ld_p, ld_p, v, d, n, d_pad);
     for (; d < d_pad; d += kLanes)
-      value_run<kHalf, R, 1>(acc + r * d_pad, d_pad, p + r * ld_p, ld_p, v_blocks, first, from, to, d, d_pad);
+      value_run<kHalf, R, 1>(acc + r * d_pad + d, d_pad, p + r * ld_p, ld_p, v, d, n, d_pad);
   };
   for (; r + kValueRows <= rows; r += kValueRows) run.template operator()<kValueRows>();
   for (; r + 3 <= rows; r += 3) run.template operator()<3>();
   for (; r + 2 <= rows; r += 2) run.template operator()<2>();
   for (; r < rows; ++r) run.template operator()<1>();
+}
+
+// Keys [from, to). p: from key `first` on
+template <bool kHalf>
+static void value_rows(float* acc, int64_t rows, const float* p, int64_t ld_p, const void* const* v_blocks,
+                       int64_t first, int64_t from, int64_t to, int64_t d_pad) {
+  const bool wide = kHalf && rows > kValueRows && d_pad <= kWideHead;
+  WideBlock block;
+  while (from < to) {
+    const int64_t stop = (from / kKvBlock + 1) * kKvBlock < to ? (from / kKvBlock + 1) * kKvBlock : to;
+    const void* v = static_cast<const char*>(v_blocks[from / kKvBlock]) +
+                    (from % kKvBlock) * d_pad * static_cast<int64_t>(kHalf ? 2 : 4);
+    if (wide) {
+      widen(block.x, v, (stop - from) * d_pad);
+      value_block<false>(acc, rows, p + from - first, ld_p, block.x, stop - from, d_pad);
+    } else {
+      value_block<kHalf>(acc, rows, p + from - first, ld_p, v, stop - from, d_pad);
+    }
+    from = stop;
+  }
 }
 
 template <bool kHalf>
@@ -201,11 +231,11 @@ static void values(float* const* z, const float* p, int64_t ld_p, const Attentio
     hi_max = hi > hi_max ? hi : hi_max;
   }
   float* total = acc + rows * d_pad;
-  for (int64_t i = 0; i < rows * d_pad; ++i) total[i] = 0.0f;
+  for (int64_t i = 0; i < rows * d_pad; i += kLanes) store(total + i, set1(0.0f));
   const auto clip = [](int64_t x, int64_t lo, int64_t hi) { return x < lo ? lo : x > hi ? hi : x; };
   for (int64_t begin = lo_min / kSegment * kSegment; begin <= hi_max; begin += kSegment) {
     const int64_t end = begin + kSegment;
-    for (int64_t i = 0; i < rows * d_pad; ++i) acc[i] = 0.0f;
+    for (int64_t i = 0; i < rows * d_pad; i += kLanes) store(acc + i, set1(0.0f));
     // Keys that every row sees are shared; the ends, where the rows differ, go row by row. Ascending for each
     // row.
     const int64_t from = clip(lo_max, begin, end), to = clip(hi_min + 1, from, end);
@@ -223,7 +253,7 @@ static void values(float* const* z, const float* p, int64_t ld_p, const Attentio
           store(total + r * d_pad + d, add(load(total + r * d_pad + d), load(acc + r * d_pad + d)));
   }
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t d = 0; d < d_head; ++d) z[r][d] = total[r * d_pad + d];
+    for (int64_t d = 0; d < d_head; d += kLanes) store_out(z[r] + d, load(total + r * d_pad + d), d_head - d);
 }
 
 static void k_attention_values(float* const* z, const float* p, int64_t ld_p, const AttentionRows* visible,

@@ -27,37 +27,44 @@ static void k_rms_norm(float* out, float* scale, const float* x, const float* we
 // block with an infinity or a NaN has codes 0 and a scale that is not finite, so the fault reaches every
 // output it touches.
 static void k_quantize(const Int8Rows* out, int64_t first, const float* x, int64_t rows, int64_t cols) {
+  constexpr int32_t kNotFinite = 0x7F800000;
   const int64_t blocks = cols / kQBlock;
-  const f32x16 magic = set1(12582912.0f);
-  for (int64_t r = first; r < first + rows; ++r)
-    for (int64_t b = 0; b < blocks; ++b, x += kQBlock) {
-      const int64_t at = int8_at(out->group, r, b, blocks);
-      int8_t* codes = out->codes + at * kQBlock;
-      const f32x16 x0 = load(x), x1 = load(x + 16);
+  const f32x16 magic = set1(12582912.0f), largest = set1(3.4028234663852886e38f), most = set1(127.0f);
+  for (int64_t r = first; r < first + rows; ++r, x += cols)
+    for (int64_t b0 = 0; b0 < blocks; b0 += kLanes) {  // 16 blocks: their scales are one vector
+      const int64_t n = blocks - b0 < kLanes ? blocks - b0 : kLanes;
+      int32_t tops[kLanes] = {};
+      float scales[kLanes], factors[kLanes];
       // |x| compared as integers: ordered like the floats, and a NaN is the largest of all.
-      const int32_t top =
-          largest_lane(max16(and16(bits(x0), seti(0x7FFFFFFF)), and16(bits(x1), seti(0x7FFFFFFF))));
-      float amax;
-      __builtin_memcpy(&amax, &top, 4);
-      // Zero, or so small that 127 / amax overflows: the block is zero.
-      const float factor = 127.0f / amax;
-      const bool zero = top < 0x7F800000 && !(factor <= 3.4028234663852886e38f);
-      const float scale = zero ? 0.0f : amax / 127.0f;
-      int32_t sums[2] = {0, 0};
-      if (zero || top >= 0x7F800000) {
-        for (int k = 0; k < kQBlock; ++k) codes[k] = 0;
-      } else {
-        const f32x16 inverse = set1(factor);
-        const i32x16 q0 = sub(bits(add(mul(x0, inverse), magic)), seti(0x4B400000));
-        const i32x16 q1 = sub(bits(add(mul(x1, inverse), magic)), seti(0x4B400000));
-        sums[0] = store_codes(codes, q0);
-        sums[1] = store_codes(codes + 16, q1);
+      for (int64_t i = 0; i < n; ++i) {
+        const float* block = x + (b0 + i) * kQBlock;
+        const i32x16 a0 = and16(bits(load(block)), seti(0x7FFFFFFF)),
+                     a1 = and16(bits(load(block + kLanes)), seti(0x7FFFFFFF));
+        tops[i] = largest_lane(max16(a0, a1));
       }
-      out->scale[at] = scale;
-      out->sum[at] = static_cast<float>(sums[0] + sums[1]);
-      out->half_sums[2 * at] = static_cast<float>(sums[0]);
-      out->half_sums[2 * at + 1] = static_cast<float>(sums[1]);
-      out->scaled_sum[at] = scale * out->sum[at];
+      const f32x16 amax = load(reinterpret_cast<const float*>(tops)), factor = div(most, amax);
+      // Zero, or so small that 127 / amax overflows: the block is zero.
+      store(scales, select_less(largest, factor, set1(0.0f), div(amax, most)));
+      store(factors, select_less(largest, factor, set1(0.0f), factor));
+      for (int64_t i = 0; i < n; ++i) {
+        const int64_t at = int8_at(out->group, r, b0 + i, blocks);
+        const float* block = x + (b0 + i) * kQBlock;
+        int8_t* codes = out->codes + at * kQBlock;
+        int32_t sums[2] = {0, 0};
+        if (tops[i] >= kNotFinite) {
+          for (int k = 0; k < kQBlock; ++k) codes[k] = 0;
+        } else {
+          const f32x16 f = set1(factors[i]);
+          const i32x16 zero = bits(magic);
+          sums[0] = store_codes(codes, sub(bits(add(mul(load(block), f), magic)), zero));
+          sums[1] = store_codes(codes + kLanes, sub(bits(add(mul(load(block + kLanes), f), magic)), zero));
+        }
+        out->scale[at] = scales[i];
+        out->sum[at] = static_cast<float>(sums[0] + sums[1]);
+        out->half_sums[2 * at] = static_cast<float>(sums[0]);
+        out->half_sums[2 * at + 1] = static_cast<float>(sums[1]);
+        out->scaled_sum[at] = scales[i] * out->sum[at];
+      }
     }
 }
 

@@ -12,6 +12,7 @@ static Table make_table() {
   t.n_quants = sizeof(kQuants) / sizeof(kQuants[0]);
   t.f32_per_ms = kF32PerMs;
   t.int8_per_ms = kInt8PerMs;
+  t.many_rows = kManyRowsFaster;
   t.f32_block = kF32Rows * kF32Tiles * kLanes;
   t.int8_block = kMaxRows * 8 * kLanes;
 #define KERNEL(name, ...) t.name = k_##name;

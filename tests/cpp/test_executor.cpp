@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "core/cpu.h"
+
 namespace cutaway::testing {
 namespace {
 
@@ -114,6 +116,58 @@ TEST(Executor, LeavesLongRegionsForSignals) {
     EXPECT_EQ(regions, 6);
     for (const auto& s : seen) EXPECT_EQ(s, (std::vector<int>{0, 1, 2, 3, 4, 5}));
   }
+}
+
+// Chained stages: every worker runs all of them on its block before it meets the others; every row once a
+// stage, in the order of the stages; the hooked stage ends its chain.
+TEST(Executor, ChainsRunBlockByBlock) {
+  constexpr int64_t kChainRows = 150;
+  constexpr int kStages = 5;
+  for (int threads : {1, 2, 3})
+    for (bool hooked : {false, true}) {
+      std::vector<Stage> stages(kStages);
+      std::vector<std::vector<int>> done(kStages, std::vector<int>(kChainRows));
+      std::vector<std::vector<int>> order(threads);
+      for (int i = 0; i < kStages; ++i) {
+        stages[i].by_row = i != 3;
+        stages[i].writes = {i};
+        stages[i].work = [](const RunState&) { return Work{kChainRows, 0.01, 7}; };
+        stages[i].run = [&, i](RunState&, Worker& w) {
+          order[w.thread].push_back(i);
+          const Range rows = stages[i].by_row ? w.rows : w.share(w.rows);
+          if (stages[i].by_row) {
+            EXPECT_EQ(w.count, 1);
+            EXPECT_EQ(w.share(w.tiles).end - w.share(w.tiles).begin, 7);
+          }
+          for (int64_t r = rows.begin; r < rows.end; ++r) {
+            EXPECT_TRUE(i == 0 || done[i - 1][r] == 1);
+            ++done[i][r];
+          }
+        };
+      }
+      // Stages 0, 1, 2 are a chain, 3 is none, 4 one by itself. A hook on 1 ends the first chain there.
+      const size_t ends[2][kStages] = {{3, 3, 3, 4, 5}, {2, 2, 3, 4, 5}};
+      for (int i = 0; i < kStages; ++i) stages[i].chain_end = ends[hooked][i];
+      RunState run;
+      run.rows = kChainRows;
+      const kernels::Table table = kernels_for("scalar");
+      run.kernels = &table;
+      run.block = Executor::block(stages, run, threads, {});
+      EXPECT_EQ(run.block, threads == 1 ? 128 : 150 / threads);
+      const Hooks hooks = hooked ? Hooks{1} : Hooks{};
+      int seen = 0;
+      Executor(stages, run, threads, hooks, {}).go([&](const Stage* s) {
+        if (!s) return;
+        ++seen;
+        EXPECT_EQ(s, &stages[1]);
+        EXPECT_EQ(done[1], std::vector<int>(kChainRows, 1));
+        EXPECT_EQ(done[2], std::vector<int>(kChainRows, 0));
+      });
+      EXPECT_EQ(seen, hooked);
+      for (const auto& rows : done) EXPECT_EQ(rows, std::vector<int>(kChainRows, 1));
+      if (threads == 1 && !hooked)  // two parts, then the stage that is no part of the chain
+        EXPECT_EQ(order[0], (std::vector<int>{0, 1, 2, 0, 1, 2, 3, 4, 4}));
+    }
 }
 
 TEST(Executor, WhatIsThrownBetweenRegionsGetsThrough) {

@@ -276,6 +276,33 @@ TEST_P(ModelTest, LooksForSignalsAsOftenAsTheWorkHasParts) {
   }
 }
 
+// Values share memory only one after the other; inside a chain, where a thread may still be in an earlier
+// phase with other rows, only when their rows lie in the same places.
+TEST_P(ModelTest, ValuesThatShareMemoryNeverMeet) {
+  const auto m = load("scalar");
+  const Plan& plan = m->plan();
+  std::vector<size_t> chain(plan.phases().size() + 1, 0);  // by phase; 0: none
+  for (const Stage& s : plan.schedule({}))
+    if (s.by_row) chain[s.phase] = s.chain_end;
+  int64_t shared = 0, brief = 0;
+  for (size_t i = 0; i < plan.values().size(); ++i)
+    for (size_t j = 0; j < plan.values().size(); ++j) {
+      const ValueId x = static_cast<ValueId>(i), y = static_cast<ValueId>(j);
+      const Value &a = plan.values()[i], &b = plan.values()[j];
+      if (x == y || a.kind != ValueKind::rows || b.kind != ValueKind::rows ||
+          plan.brief(x) != plan.brief(y) || a.first_phase > b.first_phase ||
+          plan.offset(x) >= plan.offset(y) + b.width || plan.offset(y) >= plan.offset(x) + a.width)
+        continue;
+      ++shared, brief += plan.brief(x);
+      EXPECT_LT(a.last_phase, b.first_phase) << a.name << " and " << b.name;
+      if (chain[a.last_phase] && chain[a.last_phase] == chain[b.first_phase]) {
+        EXPECT_EQ(a.width, b.width) << a.name << " and " << b.name;
+      }
+    }
+  EXPECT_GT(brief, 0);
+  EXPECT_GT(shared, brief);
+}
+
 // Chosen positions: the rows that a full trace has there, in the order asked for; the same with hooks.
 TEST_P(ModelTest, ChosenPositionsAreRowsOfTheFullTrace) {
   const auto m = load(isas().back(), 2);

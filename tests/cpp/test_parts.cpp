@@ -66,5 +66,27 @@ TEST(Parts, TilesAreCutOnlyForFewRows) {
   EXPECT_EQ(Parts({512, 0.01, 96}, 1, kMs).count(), 1);
 }
 
+// A chain takes as many rows as fit, in whole register blocks; few rows, and rows so slow that not even 16
+// fit, are left to the stages.
+TEST(Parts, RowsOfAChain) {
+  EXPECT_EQ(chain_block(512, 0.01, 2, kMs, 64), 64);
+  EXPECT_EQ(chain_block(100, 0.01, 2, kMs, 64), 50);
+  EXPECT_EQ(chain_block(512, 0.5, 2, kMs, 64), 32);   // 40 fit
+  EXPECT_EQ(chain_block(512, 1.25, 2, kMs, 64), 16);  // just 16
+  EXPECT_EQ(chain_block(512, 1.26, 2, kMs, 64), 0);
+  EXPECT_EQ(chain_block(32, 0.01, 2, kMs, 64), 0);
+  EXPECT_EQ(chain_block(33, 0.01, 2, kMs, 64), 17);
+  for (int64_t rows : {33, 100, 128, 500}) {
+    const Parts parts(rows, 64);
+    int64_t next = 0;
+    for (int64_t p = 0; p < parts.count(); ++p) {
+      EXPECT_EQ(parts.rows(p).begin, next);
+      next = parts.rows(p).end;
+      EXPECT_LE(next - parts.rows(p).begin, 64);
+    }
+    EXPECT_EQ(next, rows);
+  }
+}
+
 }  // namespace
 }  // namespace cutaway
