@@ -11,6 +11,7 @@ constexpr int kMaxRows = 4;
 constexpr int kF32Rows = 6, kF32Tiles = 1;     // of a float32 register block
 constexpr int kScoreRows = 1, kValueRows = 1;  // of attention: times 64 keys, times 64 dimensions
 constexpr int64_t kF32PerMs = 2'000'000, kInt8PerMs = 8'000'000;  // see kernels.h
+constexpr int kManyRowsFaster = 1;
 
 #include "cpu/neon_lanes.inl"
 
