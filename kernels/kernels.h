@@ -39,6 +39,7 @@ struct Quant {
   int64_t (*tile_bytes)(int64_t cols);                                    // multiple of 64
   void (*pack)(uint8_t* tile, const uint8_t* const* rows, int64_t cols);  // 16 file rows -> one tile
   void (*decode)(float* out, const uint8_t* blocks, int64_t n);           // n weights of one file row, exact
+  void (*encode)(uint8_t* blocks, const float* x, int64_t n);             // the nearest we find; null: none
   void (*decode_tile)(float* out, const uint8_t* tile, int64_t cols);     // out: [cols, 16], exact
   // out[r, 0:n_out] = W x[r]; out: [rows, ld_out], x: [rows, ld_x]; tiles: ceil(n_out / 16) tiles in a row.
   void (*linear_f32)(float* out, int64_t ld_out, const float* x, int64_t ld_x, const uint8_t* tiles,

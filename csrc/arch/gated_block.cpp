@@ -76,8 +76,9 @@ const Matrix& read_head(Loader& in, Config& c, const Spelling& tensor, const Mat
                           : "false",
                    c.tied_embeddings ? "true" : "false", name, c.tied_embeddings ? "missing" : "there"));
   }
-  if (!c.tied_embeddings)
-    return in.matrix("unembed.W_U", name, c.d_vocab, c.d_model, Orientation::transposed);
+  if (!c.tied_embeddings) return in.head(name, c.d_vocab, c.d_model);
+  // The embedding stays as it is stored: a few of its rows are read, and only the head all of it.
+  if (in.requantises_head()) return in.head(in.tensor_of(W_E), c.d_vocab, c.d_model);
   in.name_again("unembed.W_U", W_E, Orientation::transposed);
   return W_E;
 }

@@ -263,14 +263,15 @@ void bind_model(py::module_& m) {
   py::class_<Model, std::shared_ptr<Model>>(m, "Model")
       .def(py::init([](const std::string& path, int threads, const std::string& compute, int64_t n_ctx,
                        const std::string& isa, const py::bytes& pack_folder, uint64_t pack_least,
-                       double pack_settled) {
-             const LoadOptions options = {
-                 threads, compute, n_ctx, isa, {pack_folder, pack_least, pack_settled}};
+                       double pack_settled, const std::string& unembed_type) {
+             const LoadOptions options = {threads, compute,      n_ctx,
+                                          isa,     unembed_type, {pack_folder, pack_least, pack_settled}};
              py::gil_scoped_release release;
              return Model::load(path, options);
            }),
            "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a, "pack_folder"_a = py::bytes(),
-           "pack_least"_a = PackOptions().least, "pack_settled"_a = PackOptions().settled)
+           "pack_least"_a = PackOptions().least, "pack_settled"_a = PackOptions().settled,
+           "unembed_type"_a = "")
       .def("session",
            [](const std::shared_ptr<Model>& m) { return std::make_shared<Session>(m, m->new_cache()); })
       .def("forward", &forward, "sessions"_a, "ids"_a, "logits"_a, "taps"_a, "hooks"_a, "positions"_a,

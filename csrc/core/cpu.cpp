@@ -2,6 +2,11 @@
 
 #include <sched.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 #include <algorithm>
 #include <cstdlib>
@@ -14,19 +19,28 @@
 namespace cutaway {
 namespace {
 
-// Whether the processor and the operating system (XGETBV, checked by the compiler's run time) offer an
-// instruction set.
+// Whether the processor and the operating system offer an instruction set of isas.def.
 bool offers(const std::string& isa) {
   if (isa == "scalar") return true;
 #if defined(__x86_64__)
+  // __builtin_cpu_supports asks XGETBV too: whether the system keeps the registers. Those of AVX-VNNI are
+  // AVX2's.
   __builtin_cpu_init();
   const bool avx2 =
       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   if (isa == "avx2") return avx2;
+  if (isa == "avxvnni") {  // CPUID leaf 7, subleaf 1: EAX bit 4; GCC 12 has no name for it
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return avx2 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && a >= 1 &&
+           __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+  }
   if (isa == "avx512")
     return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512vnni");
+#elif defined(__aarch64__)
+  if (isa == "neon") return true;  // part of ARMv8
+  if (isa == "neondot") return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 #endif
   return false;
 }

@@ -21,6 +21,8 @@ std::atomic<int> probed{1};  // the largest team whose threads were seen to star
 inline void pause_cpu() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb");  // takes about as long; YIELD takes no time on most processors
 #endif
 }
 

@@ -45,6 +45,8 @@ struct Desk {
   std::vector<uint8_t> rows;  // of the file
   std::vector<uint8_t> zeros;
   std::unique_ptr<Buffer> tile, chunk;
+  std::vector<float> floats = {};  // of a row that is requantised
+  std::vector<uint8_t> encoded = {};
 };
 
 Desk make_desk(const Image& image, uint64_t chunk) {
@@ -59,9 +61,23 @@ Desk make_desk(const Image& image, uint64_t chunk) {
           std::make_unique<Buffer>(chunk)};
 }
 
+// The 16 rows of a tile, stored as `from`, in blocks of another type.
+void requantise(const kernels::Quant& from, const kernels::Quant& to, int64_t cols, const uint8_t** rows,
+                Desk& desk) {
+  const int64_t row = cols / to.block * to.block_bytes;
+  desk.floats.resize(cols);
+  desk.encoded.resize(kLanes * row);
+  for (int64_t lane = 0; lane < kLanes; ++lane) {
+    from.decode(desk.floats.data(), rows[lane], cols);
+    to.encode(desk.encoded.data() + lane * row, desk.floats.data(), cols);
+    rows[lane] = desk.encoded.data() + lane * row;
+  }
+}
+
 // Tiles [first, last) of a matrix, those parts that lie in [begin, end) of the image. out: byte `begin`.
-void pack_tiles(const Placed& p, const kernels::Quant& q, const Checkpoint& file, int64_t first, int64_t last,
-                uint64_t begin, uint64_t end, uint8_t* out, Desk& desk) {
+void pack_tiles(const Placed& p, const kernels::Table& kernels, const Checkpoint& file, int64_t first,
+                int64_t last, uint64_t begin, uint64_t end, uint8_t* out, Desk& desk) {
+  const kernels::Quant& q = kernels.quants[p.matrix->quant];
   const int64_t rows = p.matrix->rows, cols = p.matrix->cols;
   int64_t low = first * kLanes, high = std::min(last * kLanes, rows);
   if (p.order) {
@@ -77,6 +93,7 @@ void pack_tiles(const Placed& p, const kernels::Quant& q, const Checkpoint& file
                          ? desk.zeros.data()
                          : desk.rows.data() + ((p.order ? p.order(r, p.d_head) : r) - low) * p.row_bytes;
     }
+    if (p.stored != p.matrix->quant) requantise(kernels.quants[p.stored], q, cols, source, desk);
     const uint64_t from = p.offset + t * p.tile_bytes, to = from + p.tile_bytes;
     const bool inside = from >= begin && to <= end;
     uint8_t* const whole = inside ? out + (from - begin) : static_cast<uint8_t*>(desk.tile->data());
@@ -100,7 +117,7 @@ void pack_chunk(const Image& image, const kernels::Table& kernels, const Checkpo
     const auto last = static_cast<int64_t>((e + p->tile_bytes - 1) / p->tile_bytes);
     for (auto t = static_cast<int64_t>(b / p->tile_bytes); t < last;) {
       const int64_t stop = std::min(t + strip_tiles(*p), last);
-      pack_tiles(*p, kernels.quants[p->matrix->quant], file, t, stop, begin, end, out, desk);
+      pack_tiles(*p, kernels, file, t, stop, begin, end, out, desk);
       t = stop;
     }
     // Up to the next matrix there is nothing.
@@ -147,12 +164,12 @@ int workers_for(const Image& image, int threads, uint64_t chunk) {
 
 }  // namespace
 
-uint64_t Image::add(Matrix& matrix, const TensorInfo& tensor, const kernels::Table& kernels, RowOrder order,
-                    int64_t d_head) {
-  const kernels::Quant& q = kernels.quants[matrix.quant];
+uint64_t Image::add(Matrix& matrix, const TensorInfo& tensor, int stored, const kernels::Table& kernels,
+                    RowOrder order, int64_t d_head) {
+  const kernels::Quant &q = kernels.quants[matrix.quant], &s = kernels.quants[stored];
   const auto tile = static_cast<uint64_t>(q.tile_bytes(matrix.cols));
-  const auto row = static_cast<uint64_t>(matrix.cols / q.block * q.block_bytes);
-  matrices_.push_back({&matrix, &tensor, order, d_head, bytes_, matrix.n_tiles() * tile, tile, row});
+  const auto row = static_cast<uint64_t>(matrix.cols / s.block * s.block_bytes);
+  matrices_.push_back({&matrix, &tensor, order, d_head, stored, bytes_, matrix.n_tiles() * tile, tile, row});
   bytes_ = round_up(bytes_ + matrices_.back().bytes, kPage);
   return matrices_.back().bytes;
 }

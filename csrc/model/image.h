@@ -16,14 +16,15 @@ struct Placed {
   const TensorInfo* tensor;
   RowOrder order;
   int64_t d_head;  // rows that `order` keeps together
-  uint64_t offset, bytes, tile_bytes, row_bytes;
+  int stored;      // how the file has it; matrix->quant, unless that is requantised
+  uint64_t offset, bytes, tile_bytes, row_bytes;  // row_bytes: of the file
 };
 
 class Image {
  public:
   // Gives a matrix its place; returns the bytes of its tiles.
-  uint64_t add(Matrix& matrix, const TensorInfo& tensor, const kernels::Table& kernels, RowOrder order,
-               int64_t d_head);
+  uint64_t add(Matrix& matrix, const TensorInfo& tensor, int stored, const kernels::Table& kernels,
+               RowOrder order, int64_t d_head);
   const std::vector<Placed>& matrices() const { return matrices_; }
   uint64_t bytes() const { return bytes_; }
 

@@ -13,8 +13,13 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 
 }  // namespace
 
-Loader::Loader(const Checkpoint& file, const kernels::Table& kernels, Weights& weights, Image& image)
-    : file_(file), kernels_(kernels), weights_(weights), image_(image) {}
+Loader::Loader(const Checkpoint& file, const kernels::Table& kernels, Weights& weights, Image& image,
+               std::string unembed_type)
+    : file_(file),
+      kernels_(kernels),
+      weights_(weights),
+      image_(image),
+      unembed_type_(std::move(unembed_type)) {}
 
 void Loader::fail(const std::string& message) const { throw FormatError(file_.path + ": " + message); }
 
@@ -66,21 +71,38 @@ const TensorInfo& Loader::tensor(const std::string& name, const std::vector<int6
   return *t;
 }
 
-const Matrix& Loader::matrix(const std::string& name, const std::string& tensor_name, int64_t rows,
-                             int64_t cols, Orientation orientation, int64_t heads, RowOrder order) {
-  const TensorInfo& t = tensor(tensor_name, {rows, cols});
-  Matrix& m = weights_.matrices.emplace_back(make_matrix(file_, t, kernels_, rows, cols));
-  weights_.packed_bytes += image_.add(m, t, kernels_, order, rows / heads);
-  weights_.named.push_back({name, tensor_name, orientation, &m, nullptr, heads});
+const Matrix& Loader::place(const std::string& name, const TensorInfo& t, Matrix matrix, int stored,
+                            Orientation orientation, int64_t heads, RowOrder order) {
+  Matrix& m = weights_.matrices.emplace_back(std::move(matrix));
+  weights_.packed_bytes += image_.add(m, t, stored, kernels_, order, m.rows / heads);
+  weights_.named.push_back({name, t.name, orientation, &m, nullptr, heads});
   return m;
 }
 
-void Loader::name_again(const std::string& name, const Matrix& m, Orientation orientation) {
+const Matrix& Loader::matrix(const std::string& name, const std::string& tensor_name, int64_t rows,
+                             int64_t cols, Orientation orientation, int64_t heads, RowOrder order) {
+  const TensorInfo& t = tensor(tensor_name, {rows, cols});
+  Matrix m = make_matrix(file_, t, kernels_, rows, cols);
+  const int stored = m.quant;
+  return place(name, t, std::move(m), stored, orientation, heads, order);
+}
+
+const Matrix& Loader::head(const std::string& tensor_name, int64_t rows, int64_t cols) {
+  const TensorInfo& t = tensor(tensor_name, {rows, cols});
+  Matrix m = make_matrix(file_, t, kernels_, rows, cols);
+  const int stored = m.quant;
+  if (requantises_head()) keep_as(m, unembed_type_, kernels_);
+  return place("unembed.W_U", t, std::move(m), stored, Orientation::transposed, 1, nullptr);
+}
+
+std::string Loader::tensor_of(const Matrix& m) const {
   for (const NamedWeight& w : weights_.named)
-    if (w.matrix == &m) {
-      weights_.named.push_back({name, w.tensor, orientation, &m, nullptr, 1});
-      return;
-    }
+    if (w.matrix == &m) return w.tensor;
+  return "";
+}
+
+void Loader::name_again(const std::string& name, const Matrix& m, Orientation orientation) {
+  weights_.named.push_back({name, tensor_of(m), orientation, &m, nullptr, 1});
 }
 
 const std::vector<float>& Loader::vector(const std::string& name, const std::string& tensor_name, int64_t n,

@@ -21,8 +21,10 @@ struct Spelling {
 
 class Loader {
  public:
-  Loader(const Checkpoint& file, const kernels::Table& kernels, Weights& weights, Image& image);
+  Loader(const Checkpoint& file, const kernels::Table& kernels, Weights& weights, Image& image,
+         std::string unembed_type = "");
 
+  bool requantises_head() const { return !unembed_type_.empty(); }
   bool gguf() const { return file_.format == "gguf"; }
   const Checkpoint& file() const { return file_; }
   std::string key(const Spelling& s) const { return gguf() ? s.gguf : s.hf; }
@@ -35,6 +37,9 @@ class Loader {
   // when that is packed. `order` maps our row to the file's within the tensor.
   const Matrix& matrix(const std::string& name, const std::string& tensor, int64_t rows, int64_t cols,
                        Orientation orientation, int64_t heads = 1, RowOrder order = nullptr);
+  // The head [d_vocab, d_model], requantised where that was asked for.
+  const Matrix& head(const std::string& tensor, int64_t rows, int64_t cols);
+  std::string tensor_of(const Matrix& m) const;  // the tensor it was read from
   // A second name for a matrix (tied embeddings).
   void name_again(const std::string& name, const Matrix& m, Orientation orientation);
   // A norm weight or bias [n]; `add` is added to every entry (Gemma's 1 + w in safetensors).
@@ -51,10 +56,13 @@ class Loader {
 
  private:
   const TensorInfo& tensor(const std::string& name, const std::vector<int64_t>& shape) const;
+  const Matrix& place(const std::string& name, const TensorInfo& tensor, Matrix matrix, int stored,
+                      Orientation orientation, int64_t heads, RowOrder order);
   const Checkpoint& file_;
   const kernels::Table& kernels_;
   Weights& weights_;
   Image& image_;
+  std::string unembed_type_;
   mutable std::set<std::string> read_;
 };
 

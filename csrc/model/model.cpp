@@ -60,7 +60,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   }
   m.load_seconds_.tokenizer = watch.lap();
   Image image;
-  Loader loader(file, *m.kernels_, m.weights_, image);
+  Loader loader(file, *m.kernels_, m.weights_, image, options.unembed_type);
   arch.build(loader, m.config_, m.plan_);
   if (m.tokenizer_ && m.tokenizer_->vocab().size() > m.config_.d_vocab)
     loader.fail(text("the vocabulary has {} tokens, but the embedding only {} rows",
@@ -69,7 +69,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   m.logits_ = m.plan_.find("logits");
 
   bool quantised = false;
-  for (const Matrix& w : m.weights_.matrices) quantised = quantised || m.kernels_->quants[w.quant].integer;
+  for (const Placed& p : image.matrices()) quantised = quantised || m.kernels_->quants[p.stored].integer;
   m.compute_ = !options.compute.empty() ? options.compute : quantised ? "int8" : "float32";
   if (options.n_ctx < 0) throw ArgumentError(text("n_ctx is {}, expected a positive number", options.n_ctx));
   if (options.n_ctx > m.config_.n_ctx)

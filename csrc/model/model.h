@@ -20,11 +20,12 @@
 namespace cutaway {
 
 struct LoadOptions {
-  int threads = 0;      // 0: default_threads()
-  std::string compute;  // "float32", "int8", "": int8 when a matrix is stored quantised
-  int64_t n_ctx = 0;    // 0: the file's context length
-  std::string isa;      // "": default_isa()
-  PackOptions pack;     // by default there is no pack file
+  int threads = 0;           // 0: default_threads()
+  std::string compute;       // "float32", "int8", "": int8 when a matrix is stored quantised
+  int64_t n_ctx = 0;         // 0: the file's context length
+  std::string isa;           // "": default_isa()
+  std::string unembed_type;  // the head requantised: "Q8_0", "Q5_0", "Q4_0"; "": as it is stored
+  PackOptions pack;          // by default there is no pack file
 };
 
 // Where the time of a load went.

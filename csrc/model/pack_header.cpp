@@ -174,7 +174,7 @@ std::string pack_identity(const Checkpoint& file, const Image& image,
     const TensorInfo& t = *p.tensor;
     const uint64_t n = std::min(kSample, t.bytes);
     file.read(t, (t.bytes - n) / 2, n, sample.data());
-    hash.number(t.file).number(t.offset).number(t.bytes).add(sample.data(), n);
+    hash.number(t.file).number(t.offset).number(t.bytes).add(sample.data(), n).add(p.matrix->type);
   }
   return hash.digest();
 }
@@ -196,6 +196,11 @@ std::string pack_layout(const std::vector<PackTensor>& tensors, const kernels::T
     for (int lane = 0; lane < kernels::kLanes; ++lane) rows[lane] = blocks.data() + lane * row;
     q.pack(tile.data(), rows, kCols);
     hash.add(q.name).number(q.tile_bytes(32 * kCols)).add(tile.data(), tile.size());
+    if (!q.encode) continue;  // or the head may have been requantised
+    std::vector<float> x(kCols);
+    for (float& v : x) v = static_cast<float>(static_cast<int32_t>(random = random * 1664525u + 1013904223u));
+    q.encode(blocks.data(), x.data(), kCols);
+    hash.add(blocks.data(), row);
   }
   return hex(hash.digest()).substr(0, 8);
 }

@@ -95,6 +95,24 @@ Matrix make_matrix(const Checkpoint& file, const TensorInfo& tensor, const kerne
   return m;
 }
 
+void keep_as(Matrix& m, const std::string& type, const kernels::Table& kernels) {
+  std::string known;
+  for (int i = 0; i < kernels.n_quants; ++i) {
+    const kernels::Quant& q = kernels.quants[i];
+    if (!q.encode) continue;
+    known += (known.empty() ? "'" : ", '") + std::string(q.name) + "'";
+    if (type != q.name) continue;
+    if (m.cols % q.block)
+      throw ArgumentError(
+          text("unembed_type is '{}', whose blocks hold {} weights; the rows of the head have {}", type,
+               q.block, m.cols));
+    m.quant = i;
+    m.type = type;
+    return;
+  }
+  throw ArgumentError(text("unembed_type is '{}', expected {}", type, known));
+}
+
 std::vector<float> read_vector(const Checkpoint& file, const TensorInfo& tensor,
                                const kernels::Table& kernels) {
   const kernels::Quant& q = kernels.quants[quant_index(file, tensor, kernels)];

@@ -61,6 +61,8 @@ using RowOrder = int64_t (*)(int64_t row, int64_t d_head);
 // A tensor of a checkpoint as a matrix, still without its tiles. FormatError when it is not one of ours.
 Matrix make_matrix(const Checkpoint& file, const TensorInfo& tensor, const kernels::Table& kernels,
                    int64_t rows, int64_t cols);
+// Lets it be kept in another type than the file's. ArgumentError when that cannot be.
+void keep_as(Matrix& matrix, const std::string& type, const kernels::Table& kernels);
 
 // A small tensor as float32, exact.
 std::vector<float> read_vector(const Checkpoint& file, const TensorInfo& tensor,

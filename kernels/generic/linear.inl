@@ -200,6 +200,7 @@ static constexpr Quant quant_entry() {
   q.tile_bytes = Q::tile_bytes;
   q.pack = Q::pack;
   q.decode = Q::decode;
+  if constexpr (requires { &Q::encode; }) q.encode = Q::encode;
   q.decode_tile = decode_tile<Q>;
   q.linear_f32 = linear_f32<Q>;
   if constexpr (Q::coded) q.linear_int8 = linear_int8<Q>;

@@ -135,3 +135,40 @@ static inline void put_u16(uint8_t* plane, int64_t i, uint16_t v) { __builtin_me
 struct RowBlock {
   f32x16 scale, sum, first_sum, second_sum, scaled_sum;
 };
+
+// ---- encoding, for the head alone (docs/architecture.md)
+static inline int nearest_code(float x, int least, int most) {  // least for a NaN
+  const float q = __builtin_floorf(x + 0.5f);
+  return !(q >= static_cast<float>(least)) ? least
+         : q > static_cast<float>(most)    ? most
+                                           : static_cast<int>(q);
+}
+
+// Codes 0 .. 2 levels - 1 and the scale d with x ~ d * (code - levels): of some scales that take the largest number
+// to the end of the range, or near it, the one with the least squared error, d then being the best for its codes.
+static inline float encode_symmetric(uint8_t* codes /*[32]*/, const float* x /*[32]*/, int levels) {
+  float largest = 0.0f;
+  for (int i = 0; i < 32; ++i)
+    if (__builtin_fabsf(x[i]) > __builtin_fabsf(largest)) largest = x[i];
+  float best = 0.0f, d = 0.0f;
+  for (int i = 0; i < 32; ++i) codes[i] = static_cast<uint8_t>(levels);
+  for (int step = -4; step <= 4; ++step) {
+    const float inverse = (0.1f * static_cast<float>(step) - static_cast<float>(levels)) / largest;
+    if (!(__builtin_fabsf(inverse) <= 3.4028234663852886e38f)) break;  // nothing there
+    float xq = 0.0f, qq = 0.0f;
+    uint8_t trial[32];
+    for (int i = 0; i < 32; ++i) {
+      const int q = nearest_code(x[i] * inverse, -levels, levels - 1);
+      trial[i] = static_cast<uint8_t>(q + levels);
+      xq = xq + x[i] * static_cast<float>(q);
+      qq = qq + static_cast<float>(q * q);
+    }
+    if (qq > 0.0f && xq * xq / qq > best) {
+      best = xq * xq / qq;
+      d = xq / qq;
+      for (int i = 0; i < 32; ++i) codes[i] = trial[i];
+    }
+  }
+  return d;
+}
+static inline void write_u16(uint8_t* p, uint16_t v) { p[0] = v & 255, p[1] = v >> 8; }

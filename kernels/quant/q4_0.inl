@@ -39,6 +39,13 @@ struct q4_0 {
       }
     }
   }
+  static void encode(uint8_t* blocks, const float* x, int64_t n) {
+    for (int64_t b = 0; b < n / 32; ++b, blocks += block_bytes, x += 32) {
+      uint8_t codes[32];
+      write_u16(blocks, float_to_half(encode_symmetric(codes, x, 8)));
+      for (int i = 0; i < 16; ++i) blocks[2 + i] = codes[i] | codes[16 + i] << 4;
+    }
+  }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
     for_blocks(cols, [&](int r, int64_t b) {
       const uint8_t* p = rows[r] + b * block_bytes;

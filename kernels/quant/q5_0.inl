@@ -42,6 +42,15 @@ struct q5_0 {
       for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(code(blocks, i) - 16);
     }
   }
+  static void encode(uint8_t* blocks, const float* x, int64_t n) {
+    for (int64_t b = 0; b < n / 32; ++b, blocks += block_bytes, x += 32) {
+      uint8_t codes[32];
+      write_u16(blocks, float_to_half(encode_symmetric(codes, x, 16)));
+      for (int i = 0; i < 4; ++i) blocks[2 + i] = 0;
+      for (int i = 0; i < 32; ++i) blocks[2 + i / 8] |= (codes[i] >> 4) << (i % 8);
+      for (int i = 0; i < 16; ++i) blocks[6 + i] = (codes[i] & 15) | (codes[16 + i] & 15) << 4;
+    }
+  }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
     for_blocks(cols, [&](int r, int64_t b) {
       const uint8_t* p = rows[r] + b * block_bytes;

@@ -36,6 +36,17 @@ struct q8_0 {
       for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(static_cast<int8_t>(blocks[2 + i]));
     }
   }
+  static void encode(uint8_t* blocks, const float* x, int64_t n) {
+    for (int64_t b = 0; b < n / 32; ++b, blocks += block_bytes, x += 32) {
+      float amax = 0.0f;
+      for (int i = 0; i < 32; ++i) amax = __builtin_fabsf(x[i]) > amax ? __builtin_fabsf(x[i]) : amax;
+      const float d = amax / 127.0f, inverse = d > 0.0f ? 1.0f / d : 0.0f;
+      write_u16(blocks, float_to_half(d));
+      for (int i = 0; i < 32; ++i) {
+        blocks[2 + i] = static_cast<uint8_t>(nearest_code(x[i] * inverse, -127, 127));
+      }
+    }
+  }
   static void pack(uint8_t* tile, const uint8_t* const* rows, int64_t cols) {
     for_blocks(cols, [&](int r, int64_t b) {
       const uint8_t* p = rows[r] + b * block_bytes;

@@ -3,12 +3,10 @@ The C++ engine of cutaway. Use the cutaway package; this module is its floor.
 """
 
 from __future__ import annotations
-
 import collections.abc
-import typing
-
 import numpy
 import numpy.typing
+import typing
 
 __all__: list[str] = [
     "Checkpoint",
@@ -189,6 +187,7 @@ class Model:
         pack_folder: bytes = b"",
         pack_least: typing.SupportsInt | typing.SupportsIndex = 4194304,
         pack_settled: typing.SupportsFloat | typing.SupportsIndex = 2.0,
+        unembed_type: str = "",
     ) -> None: ...
     def attention_result(
         self,

@@ -39,6 +39,7 @@ def load(
     n_ctx: int | None = None,
     isa: str | None = None,
     pack: bool | None = None,
+    unembed_type: str | None = None,
 ) -> Model:
     """Loads a model: a name of `ca.models()`, a .gguf file, or a folder with config.json and safetensors.
 
@@ -48,7 +49,9 @@ def load(
     positions a session may hold (default: the file's context length). isa: one of `ca.isas()`. pack: may weights, as
     the engine lays them out, be kept in a file of the cache, which later loads map instead of packing again, and
     processes share (default: CUTAWAY_PACK, else True)? Where none can be written they are packed in memory;
-    `info()["pack"]` says which. No result differs by a bit.
+    `info()["pack"]` says which. No result differs by a bit. unembed_type: keep the head in fewer bits, "Q8_0",
+    "Q5_0" or "Q4_0" (default: as it is stored). A decode step reads all of the head, so it gets faster, and the logits
+    get worse (docs/performance-log.md says how much); the embedding stays as it is.
 
     Raises FormatError for a file that is not sound or not supported, ArgumentError, MemoryLimitError.
     """
@@ -56,11 +59,11 @@ def load(
     from .catalogue import resolve
 
     folder = packs.folder_for(pack)
-    for name, value in (("compute", compute), ("isa", isa)):
+    for name, value, example in (
+        ("compute", compute, "int8"), ("isa", isa, "avx2"), ("unembed_type", unembed_type, "Q5_0")
+    ):  # fmt: skip
         if value is not None and not isinstance(value, str):
-            raise ArgumentError(
-                f"{name} must be a str such as {'int8' if name == 'compute' else 'avx2'!r}, got {value!r}."
-            )
+            raise ArgumentError(f"{name} must be a str such as {example!r}, got {value!r}.")
     return Model(
         _core.Model(
             os.fspath(resolve(name_or_path)),
@@ -71,6 +74,7 @@ def load(
             folder,
             packs.LEAST,
             packs.SETTLED,
+            unembed_type or "",
         )
     )
 

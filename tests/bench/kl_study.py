@@ -133,14 +133,20 @@ def main() -> None:
     command = f"python -m bench.kl_study --tokens {args.tokens} --type-tokens {args.type_tokens}"
     result: dict[str, Any] = {"machine": machine.describe(), "command": command, "reach": REACH}
     result["sources"] = {kind: {"from": f"{texts.ARCHIVE}/{s[0]}", "sha256": s[1]} for kind, s in texts.SOURCES.items()}
-    result["models"] = []
+    result |= {"models": [], "types": []}
+    args.results.mkdir(parents=True, exist_ok=True)
+
+    def keep(kind: str, line: dict[str, Any]) -> None:  # what is there survives an interruption
+        result[kind].append(line)
+        (args.results / "kl_study.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+
     for name, title in TITLES.items():
         path = model_file(name)
         facts = measure(path, list(windows(path, args.tokens, args.window)), args.threads)
-        result["models"].append(show(title, facts) | {"reached": facts["ratio"] <= REACH})
-    result["types"] = [*by_type(args.type_tokens, args.threads)] if args.type_tokens else []
-    args.results.mkdir(parents=True, exist_ok=True)
-    (args.results / "kl_study.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        keep("models", show(title, facts) | {"reached": facts["ratio"] <= REACH})
+    if args.type_tokens:
+        for line in by_type(args.type_tokens, args.threads):
+            keep("types", line)
 
 
 if __name__ == "__main__":

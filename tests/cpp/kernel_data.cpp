@@ -4,6 +4,10 @@
 #include <cmath>
 #include <limits>
 
+namespace cutaway::kernels {
+const Table* avxvnni_evex_table();  // avxvnni_evex.cpp
+}
+
 namespace cutaway::testing {
 
 uint32_t bits_of(float x) {
@@ -20,9 +24,13 @@ float float_of(uint32_t bits) {
 
 float number(Random& random, Numbers kind) {
   static const uint32_t special[] = {0x7F800000u, 0xFF800000u, 0x7FC00000u};
-  if (kind == Numbers::normal) {
-    std::normal_distribution<float> gauss;
-    return gauss(random);
+  if (kind == Numbers::normal) {  // 12 uniform numbers added up: no libm, so the same on every machine
+    int64_t sum = 0;
+    for (int draw = 0; draw < 6; ++draw) {
+      const uint32_t u = static_cast<uint32_t>(random());
+      sum += (u & 0xFFFF) + (u >> 16);
+    }
+    return static_cast<float>(sum - 6 * 65535) * 0x1p-16f;
   }
   if (kind == Numbers::hostile && random() % 8 == 0) return float_of(special[random() % 3]);
   if (random() % 8 == 0) return float_of(random() % 2 ? 0x80000000u : 0u);
@@ -135,6 +143,12 @@ Codes::Codes(const Table& k, const float* x, int64_t rows, int64_t cols)
 std::vector<const Table*> tables() {
   std::vector<const Table*> out;
   for (const std::string& isa : isas()) out.push_back(&kernels_for(isa));
+#if defined(__x86_64__)
+  const auto has = [&](const char* isa) {
+    return std::any_of(out.begin(), out.end(), [&](const Table* k) { return std::string(k->isa) == isa; });
+  };
+  if (has("avx512") && !has("avxvnni")) out.push_back(kernels::avxvnni_evex_table());
+#endif
   return out;
 }
 

@@ -49,7 +49,7 @@ class Aligned {
 using Random = std::mt19937;
 
 enum class Numbers {
-  normal,   // N(0, 1)
+  normal,   // N(0, 1), nearly
   wide,     // every exponent, subnormals, both zeros; all finite
   hostile,  // wide, with infinities and NaN in one value of eight
 };
@@ -105,7 +105,9 @@ class Codes {
   Aligned<float> scale_, sum_, half_sums_, scaled_sum_;
 };
 
-std::vector<const Table*> tables();  // of every instruction set this machine offers, scalar first
+// Of every instruction set this machine offers, scalar first; AVX-VNNI by its EVEX form where that is all
+// there is.
+std::vector<const Table*> tables();
 inline const Table& scalar() { return kernels_for("scalar"); }
 
 // Distance from the true value in units of the last place of the float nearest to it.

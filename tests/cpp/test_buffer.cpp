@@ -1,6 +1,8 @@
 // The pool behind traces, KV blocks and run state.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "core/buffer.h"
 
 namespace cutaway {
@@ -51,6 +53,31 @@ TEST(BufferPool, MayDieBeforeItsBuffers) {
   }
   held->floats()[0] = 1.0f;
   held.reset();
+}
+
+// Calls and dying views take and return buffers at once, while lack of memory empties every pool and other
+// pools come and go. Nobody else writes to a buffer that is held.
+TEST(BufferPool, MayBeEmptiedWhileThreadsTakeAndReturn) {
+  BufferPool pool(1 << 20);
+  std::vector<std::thread> team;
+  std::vector<int> wrong(4, 0);
+  for (int id = 0; id < 4; ++id)
+    team.emplace_back([&pool, id, &mine = wrong[id]] {
+      for (int turn = 0; turn < 100; ++turn) {
+        const auto a = pool.take(kBytes), b = pool.take(kBytes / (1 + turn % 3));
+        const float mark = static_cast<float>(1000 * id + turn);
+        a->floats()[0] = b->floats()[7] = mark;
+        std::this_thread::yield();
+        mine += a->floats()[0] != mark || b->floats()[7] != mark;
+      }
+    });
+  std::shared_ptr<Buffer> survivor;
+  for (int turn = 0; turn < 20; ++turn) {
+    BufferPool::trim_all();
+    survivor = BufferPool(1 << 20).take(kBytes);
+  }
+  for (auto& t : team) t.join();
+  EXPECT_EQ(wrong, std::vector<int>(4, 0));
 }
 
 }  // namespace

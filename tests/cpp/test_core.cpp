@@ -10,11 +10,13 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#else
+#include <arm_neon.h>
 #endif
 
+#include "caller_word.h"
 #include "core/buffer.h"
 #include "core/error.h"
-#include "core/float_environment.h"
 #include "core/parallel.h"
 #include "core/sincos.h"
 #include "kernel_data.h"
@@ -114,29 +116,17 @@ TEST(Parallel, ForkedChildRunsOnOneThread) {
 
 // ---- the floating-point environment
 
-#if defined(__x86_64__)
-constexpr unsigned kFlushAndTowardsZero = 0x1F80 | 0x8000 | 0x0040 | 0x6000;  // FTZ, DAZ, round towards zero
-
-class CallerWord {  // a caller that has set its own word
- public:
-  CallerWord() : saved_(_mm_getcsr()) { _mm_setcsr(kFlushAndTowardsZero); }
-  ~CallerWord() { _mm_setcsr(saved_); }
-
- private:
-  unsigned saved_;
-};
-
 // Runs `work` into an array under the usual word and under the caller's; both must give the same bits.
 void same_in_both_words(int64_t n, const std::function<void(float*)>& work) {
   std::vector<float> want(n), got(n);
   work(want.data());
-  unsigned after;
+  bool kept;
   {
-    CallerWord word;
+    const CallerWord word;
     work(got.data());
-    after = _mm_getcsr();
+    kept = word.kept();
   }
-  EXPECT_EQ(after, kFlushAndTowardsZero) << "the caller's word was not restored";
+  EXPECT_TRUE(kept) << "the caller's word was not restored";
   EXPECT_TRUE(SameBits(got.data(), want.data(), n));
 }
 
@@ -179,24 +169,30 @@ TEST(FloatEnvironment, DecodedWeightsDoNotDependOnTheCallersWord) {
 
 // ---- contraction: a * b + c must round twice, also where the processor could fuse it.
 
-__attribute__((target("avx2,fma"), noinline)) float multiply_add(float a, float b, float c) {
-  return a * b + c;
-}
-__attribute__((target("avx2,fma"), noinline)) float multiply_add_vector(float a, float b, float c) {
+#if defined(__x86_64__)
+#define MAY_FUSE __attribute__((target("avx2,fma"), noinline))
+MAY_FUSE float multiply_add_vector(float a, float b, float c) {
   return _mm256_cvtss_f32(
       _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(a), _mm256_set1_ps(b)), _mm256_set1_ps(c)));
 }
+bool can_fuse() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#else
+#define MAY_FUSE __attribute__((noinline))
+MAY_FUSE float multiply_add_vector(float a, float b, float c) {
+  return vgetq_lane_f32(vaddq_f32(vmulq_f32(vdupq_n_f32(a), vdupq_n_f32(b)), vdupq_n_f32(c)), 0);
+}
+bool can_fuse() { return true; }
+#endif
+MAY_FUSE float multiply_add(float a, float b, float c) { return a * b + c; }
 
 TEST(Contraction, ProductsAndSumsAreNotFused) {
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-    GTEST_SKIP() << "this processor cannot fuse";
+  if (!can_fuse()) GTEST_SKIP() << "this processor cannot fuse";
   // (1 + 2^-12)^2 = 1 + 2^-11 + 2^-24: the last term is lost when the product is rounded, and kept by fma.
   const float a = 1.0f + 0x1p-12f, c = -(1.0f + 0x1p-11f);
   ASSERT_EQ(std::fmaf(a, a, c), 0x1p-24f);
   EXPECT_EQ(multiply_add(a, a, c), 0.0f);
   EXPECT_EQ(multiply_add_vector(a, a, c), 0.0f);
 }
-#endif
 
 // ---- sin and cos
 

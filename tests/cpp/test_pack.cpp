@@ -144,7 +144,8 @@ struct Packs {
       const TensorInfo& t = *file.find(type);
       weights.matrices.push_back(make_matrix(file, t, k, rows, Matrices::kCols));
       const int64_t head = rows == 2003 ? 2003 : 0;  // a prime: one "head" of all rows
-      image.add(weights.matrices.back(), t, k, head ? back_to_front : nullptr, std::max<int64_t>(head, 1));
+      image.add(weights.matrices.back(), t, weights.matrices.back().quant, k, head ? back_to_front : nullptr,
+                std::max<int64_t>(head, 1));
     }
   }
 };
