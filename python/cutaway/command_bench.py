@@ -39,7 +39,8 @@ def bench(args: Namespace) -> int:
         checked_peer(args.peer, path)
     busy = os.getloadavg()[0]
     if busy > _BUSY:
-        print(f"[this machine does something else too, load {busy:.1f}: figures may be low]", file=sys.stderr)
+        said = f"this machine does something else too, load {busy:.1f}: figures will be low and shares uncertain"
+        print(f"[{said}]", file=sys.stderr)
     with bar(not args.no_progress, desc="loading", unit="turn") as shown:
         run = Bench(path, {name: getattr(args, name) for name in _ENGINE}, rounds, args.peer, shown.update)
         rows = _fitting(run, asked or [row for row in ROWS.values() if row.quick or not args.quick], bool(asked))

@@ -132,6 +132,7 @@ class Bench:
                     flops, read = worker(work.needed, *asked.same)
                 else:
                     worker(*asked.same)  # so that all sides have come as far
+            self._raise(workers[OURS])
             written = workers[OURS](*asked.kept) if asked.kept else 0
             jobs = {label: self._rate(worker, asked) for label, worker in workers.items()}
             turns = interleave(jobs, self._rounds)
