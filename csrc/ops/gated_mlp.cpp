@@ -5,6 +5,8 @@
 namespace cutaway {
 namespace {
 
+constexpr int64_t kStrip = 32;  // tiles: with many rows the activation reads so many columns out of the cache
+
 class GatedMlp final : public Phase {
  public:
   struct Names {
@@ -44,11 +46,13 @@ class GatedMlp final : public Phase {
  private:
   void project(Run& run, const Worker& w, const Share& share, const Input& in, bool act) const {
     const Prepared x = prepare(run, w, in, needs_int8(run, W_gate_) || needs_int8(run, W_in_), share);
-    const Range c = columns(share.tiles, W_gate_);
-    run_linear(run, W_gate_, x, share.rows, share.tiles, n_.pre);
-    run_linear(run, W_in_, x, share.rows, share.tiles, n_.pre_linear);
-    if (!act || c.begin >= c.end) return;
-    activate(run, share.rows, c);
+    const int64_t strip = share.rows.end - share.rows.begin > kFewRows ? kStrip : share.tiles.end;
+    for (int64_t t = share.tiles.begin; t < share.tiles.end; t += strip) {
+      const Range tiles = {t, std::min(t + strip, share.tiles.end)}, c = columns(tiles, W_gate_);
+      run_linear(run, W_gate_, x, share.rows, tiles, n_.pre);
+      run_linear(run, W_in_, x, share.rows, tiles, n_.pre_linear);
+      if (act && c.begin < c.end) activate(run, share.rows, c);
+    }
   }
 
   void activate(Run& run, Range rows, Range columns) const {
