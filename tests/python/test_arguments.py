@@ -135,7 +135,15 @@ def test_what_does_not_fit(args, keywords, said):
 
 def test_the_signature_and_the_text_stay():
     assert str(inspect.signature(paint)) == "(wall, colour='white', *, coats=1)" and paint.__doc__ == "Paints."
-    assert [*inspect.signature(ca.load).parameters] == ["name_or_path", "threads", "compute", "n_ctx", "isa", "pack", "unembed_type"]
+    assert [*inspect.signature(ca.load).parameters] == [
+        "name_or_path",
+        "threads",
+        "compute",
+        "n_ctx",
+        "isa",
+        "pack",
+        "unembed_type",
+    ]
     assert [*inspect.signature(ca.TopK).parameters] == ["k"]
     for function in (ca.Model.generate, ca.Model.chat):
         assert {"stream", "temperature", "seed", "max_new_tokens"} <= {*inspect.signature(function).parameters}
