@@ -42,7 +42,7 @@ static void k_quantize(const Int8Rows* out, int64_t first, const float* x, int64
                      a1 = and16(bits(load(block + kLanes)), seti(0x7FFFFFFF));
         tops[i] = largest_lane(max16(a0, a1));
       }
-      const f32x16 amax = load(reinterpret_cast<const float*>(tops)), factor = div(most, amax);
+      const f32x16 amax = from_bits(loadi(reinterpret_cast<const uint8_t*>(tops))), factor = div(most, amax);
       // Zero, or so small that 127 / amax overflows: the block is zero.
       store(scales, select_less(largest, factor, set1(0.0f), div(amax, most)));
       store(factors, select_less(largest, factor, set1(0.0f), factor));
