@@ -144,8 +144,9 @@ static inline int nearest_code(float x, int least, int most) {  // least for a N
                                            : static_cast<int>(q);
 }
 
-// Codes 0 .. 2 levels - 1 and the scale d with x ~ d * (code - levels): of some scales that take the largest number
-// to the end of the range, or near it, the one with the least squared error, d then being the best for its codes.
+// Codes 0 .. 2 levels - 1 and the scale d with x ~ d * (code - levels): of some scales that take the largest
+// number to the end of the range, or near it, the one with the least squared error, d then being the best for
+// its codes.
 static inline float encode_symmetric(uint8_t* codes /*[32]*/, const float* x /*[32]*/, int levels) {
   float largest = 0.0f;
   for (int i = 0; i < 32; ++i)
