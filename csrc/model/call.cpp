@@ -84,7 +84,7 @@ Call::Call(Model& model, const Request& request) : model_(model), plan_(model.pl
   }
 }
 
-void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows, int64_t ring_rows) const {
+void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) const {
   const auto& values = plan_.values();
   run.value.assign(values.size(), nullptr);
   run.tapped.assign(values.size(), 0);
@@ -101,7 +101,7 @@ void Call::bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows, 
     run.tapped[i] = rows_[id] != nullptr;
     run.ring[i] = !rows_[id] && plan_.brief(id);
     run.value[i] = rows_[id]     ? rows_[id]->floats() + first_row * values[i].width
-                   : run.ring[i] ? brief + plan_.offset(id) * ring_rows
+                   : run.ring[i] ? brief + plan_.offset(id) * run.ring_rows
                                  : arena.floats() + plan_.offset(id) * arena_rows;
   }
 }

@@ -30,8 +30,8 @@ class Call {
     return out_.logits_buffer ? out_.logits_buffer->floats() + row * model_.config().d_vocab : nullptr;
   }
 
-  // Points the run at this chunk's rows of every value.
-  void bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows, int64_t ring_rows) const;
+  // Points the run, whose ring_rows is set, at this chunk's rows of every value.
+  void bind(Run& run, Buffer& arena, int64_t first_row, int64_t arena_rows) const;
   // Shows the hooked values of a finished stage to the hooks. The call is one chunk then.
   void hooks(Run& run, const Stage& stage);
   Output finish();

@@ -170,7 +170,7 @@ Output Model::forward(const Request& request) {
     const size_t arena_bytes =
         static_cast<size_t>(rows * plan_.arena_width(false) + run.ring_rows * plan_.arena_width(true)) * 4;
     if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);
-    call.bind(run, *state->arena, begin, rows, run.ring_rows);
+    call.bind(run, *state->arena, begin, rows);
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
     run.tasks[0] = run.tasks[1] = 0;
