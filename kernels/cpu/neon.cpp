@@ -27,23 +27,19 @@ static inline Products products(int8x16_t c0, int8x16_t a0, int8x16_t c1, int8x1
 // 63 are signed bytes too, and four products of at most 63 times 127 add up to 32,004: int16 holds them.
 static inline i32x16 dot8_codes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
   const int8x16_t a0 = broadcast4(a), a1 = broadcast4(a + 4);
-  const auto words = [&](int32x4_t sum, int32x4_t word0, int32x4_t word1) {
+  return each_register(acc, w0, w1, [&](int32x4_t sum, int32x4_t word0, int32x4_t word1) {
     const Products p = products(bytes_of(word0), a0, bytes_of(word1), a1);
     return vpadalq_s16(sum, vpaddq_s16(p.lo, p.hi));
-  };
-  return {words(acc.a, w0.a, w1.a), words(acc.b, w0.b, w1.b), words(acc.c, w0.c, w1.c),
-          words(acc.d, w0.d, w1.d)};
+  });
 }
 
 // The same of codes stored as value + 128: |value| <= 128 and |a| <= 127, so two products are at most 32,512.
 static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
   const int8x16_t a0 = broadcast4(a), a1 = broadcast4(a + 4);
-  const auto words = [&](int32x4_t sum, int32x4_t word0, int32x4_t word1) {
+  return each_register(acc, w0, w1, [&](int32x4_t sum, int32x4_t word0, int32x4_t word1) {
     const Products p = products(values_of(word0), a0, values_of(word1), a1);
     return vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(p.lo), vpaddlq_s16(p.hi)));
-  };
-  return {words(acc.a, w0.a, w1.a), words(acc.b, w0.b, w1.b), words(acc.c, w0.c, w1.c),
-          words(acc.d, w0.d, w1.d)};
+  });
 }
 constexpr float kByteZero = 0.0f;
 

@@ -157,6 +157,12 @@ static inline int8x16_t values_of(int32x4_t words) {
   return vreinterpretq_s8_u8(veorq_u8(vreinterpretq_u8_s32(words), vdupq_n_u8(0x80)));
 }
 
+// f(sum, word, word) of each register.
+template <class F>
+static inline i32x16 each_register(i32x16 acc, i32x16 w0, i32x16 w1, F f) {
+  return {f(acc.a, w0.a, w1.a), f(acc.b, w0.b, w1.b), f(acc.c, w0.c, w1.c), f(acc.d, w0.d, w1.d)};
+}
+
 static inline int32_t largest_lane(i32x16 x) {
   return vmaxvq_s32(vmaxq_s32(vmaxq_s32(x.a, x.b), vmaxq_s32(x.c, x.d)));
 }

@@ -19,20 +19,16 @@ constexpr int kManyRowsFaster = 1;
 // activations.
 static inline i32x16 dot8_codes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
   const int8x16_t a0 = broadcast4(a), a1 = broadcast4(a + 4);
-  const auto words = [&](int32x4_t sum, int32x4_t word0, int32x4_t word1) {
+  return each_register(acc, w0, w1, [&](int32x4_t sum, int32x4_t word0, int32x4_t word1) {
     return vdotq_s32(vdotq_s32(sum, bytes_of(word0), a0), bytes_of(word1), a1);
-  };
-  return {words(acc.a, w0.a, w1.a), words(acc.b, w0.b, w1.b), words(acc.c, w0.c, w1.c),
-          words(acc.d, w0.d, w1.d)};
+  });
 }
 // The same of codes stored as value + 128.
 static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
   const int8x16_t a0 = broadcast4(a), a1 = broadcast4(a + 4);
-  const auto words = [&](int32x4_t sum, int32x4_t word0, int32x4_t word1) {
+  return each_register(acc, w0, w1, [&](int32x4_t sum, int32x4_t word0, int32x4_t word1) {
     return vdotq_s32(vdotq_s32(sum, values_of(word0), a0), values_of(word1), a1);
-  };
-  return {words(acc.a, w0.a, w1.a), words(acc.b, w0.b, w1.b), words(acc.c, w0.c, w1.c),
-          words(acc.d, w0.d, w1.d)};
+  });
 }
 constexpr float kByteZero = 0.0f;
 
