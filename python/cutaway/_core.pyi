@@ -3,10 +3,12 @@ The C++ engine of cutaway. Use the cutaway package; this module is its floor.
 """
 
 from __future__ import annotations
+
 import collections.abc
+import typing
+
 import numpy
 import numpy.typing
-import typing
 
 __all__: list[str] = [
     "Checkpoint",
