@@ -24,6 +24,7 @@ struct Int8Rows {
   float* sum;         // [places]      of the 32 codes
   float* half_sums;   // [places, 2]   of 16 codes
   float* scaled_sum;  // [places]      scale * sum
+  int32_t* start;     // [places, 2]   the linear kernels' own
 };
 
 inline int64_t int8_at(int64_t group, int64_t row, int64_t block, int64_t blocks) {

@@ -27,12 +27,14 @@ enum class Until { scores, pattern, values };  // passes; a stage runs one or mo
 struct Scratch {
   Scratch(Carver& at, int64_t R, int64_t n_blocks, int64_t d_pad, int64_t n_scores)
       : rows(at.take<float*>(R)),
+        maps(at.take<float*>(R)),
         lo(at.take<int64_t>(R)),
         hi(at.take<int64_t>(R)),
         blocks(at.take<const void*>(n_blocks)),
         acc(at.take<float>(R * 2 * d_pad)),
         scores(at.take<float>(n_scores)) {}
   float** rows;         // [R] of q or z
+  float** maps;         // [R] of scores or pattern that are kept
   int64_t *lo, *hi;     // [R] first and last visible key
   const void** blocks;  // [n_blocks] of K or V
   float* acc;           // [R, 2, d_pad]
@@ -155,10 +157,9 @@ class Attention final : public Phase {
     };
     const auto keep = [&](ValueId id, float masked) {  // the rows of scores that are asked for
       if (run.pattern[id].empty()) return;
-      for (int64_t r = 0; r < R; ++r)
-        if (float* out = map_row(run.pattern[id][part.index], r))
-          k.attention_map_row(out, s.scores + r * ld - first, s.lo[r], s.hi[r], part.n_keys, masked,
-                              R * part.n_keys > kStreamed);
+      for (int64_t r = 0; r < R; ++r) s.maps[r] = map_row(run.pattern[id][part.index], r);
+      k.attention_map(s.maps, s.scores, ld, &visible, first, part.n_keys, masked,
+                      R * part.n_keys > kStreamed);
     };
     const auto take_back = [&](ValueId id) {  // what a hook left; a hooked map has every row
       for (int64_t r = 0; r < R; ++r)

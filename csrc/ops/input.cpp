@@ -45,7 +45,8 @@ kernels::Int8Rows int8_rows(Carver& at, int64_t rows, int64_t cols) {
           at.take<float>(places),
           at.take<float>(places),
           at.take<float>(places * 2),
-          at.take<float>(places)};
+          at.take<float>(places),
+          at.take<int32_t>(places * 2)};
 }
 
 }  // namespace

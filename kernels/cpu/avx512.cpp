@@ -88,20 +88,25 @@ static inline uint16_t float_to_half(float f) {
   return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-static inline i32x16 broadcast4(const int8_t* a) {
-  int32_t word;
-  __builtin_memcpy(&word, a, 4);
-  return _mm512_set1_epi32(word);
+// acc + 4 codes of each lane (unsigned bytes) times 4 activations (signed bytes). Written out because GCC
+// makes two instructions of it, and the front end, which two hardware threads share, is then what bounds a
+// prefill.
+static inline i32x16 dot4(i32x16 acc, i32x16 w, const int8_t* a) {
+  struct Word {
+    int8_t bytes[4];
+  };
+  asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(w), "m"(*reinterpret_cast<const Word*>(a)));
+  return acc;
 }
-// acc + 8 codes (unsigned bytes: two words of each lane) times 8 activations (signed bytes).
+// acc + 8 codes (two words of each lane) times 8 activations.
 static inline i32x16 dot8_codes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
-  return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(acc, w0, broadcast4(a)), w1, broadcast4(a + 4));
+  return dot4(dot4(acc, w0, a), w1, a + 4);
 }
 // The same of codes stored as value + 128: the result is too large by 128 times the activations' sum.
 static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
   return dot8_codes(acc, w0, w1, a);
 }
-constexpr float kByteZero = -128.0f;  // times the sum, to be added
+constexpr float kByteZero = 128.0f;  // the offset of such codes
 
 static inline int32_t largest_lane(i32x16 x) { return _mm512_reduce_max_epi32(x); }
 

@@ -32,7 +32,7 @@ static inline i32x16 dot8_codes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* 
 static inline i32x16 dot8_bytes(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) {
   return dot8_codes(acc, w0, w1, a);
 }
-constexpr float kByteZero = -128.0f;  // times the sum, to be added
+constexpr float kByteZero = 128.0f;  // the offset of such codes
 
 #define UNROLL _Pragma("GCC unroll 32")  // register blocks
 #include "generic/all.inl"

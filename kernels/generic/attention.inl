@@ -157,24 +157,34 @@ static void k_attention_softmax(float* s, int64_t ld_s, const AttentionRows* vis
   }
 }
 
-static void k_attention_map_row(float* out, const float* x, int64_t lo, int64_t hi, int64_t n, float masked,
-                                bool streamed) {
+template <bool kStream>
+static inline void map_row(float* out, const float* x, int64_t lo, int64_t hi, int64_t n, float masked) {
   const f32x16 hidden = set1(masked);
-  const bool aligned = streamed && reinterpret_cast<uintptr_t>(out) % (kLanes * sizeof(float)) == 0;
+  const auto put = [](float* p, f32x16 v) { kStream ? stream(p, v) : store(p, v); };
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    f32x16 v = hidden;
+  for (; i + kLanes <= lo; i += kLanes) put(out + i, hidden);
+  for (; i + kLanes <= n && i <= hi; i += kLanes) {
     if (lo <= i && i + kLanes - 1 <= hi) {
-      v = load(x + i);
-    } else if (lo < i + kLanes && i <= hi) {  // an edge of what is visible
+      put(out + i, load(x + i));
+    } else {  // an edge of what is visible
       alignas(64) float edge[kLanes];
       for (int l = 0; l < kLanes; ++l) edge[l] = i + l < lo || i + l > hi ? masked : x[i + l];
-      v = load(edge);
+      put(out + i, load(edge));
     }
-    aligned ? stream(out + i, v) : store(out + i, v);
   }
+  for (; i + kLanes <= n; i += kLanes) put(out + i, hidden);
   for (; i < n; ++i) out[i] = i < lo || i > hi ? masked : x[i];
-  if (aligned) stream_end();
+}
+
+static void k_attention_map(float* const* out, const float* s, int64_t ld_s, const AttentionRows* visible,
+                            int64_t first, int64_t n, float masked, bool past_caches) {
+  for (int r = 0; r < visible->rows; ++r, s += ld_s) {
+    if (!out[r]) continue;
+    const bool aligned = reinterpret_cast<uintptr_t>(out[r]) % (kLanes * sizeof(float)) == 0;
+    past_caches&& aligned ? map_row<true>(out[r], s - first, visible->lo[r], visible->hi[r], n, masked)
+                          : map_row<false>(out[r], s - first, visible->lo[r], visible->hi[r], n, masked);
+  }
+  if (past_caches) stream_end();
 }
 
 // ---- values: acc[r, d] += p[r, key] * v[key, d], V vectors of d at a time, for n keys of one block,

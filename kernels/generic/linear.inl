@@ -33,6 +33,19 @@ static void dot_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x, co
 }
 
 // ---- int8: exact integer parts per block of 32, then one or two fma
+// Sums of codes that are stored with an offset begin at minus the offset times the activations' sum. Written
+// once a call, so that a block begins with a load in place of ending with an fma.
+template <class Q>
+static inline void start_sums(const Int8Rows* x, int64_t rows, int64_t cols) {
+  const int64_t n = (rows + x->group - 1) / x->group * x->group * (cols / kQBlock) * Q::halves;
+  const float* sums = Q::halves == 2 ? x->half_sums : x->sum;
+  const f32x16 zero = set1(12582912.0f);  // 1.5 * 2^23: a smaller integer added to it lies in the last bits
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    storei(x->start + i, sub(bits(fma(load(sums + i), set1(-Q::offset), zero)), bits(zero)));
+  for (; i < n; ++i) x->start[i] = static_cast<int32_t>(-Q::offset * sums[i]);
+}
+
 // Adds a block's terms to M rows of T tiles. Words go in the outer loop, so that the sums of different rows,
 // which do not wait for each other, follow one another.
 template <class Q, int M, int T>
@@ -41,15 +54,20 @@ static inline void add_block(f32x16 (*acc)[M], const typename Q::Part* part, con
   i32x16 dot[T][M][Q::halves];
   UNROLL for (int h = 0; h < Q::halves; ++h) {
     constexpr int kWords = 8 / Q::halves;
-    UNROLL for (int t = 0; t < T; ++t) UNROLL for (int r = 0; r < M; ++r) dot[t][r][h] = seti(0);
+    UNROLL for (int t = 0; t < T; ++t) UNROLL for (int r = 0; r < M; ++r) dot[t][r][h] =
+        seti(Q::offset != 0 ? x->start[at[r] * Q::halves + h] : 0);
     UNROLL for (int j = h * kWords; j < (h + 1) * kWords; j += 2) UNROLL for (int t = 0; t < T; ++t)
         UNROLL for (int r = 0; r < M; ++r) dot[t][r][h] =
             Q::dot8(dot[t][r][h], part[t].codes[j], part[t].codes[j + 1], x->codes + at[r] * kQBlock + 4 * j);
   }
   UNROLL for (int r = 0; r < M; ++r) {
-    const RowBlock block = {set1(x->scale[at[r]]), set1(x->sum[at[r]]), set1(x->half_sums[2 * at[r]]),
+    const RowBlock block = {set1(x->scale[at[r]]), set1(x->half_sums[2 * at[r]]),
                             set1(x->half_sums[2 * at[r] + 1]), set1(x->scaled_sum[at[r]])};
-    UNROLL for (int t = 0; t < T; ++t) acc[t][r] = Q::accumulate(part[t], dot[t][r], block, acc[t][r]);
+    UNROLL for (int t = 0; t < T; ++t) {
+      f32x16 P[Q::halves];
+      UNROLL for (int h = 0; h < Q::halves; ++h) P[h] = to_float(dot[t][r][h]);
+      acc[t][r] = Q::accumulate(part[t], P, block, acc[t][r]);
+    }
   }
 }
 
@@ -89,7 +107,7 @@ static inline void for_tiles(int64_t rows, int64_t tiles, F f) {
     if constexpr (kMost >= 16)
       for (; r + 16 <= rows; r += 16) strip.template operator()<16, 1>(r);
     if constexpr (kMost >= 8)
-      for (; r + 8 <= rows; r += 8) strip.template operator()<8, 2>(r);
+      for (; r + 8 <= rows; r += 8) strip.template operator()<8, 1>(r);
     for (; r + 4 <= rows; r += 4) strip.template operator()<4, kMaxRows / 4>(r);
     for (; r + 2 <= rows; r += 2) strip.template operator()<2, 4>(r);
     for (; r < rows; ++r) strip.template operator()<1, 4>(r);
@@ -184,6 +202,7 @@ template <class Q>
 static void linear_int8(float* out, int64_t ld_out, const Int8Rows* x, const uint8_t* tiles, int64_t rows,
                         int64_t cols, int64_t n_out) {
   const int64_t stride = Q::tile_bytes(cols);
+  if constexpr (Q::offset != 0) start_sums<Q>(x, rows, cols);
   for_tiles<kMaxRows>(rows, (n_out + kLanes - 1) / kLanes, [&]<int M, int T>(int64_t r, int64_t t) {
     dot_int8<Q, M, T>(out + r * ld_out + t * kLanes, ld_out, x, r, tiles + t * stride, cols,
                       n_out - t * kLanes);

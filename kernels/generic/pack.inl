@@ -133,7 +133,7 @@ static inline void put_u16(uint8_t* plane, int64_t i, uint16_t v) { __builtin_me
 
 // What a weight type needs of 32 activations beside their codes, in every lane.
 struct RowBlock {
-  f32x16 scale, sum, first_sum, second_sum, scaled_sum;
+  f32x16 scale, first_sum, second_sum, scaled_sum;
 };
 
 // ---- encoding, for the head alone (docs/architecture.md)

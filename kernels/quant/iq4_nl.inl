@@ -9,6 +9,7 @@ struct iq4_nl {
   static constexpr int block = 32, block_bytes = 18;
   static constexpr bool coded = true;
   static constexpr int halves = 1;  // integer sums of a block of 32
+  static constexpr float offset = kByteZero;
 
   static constexpr int8_t values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                         1,    13,   25,  38,  53,  69,  89,  113};
@@ -34,8 +35,8 @@ struct iq4_nl {
   }
   // |dot| <= 127 * 127 * 32 < 2^19.
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_bytes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    return fma(fma(x.sum, set1(kByteZero), to_float(dot[0])), mul(p.d, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    return fma(P[0], mul(p.d, x.scale), acc);
   }
 
   static void decode(float* out, const uint8_t* blocks, int64_t n) {

@@ -12,30 +12,28 @@ struct iq4_xs {
   static constexpr int block = 256, block_bytes = 136;
   static constexpr bool coded = true;
   static constexpr int halves = 1;  // integer sums of a block of 32
+  static constexpr float offset = kByteZero;
 
   // Tile: nibbles [cols / 32][256]; scale - 32 [cols / 32][16] signed bytes; f16 d [cols / 256][16].
   static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (256 + 16) + cols / 256 * 32); }
   struct Part {
     i32x16 codes[8];
-    f32x16 scale;  // an integer
-    f32x16 d;
+    f32x16 d;  // d * (scale - 32): 11 bits times 6, exact
   };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);
     for (i32x16& word : p.codes) word = lookup(word, iq4_nl::shifted);
-    p.scale = to_float(load_s8(tile + cols * 8 + b * 16));
-    p.d = load_half(tile + cols * 8 + cols / 2 + b / 8 * 32);
+    const f32x16 scale = to_float(load_s8(tile + cols * 8 + b * 16));
+    p.d = mul(load_half(tile + cols * 8 + cols / 2 + b / 8 * 32), scale);
     return p;
   }
   static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
-    return mul(mul(p.d, p.scale), code_at(word, byte, 128));
+    return mul(p.d, code_at(word, byte, 128));
   }
-  // |scale * dot| <= 32 * 127 * 127 * 32 = 16,516,096 < 2^24: exact as a float.
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_bytes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    const f32x16 levels = fma(x.sum, set1(kByteZero), to_float(dot[0]));
-    return fma(fma(levels, p.scale, set1(0.0f)), mul(p.d, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    return fma(P[0], mul(p.d, x.scale), acc);
   }
 
   static int8_t scale(const uint8_t* p, int s) {

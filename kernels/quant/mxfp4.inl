@@ -9,7 +9,8 @@ struct mxfp4 {
   static constexpr const char* name = "MXFP4";
   static constexpr int block = 32, block_bytes = 17;
   static constexpr bool coded = true;
-  static constexpr int halves = 1;  // integer sums of a block of 32
+  static constexpr int halves = 1;     // integer sums of a block of 32
+  static constexpr float offset = 12;  // what codes are stored with
 
   static constexpr int8_t values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
   // values + 12: what the words hold after unpacking.
@@ -36,8 +37,8 @@ struct mxfp4 {
   }
   // |dot| <= 12 * 127 * 32 < 2^16.
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    return fma(fma(x.sum, set1(-12.0f), to_float(dot[0])), mul(p.d, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    return fma(P[0], mul(p.d, x.scale), acc);
   }
 
   static void decode(float* out, const uint8_t* blocks, int64_t n) {

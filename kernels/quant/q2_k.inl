@@ -11,6 +11,7 @@ struct q2_k {
   static constexpr int block = 256, block_bytes = 84;
   static constexpr bool coded = true;
   static constexpr int halves = 2;  // integer sums of a block of 32
+  static constexpr float offset = 0;
 
   // Tile: pairs of bits [cols / 32][128]; scale and min of the two halves, as they stand in the file,
   // [cols / 32][2][16]; per 256 columns f16 d [16], dmin [16].
@@ -38,11 +39,11 @@ struct q2_k {
   }
   // |sum of scale * dot| <= 15 * 3 * 127 * 32 and |sum of min * sum| <= 15 * 127 * 32: both below 2^18.
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
     const f32x16 zero = set1(0.0f);
-    const f32x16 P = fma(to_float(dot[1]), p.scale[1], fma(to_float(dot[0]), p.scale[0], zero));
+    const f32x16 sum = fma(P[1], p.scale[1], fma(P[0], p.scale[0], zero));
     const f32x16 Pm = fma(x.second_sum, p.min[1], fma(x.first_sum, p.min[0], zero));
-    acc = fma(P, mul(p.d, x.scale), acc);
+    acc = fma(sum, mul(p.d, x.scale), acc);
     return fma(Pm, mul(p.minus_dmin, x.scale), acc);
   }
 

@@ -10,7 +10,8 @@ struct q3_k {
   static constexpr const char* name = "Q3_K";
   static constexpr int block = 256, block_bytes = 110;
   static constexpr bool coded = true;
-  static constexpr int halves = 2;  // integer sums of a block of 32
+  static constexpr int halves = 2;    // integer sums of a block of 32
+  static constexpr float offset = 4;  // what codes are stored with
 
   // Tile: pairs of bits [cols / 32][128]; third bits [cols / 32][64]; scale - 32 of the two halves
   // [cols / 32][2][16] signed bytes; f16 d [cols / 256][16].
@@ -35,12 +36,9 @@ struct q3_k {
   }
   // |sum of scale * dot| <= 32 * 4 * 127 * 32 < 2^19.
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    const f32x16 offset = set1(-4.0f);
-    const f32x16 first = fma(x.first_sum, offset, to_float(dot[0]));
-    const f32x16 second = fma(x.second_sum, offset, to_float(dot[1]));
-    const f32x16 P = fma(second, p.scale[1], fma(first, p.scale[0], set1(0.0f)));
-    return fma(P, mul(p.d, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    const f32x16 sum = fma(P[1], p.scale[1], fma(P[0], p.scale[0], set1(0.0f)));
+    return fma(sum, mul(p.d, x.scale), acc);
   }
 
   // Weight i of the block: the low bits lie as in Q2_K.

@@ -8,7 +8,8 @@ struct q4_0 {
   static constexpr const char* name = "Q4_0";
   static constexpr int block = 32, block_bytes = 18;
   static constexpr bool coded = true;
-  static constexpr int halves = 1;  // integer sums of a block of 32
+  static constexpr int halves = 1;    // integer sums of a block of 32
+  static constexpr float offset = 8;  // what codes are stored with
 
   // Tile: nibbles [cols / 32][256], then f16 d [cols / 32][16].
   static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (256 + 32)); }
@@ -26,8 +27,8 @@ struct q4_0 {
     return mul(p.d, code_at(word, byte, 8));
   }
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    return fma(fma(x.sum, set1(-8.0f), to_float(dot[0])), mul(p.d, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    return fma(P[0], mul(p.d, x.scale), acc);
   }
 
   static void decode(float* out, const uint8_t* blocks, int64_t n) {

@@ -9,6 +9,7 @@ struct q4_1 {
   static constexpr int block = 32, block_bytes = 20;
   static constexpr bool coded = true;
   static constexpr int halves = 1;  // integer sums of a block of 32
+  static constexpr float offset = 0;
 
   // Tile: nibbles [cols / 32][256], then per 32 columns f16 d [16], f16 m [16].
   static int64_t tile_bytes(int64_t cols) { return cols / 32 * (256 + 64); }
@@ -27,8 +28,8 @@ struct q4_1 {
     return add(mul(p.d, code_at(word, byte, 0)), p.m);
   }
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    acc = fma(to_float(dot[0]), mul(p.d, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    acc = fma(P[0], mul(p.d, x.scale), acc);
     return fma(p.m, x.scaled_sum, acc);
   }
 

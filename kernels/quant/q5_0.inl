@@ -9,7 +9,8 @@ struct q5_0 {
   static constexpr const char* name = "Q5_0";
   static constexpr int block = 32, block_bytes = 22;
   static constexpr bool coded = true;
-  static constexpr int halves = 1;  // integer sums of a block of 32
+  static constexpr int halves = 1;     // integer sums of a block of 32
+  static constexpr float offset = 16;  // what codes are stored with
 
   // Tile: nibbles [cols / 32][256], fifth bits [cols / 32][64], then f16 d [cols / 32][16].
   static int64_t tile_bytes(int64_t cols) { return round_up_64(cols / 32 * (256 + 64 + 32)); }
@@ -28,8 +29,8 @@ struct q5_0 {
     return mul(p.d, code_at(word, byte, 16));
   }
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    return fma(fma(x.sum, set1(-16.0f), to_float(dot[0])), mul(p.d, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    return fma(P[0], mul(p.d, x.scale), acc);
   }
 
   static int code(const uint8_t* p, int i) {  // i-th weight of the block at p, 0..31

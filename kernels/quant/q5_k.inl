@@ -11,36 +11,32 @@ struct q5_k {
   static constexpr int block = 256, block_bytes = 176;
   static constexpr bool coded = true;
   static constexpr int halves = 1;  // integer sums of a block of 32
+  static constexpr float offset = 0;
 
   // Tile: nibbles [cols / 32][256]; fifth bits [cols / 32][64]; per 32 columns bytes scale [16], min [16];
   // per 256 columns f16 d [16], dmin [16].
   static int64_t tile_bytes(int64_t cols) { return cols / 32 * (256 + 64 + 32) + cols / 256 * 64; }
   struct Part {
     i32x16 codes[8];
-    f32x16 scale, min;  // integers
-    f32x16 d, minus_dmin;
+    f32x16 d, m;  // d * scale and -dmin * min: 11 bits times 6, exact
   };
   static Part load_part(const uint8_t* tile, int64_t cols, int64_t b) {
     Part p;
     get_nibbles(p.codes, tile + b * 256);
     or_bits<4>(p.codes, loadi(tile + cols * 8 + b * 64));
     const uint8_t* sub = tile + cols * 10 + b * 32;
-    p.scale = to_float(load_u8(sub));
-    p.min = to_float(load_u8(sub + 16));
     const uint8_t* super = tile + cols * 11 + b / 8 * 64;
-    p.d = load_half(super);
-    p.minus_dmin = negate(load_half(super + 32));
+    p.d = mul(load_half(super), to_float(load_u8(sub)));
+    p.m = mul(negate(load_half(super + 32)), to_float(load_u8(sub + 16)));
     return p;
   }
   static f32x16 weight(const Part& p, i32x16 word, int byte, bool) {
-    return add(mul(mul(p.d, p.scale), code_at(word, byte, 0)), mul(p.minus_dmin, p.min));
+    return add(mul(p.d, code_at(word, byte, 0)), p.m);
   }
-  // |scale * dot| <= 63 * 31 * 127 * 32 < 2^23 and |min * sum| <= 63 * 127 * 32 < 2^18: exact as floats.
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    const f32x16 zero = set1(0.0f);
-    acc = fma(fma(to_float(dot[0]), p.scale, zero), mul(p.d, x.scale), acc);
-    return fma(fma(x.sum, p.min, zero), mul(p.minus_dmin, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    acc = fma(P[0], mul(p.d, x.scale), acc);
+    return fma(p.m, x.scaled_sum, acc);
   }
 
   // Weight i of sub-block s: the low bits lie as in Q4_K.

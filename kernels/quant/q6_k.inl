@@ -9,7 +9,8 @@ struct q6_k {
   static constexpr const char* name = "Q6_K";
   static constexpr int block = 256, block_bytes = 210;
   static constexpr bool coded = true;
-  static constexpr int halves = 2;  // integer sums of a block of 32
+  static constexpr int halves = 2;     // integer sums of a block of 32
+  static constexpr float offset = 32;  // what codes are stored with
 
   // Tile: nibbles [cols / 32][256]; high pairs of bits [cols / 32][128]; scales of the two halves
   // [cols / 32][2][16] signed bytes; f16 d [cols / 256][16].
@@ -36,12 +37,9 @@ struct q6_k {
   }
   // |sum of scale * dot| <= 2 * 128 * 32 * 127 * 16 = 16,646,144 < 2^24: exact as a float.
   static i32x16 dot8(i32x16 acc, i32x16 w0, i32x16 w1, const int8_t* a) { return dot8_codes(acc, w0, w1, a); }
-  static f32x16 accumulate(const Part& p, const i32x16* dot, const RowBlock& x, f32x16 acc) {
-    const f32x16 offset = set1(-32.0f);
-    const f32x16 first = fma(x.first_sum, offset, to_float(dot[0]));
-    const f32x16 second = fma(x.second_sum, offset, to_float(dot[1]));
-    const f32x16 P = fma(second, p.scale[1], fma(first, p.scale[0], set1(0.0f)));
-    return fma(P, mul(p.d, x.scale), acc);
+  static f32x16 accumulate(const Part& p, const f32x16* P, const RowBlock& x, f32x16 acc) {
+    const f32x16 sum = fma(P[1], p.scale[1], fma(P[0], p.scale[0], set1(0.0f)));
+    return fma(sum, mul(p.d, x.scale), acc);
   }
 
   // Weight i of the block: halves of 128, each 4 runs of 32 that share 64 low bytes and 32 high bytes.

@@ -133,7 +133,8 @@ Codes::Codes(const Table& k, const float* x, int64_t rows, int64_t cols)
       scale_(places_),
       sum_(places_),
       half_sums_(places_ * 2),
-      scaled_sum_(places_) {
+      scaled_sum_(places_),
+      start_(places_ * 2) {
   const kernels::Int8Rows out = view();
   const int64_t split = rows / 3;  // as threads do it, in shares
   k.quantize(&out, 0, x, split, cols);

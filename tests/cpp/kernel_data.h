@@ -88,7 +88,8 @@ class Codes {
  public:
   Codes(const Table& k, const float* x, int64_t rows, int64_t cols);
   kernels::Int8Rows view() const {
-    return {group_, codes_.data(), scale_.data(), sum_.data(), half_sums_.data(), scaled_sum_.data()};
+    return {group_,       codes_.data(), scale_.data(), sum_.data(), half_sums_.data(), scaled_sum_.data(),
+            start_.data()};
   }
   int code(int64_t row, int64_t col) const { return codes_.data()[at(row, col / 32) * 32 + col % 32]; }
   float scale(int64_t row, int64_t block) const { return scale_.data()[at(row, block)]; }
@@ -103,6 +104,7 @@ class Codes {
   int64_t group_, blocks_, places_;
   Aligned<int8_t> codes_;
   Aligned<float> scale_, sum_, half_sums_, scaled_sum_;
+  Aligned<int32_t> start_;
 };
 
 // Of every instruction set this machine offers, scalar first; AVX-VNNI by its EVEX form where that is all

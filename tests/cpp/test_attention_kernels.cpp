@@ -227,25 +227,33 @@ TEST(AttentionKernels, SoftmaxSumsBySegment) {
   }
 }
 
-// A kept row of a map: what is visible as it is, the rest masked, not a float more; past the caches or not.
-TEST(AttentionKernels, AMapRowHoldsWhatIsVisible) {
+// Kept rows of a map: what is visible as it is, the rest masked, not a float more; past the caches or not; a
+// row that is not kept is stepped over.
+TEST(AttentionKernels, AMapHoldsWhatIsVisible) {
   const float masked = -std::numeric_limits<float>::infinity();
   Random random(15);
-  const std::vector<float> x = numbers(random, 400, Numbers::normal);
+  const int64_t first = 16, ld = 384;  // scores of keys [16, 400)
+  const std::vector<float> s = numbers(random, 3 * ld, Numbers::normal);
   for (const Table* k : tables())
-    for (int64_t n : {1, 15, 16, 17, 48, 399, 400})
-      for (int64_t lo : {0, 1, 15, 16, 33})
-        for (int64_t hi : {0, 14, 15, 16, 33, 64, 399})
+    for (int64_t n : {17, 31, 32, 33, 48, 399, 400})
+      for (int64_t lo : {16, 17, 31, 32, 33})
+        for (int64_t hi : {16, 17, 30, 31, 32, 33, 64, 399})
           for (int64_t offset : {0, 1})
-            for (bool stream : {false, true}) {
+            for (bool past_caches : {false, true}) {
               if (lo > hi || hi >= n) continue;
-              Aligned<float> out(n + offset + 1);
-              out[n + offset] = 7.0f;
-              k->attention_map_row(out.data() + offset, x.data(), lo, hi, n, masked, stream);
-              for (int64_t i = 0; i < n; ++i)
-                ASSERT_EQ(bits_of(out[i + offset]), bits_of(i < lo || i > hi ? masked : x[i]))
-                    << k->isa << " n " << n << " lo " << lo << " hi " << hi << " key " << i;
-              ASSERT_EQ(out[n + offset], 7.0f) << k->isa << " n " << n;
+              const int64_t from[] = {lo, lo, 16}, to[] = {hi, hi, hi};
+              const kernels::AttentionRows visible{3, from, to};
+              Aligned<float> a(n + offset + 1), b(n + offset + 1);
+              a[n + offset] = b[n + offset] = 7.0f;
+              float* out[] = {a.data() + offset, nullptr, b.data() + offset};
+              k->attention_map(out, s.data(), ld, &visible, first, n, masked, past_caches);
+              for (int r : {0, 2})
+                for (int64_t i = 0; i < n; ++i)
+                  ASSERT_EQ(bits_of(out[r][i]),
+                            bits_of(i < from[r] || i > to[r] ? masked : s[r * ld + i - first]))
+                      << k->isa << " n " << n << " lo " << lo << " hi " << hi << " row " << r << " key " << i;
+              ASSERT_EQ(a[n + offset], 7.0f) << k->isa << " n " << n;
+              ASSERT_EQ(b[n + offset], 7.0f) << k->isa << " n " << n;
             }
 }
 

@@ -142,7 +142,7 @@ uint64_t hash_of(const void* data, size_t n) {
 TEST_P(ModelTest, SameBitsOnEveryMachine) {
   const std::string bytes = tiny_gemma3();
   ASSERT_EQ(hash_of(bytes.data(), bytes.size()), 0xA621C7462B7424C3u) << "the model is another one";
-  const uint64_t want = std::string(GetParam()) == "int8" ? 0x943726E9D31F7FE5u : 0xA0B652C1B723C017u;
+  const uint64_t want = std::string(GetParam()) == "int8" ? 0x458EE5DAC42B9C2Cu : 0xA0B652C1B723C017u;
   for (const std::string& isa : isas()) {
     const std::vector<float> y = logits(*load(isa, 2), ids(90, 0));
     EXPECT_EQ(hash_of(y.data(), y.size() * sizeof(float)), want) << isa;

@@ -23,6 +23,7 @@ struct Part {
   int scale[2] = {1, 1}, min[2] = {0, 0};
   float d = 0, m = 0;
   bool has_m = false, plain_m = false;
+  bool halves = false;  // a scale and a minimum for each 16
 };
 
 const int kIq4Values[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
@@ -58,6 +59,7 @@ Part part_of_32(const std::string& type, const uint8_t* p) {
 Part part_of_256(const std::string& type, const uint8_t* p, int s) {
   Part out;
   const int run = s % 4, side = s / 4;
+  out.halves = type == "Q2_K" || type == "Q3_K" || type == "Q6_K";
   if (type == "Q4_K" || type == "Q5_K") {
     const uint8_t *packed = p + 4, *low = p + (type == "Q4_K" ? 16 : 48) + s / 2 * 32;
     for (int i = 0; i < 32; ++i) {
@@ -187,14 +189,19 @@ float int8_dot(const Quant& q, const std::vector<uint8_t>& row, const Codes& x, 
     int64_t P = 0, Pm = 0, sum = 0;
     for (int i = 0; i < 32; ++i) {
       const int64_t a = x.code(r, 32 * b + i);
-      P += p.scale[i / 16] * p.code[i] * a;
+      P += (p.halves ? p.scale[i / 16] : 1) * p.code[i] * a;
       Pm += p.min[i / 16] * a;
       sum += a;
     }
     *widest = std::max({*widest, std::abs(P), std::abs(Pm)});
-    acc = std::fmaf(static_cast<float>(P), p.d * sx, acc);
-    if (p.plain_m) acc = std::fmaf(p.m, sx * static_cast<float>(sum), acc);
-    if (p.has_m && !p.plain_m) acc = std::fmaf(static_cast<float>(Pm), -(p.m * sx), acc);
+    const float d = p.halves ? p.d : p.d * static_cast<float>(p.scale[0]);
+    acc = std::fmaf(static_cast<float>(P), d * sx, acc);
+    if (!p.has_m) continue;
+    if (p.halves)
+      acc = std::fmaf(static_cast<float>(Pm), -(p.m * sx), acc);
+    else
+      acc = std::fmaf(p.plain_m ? p.m : -(p.m * static_cast<float>(p.min[0])), sx * static_cast<float>(sum),
+                      acc);
   }
   return acc;
 }

@@ -23,7 +23,7 @@ TWINS = {  # kernel -> its twin in cutaway.reference
 }
 # One NumPy operation each, or no arithmetic at all.
 PLAIN = {
-    "add", "scale", "exp", "attention_map_row", "store_k", "store_v", "load_k", "load_v", "peak_f32", "peak_int8",
+    "add", "scale", "exp", "attention_map", "store_k", "store_v", "load_k", "load_v", "peak_f32", "peak_int8",
     "peak_read",
 }  # fmt: skip
 

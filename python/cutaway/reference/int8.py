@@ -24,7 +24,8 @@ def quantise(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def linear_int8(x: np.ndarray, raw: np.ndarray, type_name: str) -> np.ndarray:
     """float32 [rows, K] times a stored matrix [out, K] (uint8 [out, row_bytes]) -> float32 [rows, out].
 
-    Equal to the engine bit for bit: per 32 weights one exact integer P, then one fma; blocks ascend.
+    Equal to the engine bit for bit: per 32 weights one exact integer P, then one fma; blocks ascend. A scale for each
+    16 belongs to P; one for all 32 makes an exact product with d.
     """
     _, block, size = TYPES[type_name]
     n_out, n_blocks = len(raw), raw.shape[1] // size * block // 32
@@ -36,13 +37,16 @@ def linear_int8(x: np.ndarray, raw: np.ndarray, type_name: str) -> np.ndarray:
         pick = slice(b, None, n_blocks)  # block b of every output row
         a = codes[:, b].reshape(len(x), 1, runs, -1)  # [rows, 1, runs, 32 / runs]
         q = p.q[pick].reshape(1, n_out, runs, -1).astype(np.int32)
-        total = ((a * q).sum(3) * p.s[pick]).sum(2)  # P: int [rows, out], |P| < 2^24
-        scale = sx[:, b : b + 1]  # [rows, 1]
-        acc = fma(total.astype(np.float32), p.d[pick].T * scale, acc)
-        if p.m is not None:
-            m, sums = p.m[pick].T, a.sum(3)  # [1, out]; [rows, 1, runs]
-            if p.ms is None:
-                acc = fma(m, scale * sums.sum(2).astype(np.float32), acc)
-            else:
-                acc = fma((sums * p.ms[pick]).sum(2).astype(np.float32), m * scale, acc)
+        sums, dots = a.sum(3), (a * q).sum(3)  # int [rows, 1, runs], [rows, out, runs]
+        scale, d, s = sx[:, b : b + 1], p.d[pick].T, p.s[pick]  # [rows, 1], [1, out], [out, runs]
+        m, ms = (None, None) if p.m is None else (p.m[pick].T, None if p.ms is None else p.ms[pick])
+        if runs == 2:  # |P| < 2^24
+            acc = fma((dots * s).sum(2).astype(np.float32), d * scale, acc)
+            if m is not None:
+                acc = fma((sums * ms).sum(2).astype(np.float32), m * scale, acc)
+        else:
+            acc = fma(dots[:, :, 0].astype(np.float32), (d * s.T.astype(np.float32)) * scale, acc)
+            if m is not None:
+                exact = m if ms is None else m * ms.T.astype(np.float32)
+                acc = fma(exact, scale * sums[:, :, 0].astype(np.float32), acc)
     return acc
