@@ -29,7 +29,7 @@ __all__ = ["Model", "Session", "isas", "load", "step"]
 def isas() -> list[str]:
     """Instruction sets this machine offers, slowest first; each is accepted by `load(isa=)` and CUTAWAY_ISA.
 
-    The last one is the default. "amx", where a machine has it, stands before "avx512", for its speed was never measured.
+    The last one is the default. "amx", where a machine has it, stands before "avx512": its speed was never measured.
     """
     return _core.isas()
 

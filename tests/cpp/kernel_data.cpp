@@ -7,7 +7,7 @@
 namespace cutaway::kernels {
 const Table* avxvnni_evex_table();  // avxvnni_evex.cpp
 const Table* amx_emulated_table();  // amx_emulated.cpp
-}
+}  // namespace cutaway::kernels
 
 namespace cutaway::testing {
 
