@@ -13,6 +13,7 @@
 #include <fstream>
 #include <set>
 
+#include "core/amx.h"
 #include "core/cgroup.h"
 #include "core/error.h"
 
@@ -34,10 +35,11 @@ bool offers(const std::string& isa) {
     return avx2 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && a >= 1 &&
            __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
   }
-  if (isa == "avx512")
-    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512vnni");
+  if (isa == "avx512") return avx512;
+  if (isa == "amx") return avx512 && amx_offered(this_amx_machine());
 #elif defined(__aarch64__)
   if (isa == "neon") return true;  // part of ARMv8
   if (isa == "neondot") return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
@@ -96,8 +98,14 @@ std::vector<std::string> isas() {
 }
 
 const kernels::Table& kernels_for(const std::string& isa) {
-  for (const Entry& e : kEntries)
-    if (isa == e.name && offers(isa)) return *e.table();
+  for (const Entry& e : kEntries) {
+    if (isa != e.name || !offers(isa)) continue;
+    if (const std::string refusal = isa == "amx" ? amx_refusal(this_amx_machine()) : ""; !refusal.empty())
+      throw ArgumentError(
+          text("isa: this machine has '{}', but this process may not use it: {}; the default is '{}'", isa,
+               refusal, isas().back()));
+    return *e.table();
+  }
   throw ArgumentError(text("isa: this machine has no '{}'; it offers {} (ca.isas())", isa, joined(isas())));
 }
 

@@ -150,7 +150,7 @@ def _engine(sub: argparse.ArgumentParser) -> None:
     add = sub.add_argument_group("engine").add_argument
     add("--compute", choices=("float32", "int8"), help="arithmetic (default: the file's)")
     add("--threads", metavar="N", type=whole_number, help="threads (default: what this process may use)")
-    add("--isa", metavar="NAME", help="instruction set, one of ca.isas() (default: the fastest)")
+    add("--isa", metavar="NAME", help="instruction set, one of ca.isas() (default: the last of them)")
     add("--n-ctx", metavar="N", type=whole_number, help="longest context, in tokens (default: the file's)")
 
 

@@ -6,7 +6,8 @@
 
 namespace cutaway::kernels {
 const Table* avxvnni_evex_table();  // avxvnni_evex.cpp
-}
+const Table* amx_emulated_table();  // amx_emulated.cpp
+}  // namespace cutaway::kernels
 
 namespace cutaway::testing {
 
@@ -149,6 +150,7 @@ std::vector<const Table*> tables() {
     return std::any_of(out.begin(), out.end(), [&](const Table* k) { return std::string(k->isa) == isa; });
   };
   if (has("avx512") && !has("avxvnni")) out.push_back(kernels::avxvnni_evex_table());
+  if (has("avx512") && !has("amx")) out.push_back(kernels::amx_emulated_table());
 #endif
   return out;
 }

@@ -108,7 +108,7 @@ class Codes {
 };
 
 // Of every instruction set this machine offers, scalar first; AVX-VNNI by its EVEX form where that is all
-// there is.
+// there is, and AMX by an emulated tile unit.
 std::vector<const Table*> tables();
 inline const Table& scalar() { return kernels_for("scalar"); }
 

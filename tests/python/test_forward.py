@@ -2,6 +2,8 @@
 
 import functools
 import json
+import os
+import re
 
 import cutaway as ca
 import numpy as np
@@ -240,6 +242,20 @@ def test_bad_prompts_are_named(x, message, small_model):
 def test_bad_load_options_are_named(options, message, small_model):
     with pytest.raises(ca.ArgumentError, match=message):
         ca.load(small_model("llama").path, **options)
+
+
+def test_amx_is_an_option(small_model, monkeypatch):
+    path = small_model("llama", "Q4_1", "int8").path
+    assert ca.isas()[-1] != "amx" and ca.load(path).info()["isa"] == os.environ.get("CUTAWAY_ISA", ca.isas()[-1])
+    if "amx" in ca.isas():
+        assert np.array_equal(ca.load(path, isa="amx")(IDS), ca.load(path, isa="scalar")(IDS))
+        return
+    offered = re.escape(f"isa: this machine has no 'amx'; it offers {', '.join(ca.isas())} (ca.isas())")
+    with pytest.raises(ca.ArgumentError, match=f"^{offered}$"):
+        ca.load(path, isa="amx")
+    monkeypatch.setenv("CUTAWAY_ISA", "amx")
+    with pytest.raises(ca.ArgumentError, match=f"^{offered}$"):
+        ca.load(path)
 
 
 def test_info_says_what_is_in_force(small_model):
