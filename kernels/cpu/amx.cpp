@@ -90,13 +90,16 @@ static void add_run(float* out, int64_t ld_out, const Int8Rows& x, int64_t place
   for (int64_t i = 0; i < n; ++i) {
     const int64_t at = place + i * kRowGroup;
     UNROLL for (int r = 0; r < kRowGroup; ++r) {
-      const RowBlock block = {set1(x.scale[at + r]), set1(x.sum[at + r]), set1(x.half_sums[2 * (at + r)]),
+      const RowBlock block = {set1(x.scale[at + r]), set1(x.half_sums[2 * (at + r)]),
                               set1(x.half_sums[2 * (at + r) + 1]), set1(x.scaled_sum[at + r])};
       UNROLL for (int t = 0; t < T; ++t) {
-        i32x16 dot[Q::halves];
-        UNROLL for (int h = 0; h < Q::halves; ++h) dot[h] =
-            loadi(reinterpret_cast<const uint8_t*>(sums[i % kAhead][t][h] + r * kLanes));
-        acc[t][r] = Q::accumulate(parts[t][i], dot, block, acc[t][r]);
+        f32x16 P[Q::halves];
+        UNROLL for (int h = 0; h < Q::halves; ++h) {
+          i32x16 dot = loadi(reinterpret_cast<const uint8_t*>(sums[i % kAhead][t][h] + r * kLanes));
+          if constexpr (Q::offset != 0) dot = add(dot, seti(x.start[(at + r) * Q::halves + h]));
+          P[h] = to_float(dot);
+        }
+        acc[t][r] = Q::accumulate(parts[t][i], P, block, acc[t][r]);
       }
     }
     if (i + kAhead < n) multiply(i + kAhead);
@@ -146,6 +149,7 @@ static void linear_tiles(float* out, int64_t ld_out, const Int8Rows* x, const ui
   const int64_t tiled = rows >= kFewestRows && x->group == kRowGroup ? rows / kRowGroup * kRowGroup : 0;
   if (tiled > 0) {
     const int64_t n_tiles = (n_out + kLanes - 1) / kLanes;
+    if constexpr (Q::offset != 0) start_sums<Q>(x, tiled, cols);
     _tile_loadconfig(Q::halves == 2 ? &kHalfShapes : &kBlockShapes);
     for (int64_t t = 0; t < n_tiles; t += kStrip)
       add_strip<Q>(out + t * kLanes, ld_out, *x, tiles + t * Q::tile_bytes(cols),
@@ -154,8 +158,13 @@ static void linear_tiles(float* out, int64_t ld_out, const Int8Rows* x, const ui
   }
   if (tiled == rows) return;
   const int64_t place = tiled * (cols / kQBlock);
-  const Int8Rows rest = {x->group,       x->codes + place * kQBlock, x->scale + place,
-                         x->sum + place, x->half_sums + 2 * place,   x->scaled_sum + place};
+  const Int8Rows rest = {x->group,
+                         x->codes + place * kQBlock,
+                         x->scale + place,
+                         x->sum + place,
+                         x->half_sums + 2 * place,
+                         x->scaled_sum + place,
+                         x->start + 2 * place};
   avx512_table()->quants[kType].linear_int8(out + tiled * ld_out, ld_out, &rest, tiles, rows - tiled, cols,
                                             n_out);
 }
