@@ -27,6 +27,15 @@ struct Int8Rows {
   int32_t* start;     // [places, 2]   the linear kernels' own
 };
 
+// How the KV cache keeps its numbers: as they are, rounded to IEEE float16, or as codes in [-127, 127] with a
+// float32 scale for each 32 of a head, the scales behind the codes (docs/determinism.md, "KV cache").
+enum class KvType { f32, f16, q8_0 };
+
+// Bytes of n numbers: the tile of 16 keys [d_head, 16], or the row of a value [d_pad].
+constexpr int64_t kv_bytes(KvType type, int64_t n) {
+  return type == KvType::f32 ? 4 * n : type == KvType::f16 ? 2 * n : n + n / kQBlock * 4;
+}
+
 inline int64_t int8_at(int64_t group, int64_t row, int64_t block, int64_t blocks) {
   return (row / group * blocks + block) * group + row % group;
 }

@@ -257,21 +257,21 @@ void bind_model(py::module_& m) {
             return py::make_tuple(view(k, k->floats(), dims), view(v, v->floats(), dims));
           },
           "layer"_a, "What is stored, widened to float32: (k, v), each [length, n_kv_heads, d_head].")
-      .def_property_readonly("kv_dtype",
-                             [](const Session& s) { return s.cache.shape().half ? "float16" : "float32"; });
+      .def_property_readonly("kv_dtype", [](const Session& s) { return kv_dtype(s.cache.shape().type); });
 
   py::class_<Model, std::shared_ptr<Model>>(m, "Model")
-      .def(py::init([](const std::string& path, int threads, const std::string& compute, int64_t n_ctx,
-                       const std::string& isa, const py::bytes& pack_folder, uint64_t pack_least,
-                       double pack_settled, const std::string& unembed_type) {
-             const LoadOptions options = {threads, compute,      n_ctx,
-                                          isa,     unembed_type, {pack_folder, pack_least, pack_settled}};
-             py::gil_scoped_release release;
-             return Model::load(path, options);
-           }),
-           "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a, "pack_folder"_a = py::bytes(),
-           "pack_least"_a = PackOptions().least, "pack_settled"_a = PackOptions().settled,
-           "unembed_type"_a = "")
+      .def(
+          py::init([](const std::string& path, int threads, const std::string& compute, int64_t n_ctx,
+                      const std::string& isa, const py::bytes& pack_folder, uint64_t pack_least,
+                      double pack_settled, const std::string& unembed_type, const std::string& kv_type) {
+            const LoadOptions options = {
+                threads, compute, n_ctx, isa, unembed_type, kv_type, {pack_folder, pack_least, pack_settled}};
+            py::gil_scoped_release release;
+            return Model::load(path, options);
+          }),
+          "path"_a, "threads"_a, "compute"_a, "n_ctx"_a, "isa"_a, "pack_folder"_a = py::bytes(),
+          "pack_least"_a = PackOptions().least, "pack_settled"_a = PackOptions().settled,
+          "unembed_type"_a = "", "kv_type"_a = "")
       .def("session",
            [](const std::shared_ptr<Model>& m) { return std::make_shared<Session>(m, m->new_cache()); })
       .def("forward", &forward, "sessions"_a, "ids"_a, "logits"_a, "taps"_a, "hooks"_a, "positions"_a,
@@ -326,6 +326,7 @@ void bind_model(py::module_& m) {
       .def_property_readonly("format", &Model::format)
       .def_property_readonly("compute", &Model::compute)
       .def_property_readonly("isa", [](const Model& m) { return m.kernels().isa; })
+      .def_property_readonly("kv_dtype", [](const Model& m) { return kv_dtype(m.kv_shape().type); })
       .def_property_readonly(
           "pack_path", [](const Model& m) { return py::bytes(m.pack_path()); },
           "The pack file that the weights are mapped from, or empty.")

@@ -182,10 +182,10 @@ Output Model::forward(const Request& request) {
     });
     if (request.profile) add_profile(run, seconds, *request.profile);
     if (const ValueId id = run.overflow; id != kNoValue)
-      throw ArgumentError(
-          text("{} has a number beyond the range of float16, in which int8 mode keeps the KV cache; load the "
-               "model with compute='float32'",
-               plan_.values()[id].name));
+      throw ArgumentError(text(
+          "{} has a number beyond the range of float16, in which the KV cache is kept; load the model with "
+          "kv_type='F32', or with compute='float32' and no kv_type",
+          plan_.values()[id].name));
   }
   if (brief) crowding_.note(n_threads, watch.cpu_seconds(), watch.seconds());
   give_state(std::move(state));

@@ -3,10 +3,31 @@
 #include <atomic>
 #include <cstring>
 
+#include "core/error.h"
+
 namespace cutaway {
 
 using kernels::kKvBlock;
 using kernels::kLanes;
+using kernels::KvType;
+
+KvType kv_type(const std::string& name, bool int8, int64_t d_head) {
+  if (name.empty()) return int8 ? KvType::f16 : KvType::f32;
+  if (name == "F32") return KvType::f32;
+  if (name == "F16") return KvType::f16;
+  if (name != "Q8_0") throw ArgumentError(text("kv_type is '{}', expected 'F32', 'F16' or 'Q8_0'", name));
+  if (d_head % kernels::kQBlock)
+    throw ArgumentError(
+        text("kv_type is 'Q8_0', whose blocks hold {} numbers; the heads of this model have {}, which is no "
+             "multiple "
+             "of that; leave kv_type out, or load with 'F16'",
+             kernels::kQBlock, d_head));
+  return KvType::q8_0;
+}
+
+const char* kv_dtype(KvType type) {
+  return type == KvType::f32 ? "float32" : type == KvType::f16 ? "float16" : "Q8_0";
+}
 
 int64_t KvCache::bytes_to_reserve(int64_t n) const {
   int64_t fresh = (length_ + n + kKvBlock - 1) / kKvBlock - n_blocks();
@@ -37,10 +58,9 @@ void KvCache::read(int64_t layer, const kernels::Table& kernels, float* k, float
   for (int64_t p = 0; p < length_; ++p)
     for (int64_t h = 0; h < shape_.n_kv_heads; ++h, k += shape_.d_head, v += shape_.d_head) {
       const int64_t block = p / kKvBlock, slot = p % kKvBlock;
-      kernels.load_k(k, this->k(block, layer, h) + slot / kLanes * kLanes * shape_.d_head * shape_.element(),
-                     slot % kLanes, shape_.d_head, shape_.half);
-      kernels.load_v(v, this->v(block, layer, h) + slot * shape_.d_pad() * shape_.element(), shape_.d_head,
-                     shape_.half);
+      kernels.load_k(k, this->k(block, layer, h) + slot / kLanes * shape_.tile_bytes(), slot % kLanes,
+                     shape_.d_head, shape_.type);
+      kernels.load_v(v, this->v(block, layer, h) + slot * shape_.row_bytes(), shape_.d_head, shape_.type);
     }
 }
 

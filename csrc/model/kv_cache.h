@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/buffer.h"
@@ -12,15 +13,20 @@ namespace cutaway {
 
 struct KvShape {
   int64_t n_layers = 0, n_kv_heads = 0, d_head = 0;
-  bool half = false;  // IEEE f16 (int8 mode) or float32
-  int64_t element() const { return half ? 2 : 4; }
+  kernels::KvType type = kernels::KvType::f32;
   int64_t d_pad() const { return (d_head + kernels::kLanes - 1) / kernels::kLanes * kernels::kLanes; }
-  int64_t k_bytes() const {
-    return kernels::kKvBlock * d_head * element();
-  }  // one head of one layer of a block
-  int64_t v_bytes() const { return kernels::kKvBlock * d_pad() * element(); }
+  int64_t tile_bytes() const { return kernels::kv_bytes(type, d_head * kernels::kLanes); }  // of 16 keys
+  int64_t row_bytes() const { return kernels::kv_bytes(type, d_pad()); }                    // of a value
+  // One head of one layer of a block.
+  int64_t k_bytes() const { return kernels::kKvBlock / kernels::kLanes * tile_bytes(); }
+  int64_t v_bytes() const { return kernels::kKvBlock * row_bytes(); }
   int64_t block_bytes() const { return n_layers * n_kv_heads * (k_bytes() + v_bytes()); }
 };
+
+// "F32", "F16" or "Q8_0"; "": F16 in int8 mode, else F32. ArgumentError for another, or one that heads of
+// this size cannot have.
+kernels::KvType kv_type(const std::string& name, bool int8, int64_t d_head);
+const char* kv_dtype(kernels::KvType type);  // as users read it: "float32", "float16", "Q8_0"
 
 class KvCache {
  public:

@@ -76,7 +76,8 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
     throw ArgumentError(
         text("n_ctx is {}, but the file's context length is {}", options.n_ctx, m.config_.n_ctx));
   m.n_ctx_ = options.n_ctx ? options.n_ctx : m.config_.n_ctx;
-  m.kv_shape_ = {m.config_.n_layers, m.config_.n_kv_heads, m.config_.d_head, m.compute_ == "int8"};
+  m.kv_shape_ = {m.config_.n_layers, m.config_.n_kv_heads, m.config_.d_head,
+                 kv_type(options.kv_type, m.compute_ == "int8", m.config_.d_head)};
   m.stages_ = m.plan_.schedule({});
   m.load_seconds_.plan = watch.lap();
 

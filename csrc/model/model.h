@@ -25,6 +25,7 @@ struct LoadOptions {
   int64_t n_ctx = 0;         // 0: the file's context length
   std::string isa;           // "": default_isa()
   std::string unembed_type;  // the head requantised: "Q8_0", "Q5_0", "Q4_0"; "": as it is stored
+  std::string kv_type;       // of the KV cache: "F32", "F16", "Q8_0"; "": F16 in int8 mode, else F32
   PackOptions pack;          // by default there is no pack file
 };
 
@@ -126,6 +127,7 @@ class Model {
   int64_t n_ctx() const { return n_ctx_; }
   const std::string& pack_path() const { return pack_path_; }  // that the weights are mapped from; or empty
   const LoadSeconds& load_seconds() const { return load_seconds_; }
+  const KvShape& kv_shape() const { return kv_shape_; }
   KvCache new_cache() { return KvCache(kv_shape_, &pool_); }
   BufferPool& pool() { return pool_; }
 

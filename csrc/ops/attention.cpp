@@ -66,7 +66,8 @@ class Attention final : public Phase {
       const KvShape& shape = p.cache->shape();
       cost.flops += 4.0 * static_cast<double>(seen * c_.n_heads * c_.d_head);
       cost.bytes +=
-          static_cast<double>((last - first) * c_.n_kv_heads * (c_.d_head + shape.d_pad()) * shape.element());
+          static_cast<double>((last - first) * c_.n_kv_heads * (shape.k_bytes() + shape.v_bytes())) /
+          kKvBlock;
     }
     return cost;
   }
@@ -171,7 +172,7 @@ class Attention final : public Phase {
       for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->k(b, layer_, kv);
       for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.q, r);
       k.attention_scores(s.scores, ld, s.rows, R, s.blocks, d, first, last, c_.attn_scale, c_.attn_soft_cap,
-                         shape.half);
+                         shape.type);
       keep(n_.scores, kMasked);
       if (until == Until::scores) return;
     } else if (from == Until::pattern) {
@@ -186,7 +187,7 @@ class Attention final : public Phase {
     }
     for (int64_t b = first / kKvBlock; b < n_blocks; ++b) s.blocks[b] = part.cache->v(b, layer_, kv);
     for (int64_t r = 0; r < R; ++r) s.rows[r] = row_in(n_.z, r);
-    k.attention_values(s.rows, s.scores, ld, &visible, first, s.blocks, d, shape.half, s.acc);
+    k.attention_values(s.rows, s.scores, ld, &visible, first, s.blocks, d, shape.type, s.acc);
   }
 
   const Config& c_;

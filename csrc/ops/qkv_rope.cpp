@@ -113,13 +113,12 @@ class QkvRope final : public Phase {
     const int64_t block = position / kernels::kKvBlock, slot = position % kernels::kKvBlock;
     bool overflow = false;
     if (key) {
-      char* tile =
-          part.cache->k(block, layer_, kv) + slot / kernels::kLanes * kernels::kLanes * d * shape.element();
+      char* tile = part.cache->k(block, layer_, kv) + slot / kernels::kLanes * shape.tile_bytes();
       run.kernels->store_k(tile, run.row(n_.rot_k, r, c_.n_kv_heads * d) + kv * d, slot % kernels::kLanes, d,
-                           shape.half, &overflow);
+                           shape.type, &overflow);
     } else {
-      char* row = part.cache->v(block, layer_, kv) + slot * shape.d_pad() * shape.element();
-      run.kernels->store_v(row, run.row(n_.v, r, c_.n_kv_heads * d) + kv * d, d, shape.half, &overflow);
+      char* row = part.cache->v(block, layer_, kv) + slot * shape.row_bytes();
+      run.kernels->store_v(row, run.row(n_.v, r, c_.n_kv_heads * d) + kv * d, d, shape.type, &overflow);
     }
     if (overflow) run.overflow.store(key ? n_.rot_k : n_.v, std::memory_order_relaxed);
   }

@@ -3,53 +3,113 @@
 // positions, then over segments in ascending order (docs/determinism.md), so no split of the work can change
 // a bit.
 
-template <bool kHalf>
-static inline f32x16 load_kv(const void* p, int64_t i) {
-  if constexpr (kHalf)
-    return load_half(static_cast<const uint16_t*>(p) + i);
+// f.template operator()<type>()
+template <class F>
+static inline void with_type(KvType type, F f) {
+  if (type == KvType::f32)
+    f.template operator()<KvType::f32>();
+  else if (type == KvType::f16)
+    f.template operator()<KvType::f16>();
   else
-    return load(static_cast<const float*>(p) + i);
+    f.template operator()<KvType::q8_0>();
 }
 
-template <bool kHalf>
-static inline void put_kv(void* p, int64_t i, float v, bool* overflow) {
-  if constexpr (kHalf) {
-    uint16_t h = float_to_half(v);
-    if ((h & 0x7FFFu) == 0x7C00u && v - v == 0.0f) *overflow = true;  // a finite value became infinite
-    static_cast<uint16_t*>(p)[i] = h;
+// 16 numbers as they are stored, widened. first: of them, scale: of the 32 that they belong to.
+template <KvType kType>
+static inline f32x16 load_kv(const void* p, int64_t first) {
+  if constexpr (kType == KvType::f16)
+    return load_half(static_cast<const uint16_t*>(p) + first);
+  else
+    return load(static_cast<const float*>(p) + first);
+}
+static inline f32x16 load_codes(const void* p, int64_t first, f32x16 scale) {
+  return mul(to_float(load_s8(static_cast<const uint8_t*>(p) + first)), scale);
+}
+static inline const float* scales_of(const void* codes, int64_t n) {
+  return reinterpret_cast<const float*>(static_cast<const char*>(codes) + n);
+}
+
+// Dimension d of the 16 keys of tile t.
+template <KvType kType>
+static inline f32x16 load_keys(const void* tiles, int64_t t, int64_t d, int64_t d_head) {
+  if constexpr (kType == KvType::q8_0) {
+    const void* tile = static_cast<const char*>(tiles) + t * kv_bytes(kType, d_head * kLanes);
+    return load_codes(tile, d * kLanes, load(scales_of(tile, d_head * kLanes) + d / kQBlock * kLanes));
   } else {
-    static_cast<float*>(p)[i] = v;
+    return load_kv<kType>(tiles, (t * d_head + d) * kLanes);
   }
 }
 
-static inline float get_kv(const void* p, int64_t i, bool half) {
-  return half ? half_to_float(static_cast<const uint16_t*>(p)[i]) : static_cast<const float*>(p)[i];
+// Dimensions d to d + 15 of a value.
+template <KvType kType>
+static inline f32x16 load_value(const void* row, int64_t d, int64_t d_pad) {
+  if constexpr (kType == KvType::q8_0)
+    return load_codes(row, d, set1(scales_of(row, d_pad)[d / kQBlock]));
+  else
+    return load_kv<kType>(row, d);
 }
 
-static void k_store_k(void* tile, const float* k, int64_t lane, int64_t d_head, bool half, bool* overflow) {
-  for (int64_t d = 0; d < d_head; ++d)
-    half ? put_kv<true>(tile, d * kLanes + lane, k[d], overflow)
-         : put_kv<false>(tile, d * kLanes + lane, k[d], overflow);
+// Codes and scales of one head, as int8 activations have them; every `stride`-th place.
+static void store_coded(int8_t* codes, float* scales, int64_t stride, const float* x, int64_t n) {
+  constexpr int64_t kPiece = kLanes * kQBlock;
+  int8_t piece[kPiece];
+  float scale[kLanes], sum[kLanes], half_sums[2 * kLanes], scaled_sum[kLanes];
+  const Int8Rows row = {1, piece, scale, sum, half_sums, scaled_sum};
+  for (int64_t begin = 0; begin < n; begin += kPiece) {
+    const int64_t size = n - begin < kPiece ? n - begin : kPiece;
+    k_quantize(&row, 0, x + begin, 1, size);
+    for (int64_t i = 0; i < size; ++i) codes[(begin + i) * stride] = piece[i];
+    for (int64_t b = 0; b < size / kQBlock; ++b) scales[(begin / kQBlock + b) * stride] = scale[b];
+  }
 }
 
-static void k_store_v(void* row, const float* v, int64_t d_head, bool half, bool* overflow) {
+// The numbers of one head, x[i] at place i * stride + lane.
+static void store_head(void* p, const float* x, int64_t lane, int64_t stride, int64_t n, KvType type,
+                       bool* overflow) {
+  if (type == KvType::q8_0) {
+    float* scales = reinterpret_cast<float*>(static_cast<char*>(p) + n * stride);
+    return store_coded(static_cast<int8_t*>(p) + lane, scales + lane, stride, x, n);
+  }
+  for (int64_t i = 0; i < n; ++i)
+    if (type == KvType::f16) {
+      const uint16_t h = float_to_half(x[i]);
+      if ((h & 0x7FFFu) == 0x7C00u && x[i] - x[i] == 0.0f) *overflow = true;  // finite, and became infinite
+      static_cast<uint16_t*>(p)[i * stride + lane] = h;
+    } else {
+      static_cast<float*>(p)[i * stride + lane] = x[i];
+    }
+}
+
+static void load_head(float* x, const void* p, int64_t lane, int64_t stride, int64_t n, KvType type) {
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t at = i * stride + lane;
+    x[i] = type == KvType::f32   ? static_cast<const float*>(p)[at]
+           : type == KvType::f16 ? half_to_float(static_cast<const uint16_t*>(p)[at])
+                                 : static_cast<float>(static_cast<const int8_t*>(p)[at]) *
+                                       scales_of(p, n * stride)[i / kQBlock * stride + lane];
+  }
+}
+
+static void k_store_k(void* tile, const float* k, int64_t lane, int64_t d_head, KvType type, bool* overflow) {
+  store_head(tile, k, lane, kLanes, d_head, type, overflow);
+}
+
+static void k_store_v(void* row, const float* v, int64_t d_head, KvType type, bool* overflow) {
   const int64_t padded = (d_head + kLanes - 1) / kLanes * kLanes;
-  for (int64_t d = 0; d < padded; ++d) {
-    const float value = d < d_head ? v[d] : 0.0f;
-    half ? put_kv<true>(row, d, value, overflow) : put_kv<false>(row, d, value, overflow);
-  }
+  store_head(row, v, 0, 1, d_head, type, overflow);
+  for (int64_t i = kv_bytes(type, d_head); i < kv_bytes(type, padded); ++i) static_cast<char*>(row)[i] = 0;
 }
 
-static void k_load_k(float* k, const void* tile, int64_t lane, int64_t d_head, bool half) {
-  for (int64_t d = 0; d < d_head; ++d) k[d] = get_kv(tile, d * kLanes + lane, half);
+static void k_load_k(float* k, const void* tile, int64_t lane, int64_t d_head, KvType type) {
+  load_head(k, tile, lane, kLanes, d_head, type);
 }
 
-static void k_load_v(float* v, const void* row, int64_t d_head, bool half) {
-  for (int64_t d = 0; d < d_head; ++d) v[d] = get_kv(row, d, half);
+static void k_load_v(float* v, const void* row, int64_t d_head, KvType type) {
+  load_head(v, row, 0, 1, d_head, type);
 }
 
 // ---- scores: [R rows] x [T tiles of 16 keys], K over d_head ascending
-template <bool kHalf, int R, int T>
+template <KvType kType, int R, int T>
 static inline void score_tiles(float* s, int64_t ld_s, const float* const* q, const void* tiles,
                                int64_t d_head, float scale, float cap) {
   f32x16 acc[R][T];
@@ -60,7 +120,7 @@ static inline void score_tiles(float* s, int64_t ld_s, const float* const* q, co
   }
   for (int64_t d = 0; d < d_head; ++d) {
     f32x16 k[T];
-    UNROLL for (int t = 0; t < T; ++t) k[t] = load_kv<kHalf>(tiles, (t * d_head + d) * kLanes);
+    UNROLL for (int t = 0; t < T; ++t) k[t] = load_keys<kType>(tiles, t, d, d_head);
     UNROLL for (int r = 0; r < R; ++r) {
       const f32x16 x = set1(row[r][d]);
       UNROLL for (int t = 0; t < T; ++t) acc[r][t] = fma(k[t], x, acc[r][t]);
@@ -73,33 +133,32 @@ static inline void score_tiles(float* s, int64_t ld_s, const float* const* q, co
   }
 }
 
-// Keys and values in f16 are widened once for all rows of a task, where more than one block of rows reads
-// them.
+// Keys and values that are not float32 are widened once for all rows of a task, where more than one block of
+// rows reads them.
 constexpr int64_t kWideHead = 256;
 struct WideBlock {
   alignas(64) float x[kKvBlock * kWideHead];
 };
-static inline void widen(float* to, const void* from, int64_t n) {
-  for (int64_t i = 0; i < n; i += kLanes) store(to + i, load_kv<true>(from, i));
-}
 
-template <bool kHalf>
+template <KvType kType>
 static void scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, const void* const* k_blocks,
                    int64_t d_head, int64_t first, int64_t last, float scale, float cap) {
   constexpr int kTiles = kKvBlock / kLanes;
-  const int64_t bytes = d_head * kLanes * (kHalf ? 2 : 4);
-  const bool wide = kHalf && rows > kScoreRows && d_head <= kWideHead;
+  const int64_t bytes = kv_bytes(kType, d_head * kLanes);
+  const bool wide = kType != KvType::f32 && rows > kScoreRows && d_head <= kWideHead;
   WideBlock keys;
   for (int64_t t = first / kLanes; t < last / kLanes;) {
     const void* tiles = static_cast<const char*>(k_blocks[t / kTiles]) + (t % kTiles) * bytes;
     float* st = s + t * kLanes - first;
     const auto pass = [&]<int T>() {
       int64_t r = 0;
-      if (wide) widen(keys.x, tiles, T * d_head * kLanes);
+      for (int64_t i = 0; wide && i < T; ++i)
+        for (int64_t d = 0; d < d_head; ++d)
+          store(keys.x + (i * d_head + d) * kLanes, load_keys<kType>(tiles, i, d, d_head));
       const auto run = [&]<int R>() {
         for (; r + R <= rows; r += R)
-          wide ? score_tiles<false, R, T>(st + r * ld_s, ld_s, q + r, keys.x, d_head, scale, cap)
-               : score_tiles<kHalf, R, T>(st + r * ld_s, ld_s, q + r, tiles, d_head, scale, cap);
+          wide ? score_tiles<KvType::f32, R, T>(st + r * ld_s, ld_s, q + r, keys.x, d_head, scale, cap)
+               : score_tiles<kType, R, T>(st + r * ld_s, ld_s, q + r, tiles, d_head, scale, cap);
       };
       run.template operator()<kScoreRows>();
       run.template operator()<4>();
@@ -117,9 +176,10 @@ static void scores(float* s, int64_t ld_s, const float* const* q, int64_t rows, 
 
 static void k_attention_scores(float* s, int64_t ld_s, const float* const* q, int64_t rows,
                                const void* const* k_blocks, int64_t d_head, int64_t first, int64_t last,
-                               float scale, float cap, bool half) {
-  half ? scores<true>(s, ld_s, q, rows, k_blocks, d_head, first, last, scale, cap)
-       : scores<false>(s, ld_s, q, rows, k_blocks, d_head, first, last, scale, cap);
+                               float scale, float cap, KvType type) {
+  with_type(type, [&]<KvType kType>() {
+    scores<kType>(s, ld_s, q, rows, k_blocks, d_head, first, last, scale, cap);
+  });
 }
 
 // ---- softmax: maximum, then e^(s - max) and its sum, then a fraction of the sum
@@ -189,18 +249,19 @@ static void k_attention_map(float* const* out, const float* s, int64_t ld_s, con
 
 // ---- values: acc[r, d] += p[r, key] * v[key, d], V vectors of d at a time, for n keys of one block,
 // ascending; p and v: from the first of them on
-template <bool kHalf, int R, int V>
+template <KvType kType, int R, int V>
 static inline void value_run(float* acc, int64_t ld_acc, const float* p, int64_t ld_p, const void* v,
-                             int64_t at, int64_t n, int64_t d_pad) {
+                             int64_t d, int64_t n, int64_t d_pad) {
   f32x16 a[R][V];
   const float* row[R];
   UNROLL for (int r = 0; r < R; ++r) {
     row[r] = p + r * ld_p;
     UNROLL for (int i = 0; i < V; ++i) a[r][i] = load(acc + r * ld_acc + i * kLanes);
   }
-  for (int64_t key = 0; key < n; ++key, at += d_pad) {
+  const char* at = static_cast<const char*>(v);
+  for (int64_t key = 0; key < n; ++key, at += kv_bytes(kType, d_pad)) {
     f32x16 x[V];
-    UNROLL for (int i = 0; i < V; ++i) x[i] = load_kv<kHalf>(v, at + i * kLanes);
+    UNROLL for (int i = 0; i < V; ++i) x[i] = load_value<kType>(at, d + i * kLanes, d_pad);
     UNROLL for (int r = 0; r < R; ++r) {
       const f32x16 w = set1(row[r][key]);
       UNROLL for (int i = 0; i < V; ++i) a[r][i] = fma(w, x[i], a[r][i]);
@@ -211,16 +272,16 @@ static inline void value_run(float* acc, int64_t ld_acc, const float* p, int64_t
 }
 
 // All rows and dimensions over n keys of one block. v: [n, d_pad]
-template <bool kHalf>
+template <KvType kType>
 static void value_block(float* acc, int64_t rows, const float* p, int64_t ld_p, const void* v, int64_t n,
                         int64_t d_pad) {
   int64_t r = 0;
   const auto run = [&]<int R>() {
     int64_t d = 0;
     for (; d + 4 * kLanes <= d_pad; d += 4 * kLanes)
-      value_run<kHalf, R, 4>(acc + r * d_pad + d, d_pad, p + r * ld_p, ld_p, v, d, n, d_pad);
+      value_run<kType, R, 4>(acc + r * d_pad + d, d_pad, p + r * ld_p, ld_p, v, d, n, d_pad);
     for (; d < d_pad; d += kLanes)
-      value_run<kHalf, R, 1>(acc + r * d_pad + d, d_pad, p + r * ld_p, ld_p, v, d, n, d_pad);
+      value_run<kType, R, 1>(acc + r * d_pad + d, d_pad, p + r * ld_p, ld_p, v, d, n, d_pad);
   };
   for (; r + kValueRows <= rows; r += kValueRows) run.template operator()<kValueRows>();
   for (; r + 3 <= rows; r += 3) run.template operator()<3>();
@@ -229,26 +290,29 @@ static void value_block(float* acc, int64_t rows, const float* p, int64_t ld_p, 
 }
 
 // Keys [from, to). p: from key `first` on
-template <bool kHalf>
+template <KvType kType>
 static void value_rows(float* acc, int64_t rows, const float* p, int64_t ld_p, const void* const* v_blocks,
                        int64_t first, int64_t from, int64_t to, int64_t d_pad) {
-  const bool wide = kHalf && rows > kValueRows && d_pad <= kWideHead;
+  const bool wide = kType != KvType::f32 && rows > kValueRows && d_pad <= kWideHead;
   WideBlock block;
   while (from < to) {
     const int64_t stop = (from / kKvBlock + 1) * kKvBlock < to ? (from / kKvBlock + 1) * kKvBlock : to;
-    const void* v = static_cast<const char*>(v_blocks[from / kKvBlock]) +
-                    (from % kKvBlock) * d_pad * static_cast<int64_t>(kHalf ? 2 : 4);
+    const void* v =
+        static_cast<const char*>(v_blocks[from / kKvBlock]) + from % kKvBlock * kv_bytes(kType, d_pad);
     if (wide) {
-      widen(block.x, v, (stop - from) * d_pad);
-      value_block<false>(acc, rows, p + from - first, ld_p, block.x, stop - from, d_pad);
+      for (int64_t key = 0; key < stop - from; ++key)
+        for (int64_t d = 0; d < d_pad; d += kLanes)
+          store(block.x + key * d_pad + d,
+                load_value<kType>(static_cast<const char*>(v) + key * kv_bytes(kType, d_pad), d, d_pad));
+      value_block<KvType::f32>(acc, rows, p + from - first, ld_p, block.x, stop - from, d_pad);
     } else {
-      value_block<kHalf>(acc, rows, p + from - first, ld_p, v, stop - from, d_pad);
+      value_block<kType>(acc, rows, p + from - first, ld_p, v, stop - from, d_pad);
     }
     from = stop;
   }
 }
 
-template <bool kHalf>
+template <KvType kType>
 static void values(float* const* z, const float* p, int64_t ld_p, const AttentionRows* visible, int64_t first,
                    const void* const* v_blocks, int64_t d_head, float* acc) {
   const int64_t rows = visible->rows, d_pad = (d_head + kLanes - 1) / kLanes * kLanes;
@@ -270,11 +334,11 @@ static void values(float* const* z, const float* p, int64_t ld_p, const Attentio
     // row.
     const int64_t from = clip(lo_max, begin, end), to = clip(hi_min + 1, from, end);
     for (int64_t r = 0; r < rows; ++r)
-      value_rows<kHalf>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first,
+      value_rows<kType>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first,
                         clip(visible->lo[r], begin, end), clip(visible->hi[r] + 1, begin, from), d_pad);
-    value_rows<kHalf>(acc, rows, p, ld_p, v_blocks, first, from, to, d_pad);
+    value_rows<kType>(acc, rows, p, ld_p, v_blocks, first, from, to, d_pad);
     for (int64_t r = 0; r < rows; ++r)
-      value_rows<kHalf>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first,
+      value_rows<kType>(acc + r * d_pad, 1, p + r * ld_p, ld_p, v_blocks, first,
                         clip(visible->lo[r], to, end), clip(visible->hi[r] + 1, begin, end), d_pad);
     // A segment without a visible key adds nothing (adding +0 could turn a -0).
     for (int64_t r = 0; r < rows; ++r)
@@ -287,8 +351,7 @@ static void values(float* const* z, const float* p, int64_t ld_p, const Attentio
 }
 
 static void k_attention_values(float* const* z, const float* p, int64_t ld_p, const AttentionRows* visible,
-                               int64_t first, const void* const* v_blocks, int64_t d_head, bool half,
+                               int64_t first, const void* const* v_blocks, int64_t d_head, KvType type,
                                float* acc) {
-  half ? values<true>(z, p, ld_p, visible, first, v_blocks, d_head, acc)
-       : values<false>(z, p, ld_p, visible, first, v_blocks, d_head, acc);
+  with_type(type, [&]<KvType kType>() { values<kType>(z, p, ld_p, visible, first, v_blocks, d_head, acc); });
 }

@@ -190,6 +190,7 @@ class Model:
         pack_least: typing.SupportsInt | typing.SupportsIndex = 4194304,
         pack_settled: typing.SupportsFloat | typing.SupportsIndex = 2.0,
         unembed_type: str = "",
+        kv_type: str = "",
     ) -> None: ...
     def attention_result(
         self,
@@ -228,6 +229,8 @@ class Model:
     def format(self) -> str: ...
     @property
     def isa(self) -> str: ...
+    @property
+    def kv_dtype(self) -> str: ...
     @property
     def load_seconds(self) -> dict: ...
     @property

@@ -43,6 +43,7 @@ def load(
     isa: str | None = None,
     pack: bool | None = None,
     unembed_type: str | None = None,
+    kv_type: str | None = None,
 ) -> Model:
     """Loads a model: a name of `ca.models()`, a .gguf file, or a folder with config.json and safetensors.
 
@@ -54,7 +55,9 @@ def load(
     processes share (default: CUTAWAY_PACK, else True)? Where none can be written they are packed in memory;
     `info()["pack"]` says which. No result differs by a bit. unembed_type: keep the head in fewer bits, "Q8_0",
     "Q5_0" or "Q4_0" (default: as it is stored). A decode step reads all of the head, so it gets faster, and the logits
-    get worse (docs/performance-log.md says how much); the embedding stays as it is.
+    get worse (docs/performance-log.md says how much); the embedding stays as it is. kv_type: how the KV cache keeps its
+    numbers, "F32", "F16" or "Q8_0" (default: "F16" in int8 mode, "F32" in float32 mode). "Q8_0" takes 1.125 bytes a
+    number (int8 codes, a float32 scale for each 32 of a head) and rounds more; heads must be a multiple of 32 wide.
 
     Raises FormatError for a file that is not sound or not supported, ArgumentError, MemoryLimitError.
     """
@@ -63,8 +66,11 @@ def load(
 
     folder = packs.folder_for(pack)
     for name, value, example in (
-        ("compute", compute, "int8"), ("isa", isa, "avx2"), ("unembed_type", unembed_type, "Q5_0")
-    ):  # fmt: skip
+        ("compute", compute, "int8"),
+        ("isa", isa, "avx2"),
+        ("unembed_type", unembed_type, "Q5_0"),
+        ("kv_type", kv_type, "Q8_0"),
+    ):
         if value is not None and not isinstance(value, str):
             raise ArgumentError(f"{name} must be a str such as {example!r}, got {value!r}.")
     return Model(
@@ -78,6 +84,7 @@ def load(
             packs.LEAST,
             packs.SETTLED,
             unembed_type or "",
+            kv_type or "",
         )
     )
 
@@ -149,7 +156,7 @@ class Model:
             "isa": core.isa,
             "threads": 1 if _core.in_forked_child() else core.threads,
             "n_ctx": self.n_ctx,
-            "kv_dtype": "float16" if core.compute == "int8" else "float32",
+            "kv_dtype": core.kv_dtype,
             "rope_scaling": sorted(set(self.config.rope_scaling)),
             "bytes": {"file": self._on_disk, "tensors": sum(by_type.values()), "packed": core.packed_bytes, **by_type},
             "tensors": tensors,
@@ -162,7 +169,7 @@ class Model:
             f"{c.arch}: {c.n_layers} layers, d_model {c.d_model}, {c.n_heads} heads ({c.n_kv_heads} KV) of {c.d_head}, "
             f"d_mlp {c.d_mlp}, d_vocab {c.d_vocab}, n_ctx {c.n_ctx}\n"
             f"{os.path.basename(core.path)} ({types}), {sized(core.packed_bytes)} in memory, compute {core.compute}, "
-            f"{core.isa}, {core.threads} threads"
+            f"KV in {core.kv_dtype}, {core.isa}, {core.threads} threads"
         )
 
     # ---- running it

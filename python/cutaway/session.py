@@ -78,7 +78,8 @@ class Session:
     def kv(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
         """What the cache holds of a layer: (k, v), float32 [length, n_kv_heads, d_head], a converted copy.
 
-        Keys are rotated. In int8 mode both were rounded to float16 on entering; float32 mode keeps float32.
+        Keys are rotated. Both were rounded once on entering, to what `load(kv_type=)` says: by default to float16 in
+        int8 mode, while float32 mode keeps float32.
         """
         k, v = self._core.kv(whole("layer", layer))
         return k, v

@@ -55,6 +55,11 @@ enum class Numbers {
 };
 float number(Random& random, Numbers kind);
 std::vector<float> numbers(Random& random, int64_t n, Numbers kind);
+using kernels::KvType;
+inline const KvType kEveryKvType[] = {KvType::f32, KvType::f16, KvType::q8_0};
+inline const char* name_of(KvType type) {
+  return type == KvType::f32 ? "f32" : type == KvType::f16 ? "f16" : "q8_0";
+}
 inline const Numbers kEveryKind[] = {Numbers::normal, Numbers::wide, Numbers::hostile};
 
 uint32_t bits_of(float x);

@@ -11,33 +11,42 @@ namespace {
 
 // One KV head of a cache: K and V of `keys` positions in blocks, each with what was really stored.
 struct Cache {
-  Cache(const Table& k, int64_t keys, int64_t d_head, bool half, uint32_t seed,
+  Cache(const Table& k, int64_t keys, int64_t d_head, KvType type, uint32_t seed,
         Numbers kind = Numbers::normal)
-      : d(d_head), d_pad((d_head + 15) / 16 * 16), half(half), K(keys * d_head), V(keys * d_head) {
+      : d(d_head), d_pad((d_head + 15) / 16 * 16), type(type), K(keys * d_head), V(keys * d_head) {
     Random random(seed);
     for (int64_t b = 0; b < (keys + kKvBlock - 1) / kKvBlock; ++b) {
-      k_blocks.emplace_back(kKvBlock * d * element());
-      v_blocks.emplace_back(kKvBlock * d_pad * element());
+      k_blocks.emplace_back(kKvBlock / kLanes * tile_bytes());
+      v_blocks.emplace_back(kKvBlock * row_bytes());
       // Slots that were never written hold what was there before, here NaN (0xFFFF...).
       std::memset(k_blocks.back().data(), 0xFF, k_blocks.back().size());
       std::memset(v_blocks.back().data(), 0xFF, v_blocks.back().size());
     }
     for (int64_t p = 0; p < keys; ++p) {
       const std::vector<float> key = numbers(random, d, kind), value = numbers(random, d, kind);
-      uint8_t* tile = k_blocks[p / kKvBlock].data() + p % kKvBlock / kLanes * kLanes * d * element();
-      uint8_t* row = v_blocks[p / kKvBlock].data() + p % kKvBlock * d_pad * element();
-      bool overflow = false;
-      k.store_k(tile, key.data(), p % kLanes, d, half, &overflow);
-      k.store_v(row, value.data(), d, half, &overflow);
-      k.load_k(&K[p * d], tile, p % kLanes, d, half);
-      k.load_v(&V[p * d], row, d, half);
+      put(k, p, key.data(), value.data());
     }
     for (auto& b : k_blocks) k_pointers.push_back(b.data());
     for (auto& b : v_blocks) v_pointers.push_back(b.data());
   }
-  int64_t element() const { return half ? 2 : 4; }
+  void put(const Table& k, int64_t p, const float* key, const float* value) {
+    uint8_t* tile = k_blocks[p / kKvBlock].data() + p % kKvBlock / kLanes * tile_bytes();
+    uint8_t* row = v_blocks[p / kKvBlock].data() + p % kKvBlock * row_bytes();
+    bool overflow = false;
+    k.store_k(tile, key, p % kLanes, d, type, &overflow);
+    k.store_v(row, value, d, type, &overflow);
+    k.load_k(&K[p * d], tile, p % kLanes, d, type);
+    k.load_v(&V[p * d], row, d, type);
+  }
+  // keys, values: [keys, d]
+  void fill(const Table& k, const std::vector<float>& keys, const std::vector<float>& values) {
+    for (int64_t p = 0; p < static_cast<int64_t>(keys.size()) / d; ++p)
+      put(k, p, &keys[p * d], &values[p * d]);
+  }
+  int64_t tile_bytes() const { return kernels::kv_bytes(type, d * kLanes); }
+  int64_t row_bytes() const { return kernels::kv_bytes(type, d_pad); }
   int64_t d, d_pad;
-  bool half;
+  KvType type;
   std::vector<float> K, V;  // [keys, d]
   std::vector<Aligned<uint8_t>> k_blocks, v_blocks;
   std::vector<const void*> k_pointers, v_pointers;
@@ -69,12 +78,12 @@ Result attend(const Table& k, const Cache& c, const std::vector<float>& q, const
   std::vector<const void*> K = c.k_pointers, V = c.v_pointers;
   std::fill(K.begin(), K.begin() + first / kKvBlock, nullptr);
   std::fill(V.begin(), V.begin() + first / kKvBlock, nullptr);
-  k.attention_scores(r.scores.data(), ld, queries.data(), n, K.data(), c.d, first, last, scale, cap, c.half);
+  k.attention_scores(r.scores.data(), ld, queries.data(), n, K.data(), c.d, first, last, scale, cap, c.type);
   r.pattern = r.scores;
   const kernels::AttentionRows visible{static_cast<int>(n), rows.lo.data(), rows.hi.data()};
   k.attention_softmax(r.pattern.data(), ld, &visible, first, last);
   Aligned<float> acc(n * 2 * c.d_pad);
-  k.attention_values(z.data(), r.pattern.data(), ld, &visible, first, V.data(), c.d, c.half, acc.data());
+  k.attention_values(z.data(), r.pattern.data(), ld, &visible, first, V.data(), c.d, c.type, acc.data());
   return r;
 }
 
@@ -137,15 +146,15 @@ const Case kCases[] = {{0, 1, 1, 0},     {0, 8, 3, 0},   {15, 2, 1, 0},    {63, 
                        {520, 8, 3, 256}, {255, 8, 4, 1}, {767, 7, 1, 512}, {48, 8, 1, 16}};
 constexpr int64_t kKeys = 776;
 
-void check_cases(int64_t d_head, bool half, float cap, Numbers kind) {
-  const Cache cache(scalar(), kKeys, d_head, half, 31, kind);
+void check_cases(int64_t d_head, KvType type, float cap, Numbers kind) {
+  const Cache cache(scalar(), kKeys, d_head, type, 31, kind);
   const float scale = 1.0f / std::sqrt(static_cast<float>(d_head));
   for (const Case& c : kCases) {
     const Rows rows = causal(c.position, c.queries, c.group, c.window);
     Random random(static_cast<uint32_t>(c.position));
     const std::vector<float> q = numbers(random, c.queries * c.group * d_head, kind);
     const Result want = attend(scalar(), cache, q, rows, scale, cap);
-    const std::string where = "d_head " + std::to_string(d_head) + (half ? " f16" : " f32") + " position " +
+    const std::string where = "d_head " + std::to_string(d_head) + " " + name_of(type) + " position " +
                               std::to_string(c.position) + " window " + std::to_string(c.window);
     if (kind == Numbers::normal) check_against_float64(want, cache, q, rows, scale, cap, where);
     for (const Table* k : tables()) {
@@ -171,17 +180,43 @@ void check_cases(int64_t d_head, bool half, float cap, Numbers kind) {
 }
 
 TEST(AttentionKernels, Float32Cache) {
-  for (int64_t d_head : {16, 20, 64, 80, 256}) check_cases(d_head, false, 0.0f, Numbers::normal);
+  for (int64_t d_head : {16, 20, 64, 80, 256}) check_cases(d_head, KvType::f32, 0.0f, Numbers::normal);
 }
 TEST(AttentionKernels, Float16Cache) {
-  for (int64_t d_head : {16, 20, 64, 80, 256, 272}) check_cases(d_head, true, 0.0f, Numbers::normal);
+  for (int64_t d_head : {16, 20, 64, 80, 256, 272}) check_cases(d_head, KvType::f16, 0.0f, Numbers::normal);
+}
+TEST(AttentionKernels, CodedCache) {
+  for (int64_t d_head : {32, 64, 96, 256, 288}) check_cases(d_head, KvType::q8_0, 0.0f, Numbers::normal);
 }
 TEST(AttentionKernels, SoftCap) {
-  for (float cap : {2.0f, 50.0f}) check_cases(20, true, cap, Numbers::normal);
+  for (float cap : {2.0f, 50.0f}) check_cases(20, KvType::f16, cap, Numbers::normal);
 }
 TEST(AttentionKernels, WideAndHostileNumbers) {
   for (Numbers kind : {Numbers::wide, Numbers::hostile})
-    for (bool half : {true, false}) check_cases(20, half, 0.0f, kind);
+    for (KvType type : kEveryKvType) check_cases(type == KvType::q8_0 ? 32 : 20, type, 0.0f, kind);
+}
+
+// What is stored in fewer bits is widened and no more: the bits of a float32 cache that holds the widened
+// numbers.
+TEST(AttentionKernels, StoredInFewerBitsIsWidenedFirst) {
+  for (KvType type : {KvType::f16, KvType::q8_0})
+    for (int64_t d_head : {64, 288}) {
+      const Cache coded(scalar(), 300, d_head, type, 17);
+      Cache wide(scalar(), 300, d_head, KvType::f32, 18);
+      wide.fill(scalar(), coded.K, coded.V);
+      for (const auto& [queries, group] : {std::pair<int64_t, int64_t>{1, 3}, {8, 3}}) {
+        const Rows rows = causal(290, queries, group, 0);
+        Random random(19);
+        const std::vector<float> q = numbers(random, queries * group * d_head, Numbers::normal);
+        const Result want = attend(scalar(), wide, q, rows, 0.125f, 0.0f);
+        for (const Table* k : tables()) {
+          const Result got = attend(*k, coded, q, rows, 0.125f, 0.0f);
+          for (size_t r = 0; r < rows.lo.size(); ++r)
+            ASSERT_TRUE(same(got, want, rows, d_head, r, r))
+                << k->isa << " " << name_of(type) << " row " << r;
+        }
+      }
+    }
 }
 
 // A row whose scores hold a NaN is NaN where it sees and +0 where it does not: a mask holds whatever the
@@ -258,9 +293,9 @@ TEST(AttentionKernels, AMapHoldsWhatIsVisible) {
 }
 
 TEST(AttentionKernels, ValueSumsBySegment) {
-  const int64_t lo = 250, hi = 700, d = 20;
-  for (bool half : {true, false}) {
-    const Cache cache(scalar(), hi + 1, d, half, 13);
+  const int64_t lo = 250, hi = 700, d = 32;
+  for (KvType type : kEveryKvType) {
+    const Cache cache(scalar(), hi + 1, d, type, 13);
     Random random(14);
     const std::vector<float> p = numbers(random, 704, Numbers::normal);
     std::vector<float> want(d, 0.0f), got(d);
@@ -274,9 +309,9 @@ TEST(AttentionKernels, ValueSumsBySegment) {
     const kernels::AttentionRows visible{1, &lo, &hi};
     Aligned<float> scratch(2 * cache.d_pad);
     float* z = got.data();
-    scalar().attention_values(&z, p.data(), 704, &visible, 0, cache.v_pointers.data(), d, half,
+    scalar().attention_values(&z, p.data(), 704, &visible, 0, cache.v_pointers.data(), d, type,
                               scratch.data());
-    ASSERT_TRUE(SameBits(got.data(), want.data(), d)) << (half ? "f16" : "f32");
+    ASSERT_TRUE(SameBits(got.data(), want.data(), d)) << name_of(type);
   }
 }
 

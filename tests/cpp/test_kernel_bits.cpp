@@ -208,20 +208,24 @@ TEST(KernelBits, Rope) {
 }
 
 // f16 KV slots: every float16 value comes back, halfway cases go to even, what does not fit is reported.
+// Codes and scales are those of the activations of int8 mode.
 TEST(KernelBits, StoreAndLoadKv) {
   Random random(5);
-  for (bool half : {true, false})
-    for (int64_t d_head : {1, 15, 16, 20, 33, 80}) {
-      const int64_t padded = (d_head + 15) / 16 * 16, element = half ? 2 : 4;
+  for (KvType type : kEveryKvType)
+    for (int64_t d_head : {1, 15, 16, 20, 33, 80, 32, 64, 96, 544}) {
+      if (type == KvType::q8_0 && d_head % kQBlock) continue;
+      const int64_t padded = (d_head + 15) / 16 * 16;
+      const int64_t element = type == KvType::f32 ? 4 : type == KvType::f16 ? 2 : 1;
+      const int64_t tile = kernels::kv_bytes(type, d_head * 16), row = kernels::kv_bytes(type, padded);
       for (Numbers kind : kEveryKind) {
         std::vector<float> x = numbers(random, d_head, kind);
-        Aligned<uint8_t> k_want(d_head * 16 * element), v_want(padded * element);
+        Aligned<uint8_t> k_want(tile), v_want(row);
         bool fits = true;
         for (const Table* k : tables()) {
-          Aligned<uint8_t> k_got(d_head * 16 * element), v_got(padded * element);
+          Aligned<uint8_t> k_got(tile), v_got(row);
           bool k_over = false, v_over = false;
-          k->store_k(k_got.data(), x.data(), 13, d_head, half, &k_over);
-          k->store_v(v_got.data(), x.data(), d_head, half, &v_over);
+          k->store_k(k_got.data(), x.data(), 13, d_head, type, &k_over);
+          k->store_v(v_got.data(), x.data(), d_head, type, &v_over);
           ASSERT_EQ(k_over, v_over);
           if (k == &scalar()) {
             std::memcpy(k_want.data(), k_got.data(), k_got.size());
@@ -229,18 +233,28 @@ TEST(KernelBits, StoreAndLoadKv) {
             fits = !k_over;
           }
           ASSERT_EQ(!k_over, fits) << k->isa;
+          ASSERT_TRUE(fits || type == KvType::f16);
           std::vector<float> a(d_head), b(d_head), wa(d_head), wb(d_head);
-          k->load_k(a.data(), k_got.data(), 13, d_head, half);
-          k->load_v(b.data(), v_got.data(), d_head, half);
-          scalar().load_k(wa.data(), k_want.data(), 13, d_head, half);
-          scalar().load_v(wb.data(), v_want.data(), d_head, half);
-          ASSERT_TRUE(SameBits(a.data(), wa.data(), d_head)) << k->isa << " half " << half;
-          ASSERT_TRUE(SameBits(b.data(), wb.data(), d_head)) << k->isa << " half " << half;
-          if (!half) { ASSERT_TRUE(SameBits(a.data(), x.data(), d_head)) << k->isa; }
-          for (int64_t i = d_head * element; i < padded * element; ++i)
+          k->load_k(a.data(), k_got.data(), 13, d_head, type);
+          k->load_v(b.data(), v_got.data(), d_head, type);
+          scalar().load_k(wa.data(), k_want.data(), 13, d_head, type);
+          scalar().load_v(wb.data(), v_want.data(), d_head, type);
+          ASSERT_TRUE(SameBits(a.data(), wa.data(), d_head)) << k->isa << " " << name_of(type);
+          ASSERT_TRUE(SameBits(b.data(), wb.data(), d_head)) << k->isa << " " << name_of(type);
+          ASSERT_TRUE(SameBits(a.data(), b.data(), d_head)) << k->isa << " " << name_of(type);
+          if (type == KvType::f32) { ASSERT_TRUE(SameBits(a.data(), x.data(), d_head)) << k->isa; }
+          if (type == KvType::q8_0) {
+            const Codes coded(*k, x.data(), 1, d_head);
+            for (int64_t i = 0; i < d_head; ++i)
+              ASSERT_TRUE(same_bits(a[i], coded.scale(0, i / kQBlock) * static_cast<float>(coded.code(0, i))))
+                  << k->isa;
+          }
+          for (int64_t i = kernels::kv_bytes(type, d_head); i < row; ++i)
             ASSERT_EQ(v_got[i], 0) << "padding of a V row";
-          for (int64_t i = 0; i < k_got.size(); ++i)
+          for (int64_t i = 0; i < d_head * 16 * element; ++i)
             if (i / element % 16 != 13) { ASSERT_EQ(k_got[i], 0x5A) << "a lane that was not written"; }
+          for (int64_t i = d_head * 16 * element; i < tile; ++i)
+            if (i / 4 % 16 != 13) { ASSERT_EQ(k_got[i], 0x5A) << "the scale of a lane that was not written"; }
         }
       }
     }

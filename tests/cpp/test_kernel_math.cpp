@@ -228,7 +228,7 @@ TEST(KernelMath, HalfConversionsAreExact) {
       uint16_t row[16], back[16];
       float wide[16];
       for (uint32_t i = 0; i < 16; ++i) row[i] = static_cast<uint16_t>(base + i);
-      k->load_v(wide, row, 16, true);
+      k->load_v(wide, row, 16, KvType::f16);
       for (uint32_t i = 0; i < 16; ++i) {
         const uint32_t exponent = row[i] >> 10 & 31, fraction = row[i] & 1023;
         const double sign = row[i] & 0x8000 ? -1.0 : 1.0;
@@ -241,7 +241,7 @@ TEST(KernelMath, HalfConversionsAreExact) {
                                          : std::ldexp(fraction, -24)))));
       }
       bool overflow = false;
-      k->store_v(back, wide, 16, true, &overflow);
+      k->store_v(back, wide, 16, KvType::f16, &overflow);
       ASSERT_FALSE(overflow);
       for (int i = 0; i < 16; ++i)
         if (!std::isnan(wide[i])) { ASSERT_EQ(back[i], row[i]) << k->isa; }
@@ -251,10 +251,10 @@ TEST(KernelMath, HalfConversionsAreExact) {
         if ((h & 0x7C00) == 0x7C00 || (next & 0x7C00) == 0x7C00) continue;
         const uint16_t pair[16] = {h, next};
         float ends[16];
-        k->load_v(ends, pair, 16, true);
+        k->load_v(ends, pair, 16, KvType::f16);
         const float middle = static_cast<float>((static_cast<double>(ends[0]) + ends[1]) / 2);
         const float x[16] = {middle, std::nextafter(middle, ends[0]), std::nextafter(middle, ends[1])};
-        k->store_v(back, x, 3, true, &overflow);
+        k->store_v(back, x, 3, KvType::f16, &overflow);
         ASSERT_EQ(back[0], h % 2 ? next : h) << k->isa << " " << middle;
         ASSERT_EQ(back[1], h) << k->isa;
         ASSERT_EQ(back[2], next) << k->isa;
@@ -268,7 +268,7 @@ TEST(KernelMath, HalfOverflowIsReported) {
          {65519.996f, 65520.0f, -65520.0f, FLT_MAX, kInf, std::numeric_limits<float>::quiet_NaN()}) {
       uint16_t row[16];
       bool overflow = false;
-      k->store_v(row, &x, 1, true, &overflow);
+      k->store_v(row, &x, 1, KvType::f16, &overflow);
       EXPECT_EQ(overflow, std::isfinite(x) && std::fabs(x) >= 65520.0f) << k->isa << " " << x;
       if (x == 65519.996f) { EXPECT_EQ(row[0], 0x7BFF); }
     }

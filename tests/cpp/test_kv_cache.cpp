@@ -8,16 +8,19 @@
 namespace cutaway::testing {
 namespace {
 
-class KvCacheTest : public ::testing::TestWithParam<bool> {
+class KvCacheTest : public ::testing::TestWithParam<KvType> {
  protected:
   KvCacheTest() : pool(size_t{64} << 20) {
-    shape.n_layers = 2, shape.n_kv_heads = 3, shape.d_head = 20;
-    shape.half = GetParam();
+    shape.n_layers = 2, shape.n_kv_heads = 3;
+    shape.d_head = GetParam() == KvType::q8_0 ? 32 : 20;
+    shape.type = GetParam();
   }
 
   // Writes positions [length, length + n) the way the engine does; every value tells where it is.
+  // Exact in f16, and in codes where a block of 32 begins with 127.
   static float value(int64_t p, int64_t layer, int64_t head, int64_t d, int tag) {
-    return static_cast<float>((p * 7 + layer * 5 + head * 3 + d + tag * 11) % 1999);  // exact in f16
+    const int64_t most = GetParam() == KvType::q8_0 ? 127 : 1999;
+    return static_cast<float>(d ? (p * 7 + layer * 5 + head * 3 + d + tag * 11) % most : 127);
   }
   void append(KvCache& cache, int64_t n, int tag) {
     cache.reserve(n);
@@ -29,11 +32,10 @@ class KvCacheTest : public ::testing::TestWithParam<bool> {
             k.push_back(value(p, layer, head, d, tag)), v.push_back(-k.back());
           const int64_t slot = p % kKvBlock;
           bool overflow = false;
-          scalar().store_k(
-              cache.k(p / kKvBlock, layer, head) + slot / kLanes * kLanes * shape.d_head * shape.element(),
-              k.data(), slot % kLanes, shape.d_head, shape.half, &overflow);
-          scalar().store_v(cache.v(p / kKvBlock, layer, head) + slot * shape.d_pad() * shape.element(),
-                           v.data(), shape.d_head, shape.half, &overflow);
+          scalar().store_k(cache.k(p / kKvBlock, layer, head) + slot / kLanes * shape.tile_bytes(), k.data(),
+                           slot % kLanes, shape.d_head, shape.type, &overflow);
+          scalar().store_v(cache.v(p / kKvBlock, layer, head) + slot * shape.row_bytes(), v.data(),
+                           shape.d_head, shape.type, &overflow);
         }
     cache.commit(n);
   }
@@ -90,7 +92,10 @@ TEST_P(KvCacheTest, BlocksDoNotOverlap) {
     EXPECT_GE(from, end);
     end = to;
   }
-  EXPECT_EQ(shape.block_bytes(), 2 * 3 * 64 * (20 + 32) * shape.element());
+  const int64_t position = GetParam() == KvType::q8_0  ? 2 * (32 + 4)   // codes, and a scale for each 32
+                           : GetParam() == KvType::f16 ? 2 * (20 + 32)  // values are padded to 16
+                                                       : 4 * (20 + 32);
+  EXPECT_EQ(shape.block_bytes(), 2 * 3 * 64 * position);
 }
 
 TEST_P(KvCacheTest, TruncateDropsWholeBlocks) {
@@ -184,8 +189,8 @@ TEST_P(KvCacheTest, BytesToReserve) {
   EXPECT_EQ(c.bytes_to_reserve(2), 2 * block);
 }
 
-INSTANTIATE_TEST_SUITE_P(Storage, KvCacheTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "f16" : "f32"; });
+INSTANTIATE_TEST_SUITE_P(Storage, KvCacheTest, ::testing::ValuesIn(kEveryKvType),
+                         [](const auto& info) { return name_of(info.param); });
 
 }  // namespace
 }  // namespace cutaway::testing

@@ -89,7 +89,7 @@ class ModelTest : public ::testing::TestWithParam<const char*> {
   static void TearDownTestSuite() { delete file; }
 
   static std::shared_ptr<Model> load(const std::string& isa, int threads = 1) {
-    return Model::load(file->path(), {threads, GetParam(), 0, isa, "", {}});
+    return Model::load(file->path(), {threads, GetParam(), 0, isa, "", "", {}});
   }
   static std::vector<int32_t> ids(int64_t n, int seed) {
     std::vector<int32_t> out;

@@ -143,6 +143,7 @@ def test_the_signature_and_the_text_stay():
         "isa",
         "pack",
         "unembed_type",
+        "kv_type",
     ]
     assert [*inspect.signature(ca.TopK).parameters] == ["k"]
     for function in (ca.Model.generate, ca.Model.chat):

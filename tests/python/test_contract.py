@@ -86,27 +86,28 @@ def check(model: ca.Model, case: tuple, ids: np.ndarray, other: np.ndarray, logi
         assert same(name, kept[name], trace[name], past), (name, case)
 
 
-def reference(path: Path, compute: str, ids: np.ndarray) -> tuple[np.ndarray, dict]:
-    model = ca.load(path, threads=1, isa="scalar", compute=compute)
+def reference(path: Path, compute: str, ids: np.ndarray, kv_type: str | None = None) -> tuple[np.ndarray, dict]:
+    model = ca.load(path, threads=1, isa="scalar", compute=compute, kv_type=kv_type)
     logits = model(ids)
     again, trace = model.run_with_cache(ids)
     assert np.array_equal(bits(again), bits(logits))
     return logits, {name: trace[name] for name in trace.names()}
 
 
-def small(folder: Path, family: str, weight_type: str, compute: str) -> tuple:
+def small(folder: Path, family: str, weight_type: str, compute: str, kv_type: str | None = None) -> tuple:
     """path, ids, other ids, logits, trace of a random model"""
     path = folder / "model.gguf"
-    make_model(path, family, weight_type, 11, tokenizer=False, **small_sizes(family, weight_type))
+    sizes = small_sizes(family, weight_type) | ({"d_head": 32} if kv_type else {})
+    make_model(path, family, weight_type, 11, tokenizer=False, **sizes)
     rng = np.random.default_rng(5)
     ids, other = rng.integers(0, 41, LENGTH), rng.integers(0, 41, 30)
-    logits, trace = reference(path, compute, ids)
+    logits, trace = reference(path, compute, ids, kv_type)
     assert np.isfinite(logits).all() and np.ptp(logits) > 0.01
     return path, ids, other, logits, trace
 
 
-def load(path: Path, isa: str, threads: int, compute: str) -> ca.Model:
-    model = ca.load(path, threads=threads, isa=isa, compute=compute)
+def load(path: Path, isa: str, threads: int, compute: str, kv_type: str | None = None) -> ca.Model:
+    model = ca.load(path, threads=threads, isa=isa, compute=compute, kv_type=kv_type)
     assert (model.info()["isa"], model.info()["threads"]) == (isa, threads)
     return model
 
@@ -148,14 +149,14 @@ def pairwise(isas: tuple[str, ...]) -> list[tuple]:
 
 
 @pytest.mark.parametrize("compute", ["float32", "int8"])
-@pytest.mark.parametrize("weight_type", PAIRWISE)
+@pytest.mark.parametrize(("weight_type", "kv_type"), [*((t, None) for t in PAIRWISE), ("Q4_0", "Q8_0")])
 @pytest.mark.parametrize("family", ["llama", "gemma3"])
-def test_pairwise_product(tmp_path, family, weight_type, compute):
-    path, *run = small(tmp_path, family, weight_type, compute)
+def test_pairwise_product(tmp_path, family, weight_type, kv_type, compute):
+    path, *run = small(tmp_path, family, weight_type, compute, kv_type)
     chosen = pairwise(tuple(ca.isas()))
     assert len(chosen) >= len(THREADS) * len(CHUNKS)
     for isa, threads in sorted({case[:2] for case in chosen}):
-        model = load(path, isa, threads, compute)
+        model = load(path, isa, threads, compute, kv_type)
         for case in chosen:
             if case[:2] == (isa, threads):
                 check(model, case[2:], *run)

@@ -31,7 +31,7 @@ def cached_positions(answer: Any, n_prompt: int, n_new: int) -> Verdict:
 def cache_bytes(answer: Any, model: Any, n: int) -> Verdict:
     """Bytes of the keys and values of n positions, all layers, in the type that the model's cache has."""
     c = model.config
-    width = 2 if model.info()["kv_dtype"] == "float16" else 4
+    width = {"float32": 4, "float16": 2, "Q8_0": 36 / 32}[model.info()["kv_dtype"]]  # Q8_0: a scale for each 32 codes
     truth = c.n_layers * 2 * c.n_kv_heads * c.d_head * width * n
     return judge_number(
         answer,
