@@ -107,7 +107,7 @@ py::list explain(const Tokenizer& t, const py::object& given, bool add_special, 
   py::list pieces;
   for (const TracedPiece& piece : out.pieces) {
     py::list merges;
-    for (const TracedMerge& m : piece.merges)
+    for (const WordStep& m : piece.merges)
       merges.append(py::make_tuple(py::bytes(m.left), py::bytes(m.right), m.id, m.key));
     std::vector<int32_t> ids(out.ids.begin() + piece.first, out.ids.begin() + piece.last);
     pieces.append(py::make_tuple(piece.span.begin, piece.span.end, rule_name(piece.rule), ids, merges));
