@@ -36,7 +36,7 @@ void Tokenizer::finish() {
   }
   std::vector<AddedTokens::Token> always, special;
   for (int32_t id = 0; id < vocab_.size(); ++id) {
-    if (!vocab_.is_added(id)) continue;
+    if (!vocab_.is_added(id) || !cuts(id)) continue;
     special.push_back({bytes_[id], id});
     if (!vocab_.is_special(id)) always.push_back({bytes_[id], id});
   }
@@ -84,12 +84,18 @@ Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options,
   return out;
 }
 
+bool Tokenizer::has_space_prefix(int32_t id) const {
+  const bool is_text = vocab_.types[id] == TokenType::normal || vocab_.types[id] == TokenType::unused;
+  return is_text && space_prefix() && bytes_[id].starts_with(' ');
+}
+
+bool Tokenizer::starts_after(int32_t id, bool) const {
+  return vocab_.types[id] == TokenType::control || vocab_.types[id] == TokenType::user_defined;
+}
+
 std::string_view Tokenizer::bytes(int32_t id, bool at_start) const {
-  std::string_view out = bytes_[id];
-  const TokenType type = vocab_.types[id];
-  const bool is_text = type == TokenType::normal || type == TokenType::unused;
-  if (at_start && is_text && space_prefix() && !out.empty() && out[0] == ' ') out.remove_prefix(1);
-  return out;
+  const std::string_view out = bytes_[id];
+  return at_start && has_space_prefix(id) ? out.substr(1) : out;
 }
 
 std::string Tokenizer::decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
@@ -97,10 +103,10 @@ std::string Tokenizer::decode_bytes(const std::vector<int32_t>& ids, const Decod
   bool at_start = !options.continuation;
   for (const int32_t id : ids) {
     check_id(id);
-    if (!options.skip_special_tokens || !vocab_.is_special(id)) out += bytes(id, at_start);
-    at_start = restarts(id);
+    if (!options.skip_special_tokens || !hides(id)) out += bytes(id, at_start);
+    at_start = starts_after(id, at_start);
   }
-  return out;
+  return rewrites() ? rewritten(out) : out;
 }
 
 void Tokenizer::check_id(int64_t id) const {
@@ -122,9 +128,9 @@ std::vector<int32_t> Tokenizer::stop_ids() const {
 
 std::string StreamDecoder::push(int32_t id) {
   tokenizer_->check_id(id);
-  if (!options_.skip_special_tokens || !tokenizer_->vocab().is_special(id))
-    held_ += tokenizer_->bytes(id, at_start_);
-  at_start_ = tokenizer_->restarts(id);
+  if (!options_.skip_special_tokens || !tokenizer_->hides(id)) held_ += tokenizer_->bytes(id, at_start_);
+  at_start_ = tokenizer_->starts_after(id, at_start_);
+  if (tokenizer_->rewrites()) return {};  // its rules see the text as a whole
   const size_t whole = held_.size() - utf8_unfinished(held_);
   std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
   held_.erase(0, whole);
@@ -132,6 +138,7 @@ std::string StreamDecoder::push(int32_t id) {
 }
 
 std::string StreamDecoder::finish() {
+  if (tokenizer_->rewrites()) held_ = tokenizer_->rewritten(held_);
   std::string out = utf8_replaced(held_);
   held_.clear();
   at_start_ = !options_.continuation;

@@ -53,10 +53,13 @@ class Tokenizer {
 
   // The bytes of one id. at_start: nothing, or a token that restarts the space prefix, came before it.
   std::string_view bytes(int32_t id, bool at_start) const;
-  // Does the text after this token start anew, with a space prefix of its own?
-  bool restarts(int32_t id) const {
-    return vocab_.types[id] == TokenType::control || vocab_.types[id] == TokenType::user_defined;
-  }
+  // Does a text start after this token, so that the next one loses its space prefix? at_start: was it so before it?
+  virtual bool starts_after(int32_t id, bool at_start) const;
+  // Is this token left out where special tokens are not asked for?
+  virtual bool hides(int32_t id) const { return vocab_.is_special(id); }
+  // Has the vocabulary rules for the decoded text as a whole (SentencePiece's denormalizer)?
+  virtual bool rewrites() const { return false; }
+  virtual std::string rewritten(const std::string& decoded) const { return decoded; }
   std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const;
   void check_id(int64_t id) const;  // ArgumentError with the id and the size
 
@@ -75,6 +78,10 @@ class Tokenizer {
   // Encodes bytes [begin, end) of the normalised text, in which no added token is left.
   virtual void encode_text(std::string_view text, size_t begin, size_t end, bool trace,
                            Encoding& out) const = 0;
+  // Is this added token cut out of the given text before the text is encoded? false: encode_text looks for it.
+  virtual bool cuts(int32_t) const { return true; }
+  // Does this token lose its first space at the start of a text?
+  virtual bool has_space_prefix(int32_t id) const;
   // Does this added token swallow the white space after it?
   virtual bool eats_spaces(int32_t) const { return false; }
   // Every family is final and calls this last in its constructor: checks and look-ups that need its
