@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "format/utf8.h"
+#include "tokenizer/append_word.h"
 #include "tokenizer/spm_bpe.h"
 #include "tokenizer/spm_normalizer.h"
 #include "tokenizer/tokenizer.h"
@@ -85,8 +86,8 @@ void SentencePieces::read_pieces() {
 }
 
 void SentencePieces::make_model() {
-  // Converters spell spaces of user-defined pieces plainly. Where both spellings exist, SentencePiece's own comes
-  // first; the other cannot arise.
+  // Converters spell spaces of user-defined pieces plainly. Where both spellings exist, SentencePiece's own
+  // comes first; the other cannot arise.
   std::vector<TokenType> types = vocab_.types;
   for (int32_t id = 0; id < vocab_.size(); ++id) {
     const std::string& piece = vocab_.pieces[id];
@@ -167,23 +168,7 @@ void SentencePieces::encode_text(std::string_view seen, size_t begin, size_t end
   if (shift) line = prefixed.assign(1, ' ').append(line);
   const auto place = [&](uint32_t at) { return base + (at > shift ? at - shift : 0); };
 
-  thread_local std::vector<WordToken> tokens;
-  std::vector<WordStep> steps;
-  tokens.clear();
-  model_->encode(line, tokens, trace ? &steps : nullptr);
-  const size_t first = out.ids.size();
-  uint32_t covered = 0;  // what lies between two tokens has none
-  for (const WordToken& token : tokens) {
-    out.dropped.append(line.substr(covered, token.begin - covered));
-    covered = token.end;
-    out.ids.push_back(token.id);
-    out.spans.push_back({place(token.begin), place(token.end)});
-  }
-  out.dropped.append(line.substr(covered));
-  if (trace) {
-    const Span span{base, static_cast<uint32_t>(end)};
-    out.pieces.push_back({span, Rule::text, first, out.ids.size(), std::move(steps)});
-  }
+  append_word(*model_, line, Rule::text, trace, place, out);
 }
 
 }  // namespace

@@ -29,7 +29,10 @@ class SpmBpeModel final : public WordModel {
   // between them, and what lies on either side can be encoded on its own. Vocabularies whose unused pieces
   // can arise are never cut: how those come apart depends on the whole text.
   bool joins(char32_t left, char32_t right) const;
-  bool has_piece(std::string_view text) const { return trie_.find(text) >= 0; }
+  bool has_piece(std::string_view text) const {
+    const int32_t symbol = trie_.find(text);
+    return symbol >= 0 && symbol < pieces_;
+  }
 
  private:
   struct Pair {  // of symbols; those >= pieces_ are characters that are no piece but a part of one

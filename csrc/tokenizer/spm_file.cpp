@@ -164,12 +164,4 @@ SpmFile read_spm(std::string_view content, const std::string& path) {
   return out;
 }
 
-bool looks_like_spm(std::string_view head) {
-  // ModelProto begins with its first piece: field 1, its length, then field 1 of that, the text.
-  if (head.size() < 4 || head[0] != '\x0A') return false;
-  size_t at = 1;
-  while (at < head.size() && (head[at] & 0x80) != 0) ++at;
-  return at + 1 < head.size() && at <= 5 && head[at + 1] == '\x0A';
-}
-
 }  // namespace cutaway

@@ -31,7 +31,5 @@ struct SpmFile {
 // FormatError naming the file and the part that is damaged; UnsupportedError for a kind of model that is not
 // read.
 SpmFile read_spm(std::string_view content, const std::string& path);
-// Do these bytes begin as such a file does?
-bool looks_like_spm(std::string_view head);
 
 }  // namespace cutaway

@@ -22,13 +22,26 @@ constexpr Family kFamilies[] = {
 #undef TOKENIZER
 };
 
+struct FileKind {
+  const char* name;
+  bool (*looks_like)(std::string_view head);
+  std::shared_ptr<Tokenizer> (*open)(const std::string&, std::string_view, const FileOptions&);
+};
+constexpr FileKind kFileKinds[] = {
+#define TOKENIZER_FILE(function, name) {name, &looks_like_##function, &open_##function},
+#include "tokenizer/tokenizer_files.def"
+#undef TOKENIZER_FILE
+};
+constexpr uint64_t kHead = 4096, kLongestFile = uint64_t{1} << 30;  // bytes
+
 }  // namespace
 
 bool Tokenizer::normalize(std::string_view, std::string&, std::vector<uint32_t>&) const { return false; }
 
 void Tokenizer::finish() {
-  for (const auto& [adds, name] : {std::pair(adds_bos(), "bos"), std::pair(adds_eos(), "eos")}) {
-    if (adds && vocab_.special(name) < 0) {
+  for (const auto& [adds, id, name] :
+       {std::tuple(adds_bos(), first_id(), "bos"), std::tuple(adds_eos(), last_id(), "eos")}) {
+    if (adds && id < 0) {
       throw FormatError(
           text("{}: key 'tokenizer.ggml.add_{}_token' is true, but 'tokenizer.ggml.{}_token_id' is missing",
                vocab_.path, name, name));
@@ -37,8 +50,8 @@ void Tokenizer::finish() {
   std::vector<AddedTokens::Token> always, special;
   for (int32_t id = 0; id < vocab_.size(); ++id) {
     if (!vocab_.is_added(id) || !cuts(id)) continue;
-    special.push_back({bytes_[id], id});
-    if (!vocab_.is_special(id)) always.push_back({bytes_[id], id});
+    special.push_back({written(id), id});
+    if (!vocab_.is_special(id)) always.push_back({written(id), id});
   }
   always_ = AddedTokens(std::move(always));
   special_ = AddedTokens(std::move(special));
@@ -60,7 +73,7 @@ Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options,
       out.pieces.push_back({out.spans.back(), Rule::added_token, out.ids.size() - 1, out.ids.size(), {}});
   };
 
-  if (options.add_special_tokens && adds_bos()) add(vocab_.special("bos"), 0, 0);
+  if (options.add_special_tokens && adds_bos()) add(first_id(), 0, 0);
   const AddedTokens& added = options.parse_special ? special_ : always_;
   for (size_t at = 0; at < seen.size();) {
     const AddedTokens::Match match = added.find(seen, at);
@@ -75,7 +88,7 @@ Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options,
     }
     add(match.id, match.begin, at);
   }
-  if (options.add_special_tokens && adds_eos()) add(vocab_.special("eos"), seen.size(), seen.size());
+  if (options.add_special_tokens && adds_eos()) add(last_id(), seen.size(), seen.size());
 
   if (!origin.empty()) {
     for (Span& span : out.spans) span = {origin[span.begin], origin[span.end]};
@@ -89,7 +102,7 @@ bool Tokenizer::has_space_prefix(int32_t id) const {
   return is_text && space_prefix() && bytes_[id].starts_with(' ');
 }
 
-bool Tokenizer::starts_after(int32_t id, bool) const {
+bool Tokenizer::starts_after(int32_t id, bool, bool) const {
   return vocab_.types[id] == TokenType::control || vocab_.types[id] == TokenType::user_defined;
 }
 
@@ -103,8 +116,9 @@ std::string Tokenizer::decode_bytes(const std::vector<int32_t>& ids, const Decod
   bool at_start = !options.continuation;
   for (const int32_t id : ids) {
     check_id(id);
-    if (!options.skip_special_tokens || !hides(id)) out += bytes(id, at_start);
-    at_start = starts_after(id, at_start);
+    const bool shown = !options.skip_special_tokens || !hides(id);
+    if (shown) out += bytes(id, at_start);
+    at_start = starts_after(id, at_start, shown);
   }
   return rewrites() ? rewritten(out) : out;
 }
@@ -128,8 +142,9 @@ std::vector<int32_t> Tokenizer::stop_ids() const {
 
 std::string StreamDecoder::push(int32_t id) {
   tokenizer_->check_id(id);
-  if (!options_.skip_special_tokens || !tokenizer_->hides(id)) held_ += tokenizer_->bytes(id, at_start_);
-  at_start_ = tokenizer_->starts_after(id, at_start_);
+  const bool shown = !options_.skip_special_tokens || !tokenizer_->hides(id);
+  if (shown) held_ += tokenizer_->bytes(id, at_start_);
+  at_start_ = tokenizer_->starts_after(id, at_start_, shown);
   if (tokenizer_->rewrites()) return {};  // its rules see the text as a whole
   const size_t whole = held_.size() - utf8_unfinished(held_);
   std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
@@ -162,17 +177,37 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
            format::shown(metadata.path()), format::shown(*model), names));
 }
 
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path) {
+std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const FileOptions& options) {
   const format::File file(path);
-  std::string magic(static_cast<size_t>(std::min<uint64_t>(4, file.size())), '\0');
-  file.read(0, magic.size(), magic.data());
-  if (magic != "GGUF") {
-    throw FormatError(
-        text("{}: holds no tokenizer that can be read; supported is: GGUF, with or without tensors. Other "
-             "tokenizer files (tokenizer.json, SentencePiece models, rank files) are not supported",
-             format::shown(path)));
+  std::string content(static_cast<size_t>(std::min(file.size(), kHead)), '\0');
+  file.read(0, content.size(), content.data());
+  const auto refuse_lowercase = [&](bool is_read) {
+    if (options.lowercase && !is_read) {
+      throw ArgumentError(
+          text("{}: lowercase is for a WordPiece vocabulary (vocab.txt); this file says itself what to "
+               "do with upper case. Leave it out",
+               format::shown(path)));
+    }
+  };
+  if (content.starts_with("GGUF")) {
+    refuse_lowercase(false);
+    return make_tokenizer(open_checkpoint(path).metadata);
   }
-  return make_tokenizer(open_checkpoint(path).metadata);
+  std::string names = "GGUF, with or without tensors";
+  for (const FileKind& kind : kFileKinds) {
+    names += text("; {}", kind.name);
+    if (!kind.looks_like(content)) continue;
+    if (file.size() > kLongestFile) {
+      throw FormatError(text("{}: a tokenizer file of {} bytes, expected at most {}", format::shown(path),
+                             file.size(), kLongestFile));
+    }
+    content.resize(static_cast<size_t>(file.size()));
+    file.read(0, content.size(), content.data());
+    refuse_lowercase(false);
+    return kind.open(path, content, options);
+  }
+  throw FormatError(
+      text("{}: holds no tokenizer that can be read; supported is: {}", format::shown(path), names));
 }
 
 }  // namespace cutaway

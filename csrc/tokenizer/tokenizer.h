@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,9 +53,10 @@ class Tokenizer {
   Encoding encode(std::string_view text, const EncodeOptions& options, bool trace = false) const;
 
   // The bytes of one id. at_start: nothing, or a token that restarts the space prefix, came before it.
-  std::string_view bytes(int32_t id, bool at_start) const;
-  // Does a text start after this token, so that the next one loses its space prefix? at_start: was it so before it?
-  virtual bool starts_after(int32_t id, bool at_start) const;
+  virtual std::string_view bytes(int32_t id, bool at_start) const;
+  // Does a text start after this token, so that the next one loses its space prefix? at_start: was it so
+  // before it? shown: false where the token is left out.
+  virtual bool starts_after(int32_t id, bool at_start, bool shown) const;
   // Is this token left out where special tokens are not asked for?
   virtual bool hides(int32_t id) const { return vocab_.is_special(id); }
   // Has the vocabulary rules for the decoded text as a whole (SentencePiece's denormalizer)?
@@ -78,8 +80,14 @@ class Tokenizer {
   // Encodes bytes [begin, end) of the normalised text, in which no added token is left.
   virtual void encode_text(std::string_view text, size_t begin, size_t end, bool trace,
                            Encoding& out) const = 0;
-  // Is this added token cut out of the given text before the text is encoded? false: encode_text looks for it.
+  // Is this added token cut out of the given text before the text is encoded? false: encode_text looks for
+  // it.
   virtual bool cuts(int32_t) const { return true; }
+  // How this added token is written in a text.
+  virtual std::string_view written(int32_t id) const { return bytes_[id]; }
+  // What add_special_tokens puts first and last, -1: nothing.
+  virtual int32_t first_id() const { return vocab_.special("bos"); }
+  virtual int32_t last_id() const { return vocab_.special("eos"); }
   // Does this token lose its first space at the start of a text?
   virtual bool has_space_prefix(int32_t id) const;
   // Does this added token swallow the white space after it?
@@ -112,11 +120,22 @@ class StreamDecoder {
 
 // FormatError, naming file and key, where the metadata holds no vocabulary of a supported kind.
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata);
-// The same from a file: GGUF, with or without tensors.
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path);
+// The same from a file of any kind that is known: told by its content (tokenizer_files.def).
+struct FileOptions {
+  std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
+};
+std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const FileOptions& options = {});
 
 #define TOKENIZER(function, name) std::shared_ptr<Tokenizer> make_##function(const Metadata& metadata);
 #include "tokenizer/tokenizers.def"
 #undef TOKENIZER
+
+// head: how the file begins, up to 4096 bytes. content: all of it. path: as it was given.
+#define TOKENIZER_FILE(function, name)                                                          \
+  bool looks_like_##function(std::string_view head);                                            \
+  std::shared_ptr<Tokenizer> open_##function(const std::string& path, std::string_view content, \
+                                             const FileOptions& options);
+#include "tokenizer/tokenizer_files.def"
+#undef TOKENIZER_FILE
 
 }  // namespace cutaway

@@ -38,35 +38,30 @@ UnigramModel::UnigramModel(const std::vector<std::string>& pieces, const std::ve
 }
 
 // The best path to every byte of the word. Where two are equal, the one found first stays: its last piece is
-// the longer. SentencePiece compares a sum in double precision with the float that it keeps, and so does
-// this.
+// the longer.
 template <class Float>
 void UnigramModel::search(std::string_view word, std::vector<Node>& nodes,
                           std::vector<WordStep>* steps) const {
   const uint32_t size = static_cast<uint32_t>(word.size());
   nodes.assign(size + 1, {});
-  const auto reach = [&](uint32_t begin, uint32_t end, int32_t id, double score, double sum) {
+  const auto reach = [&](uint32_t begin, uint32_t end, int32_t id, Float score) {
     Node& node = nodes[end];
-    if (node.begin == kNowhere || sum > node.score) node = {static_cast<Float>(sum), id, begin};
+    const Float sum = score + static_cast<Float>(nodes[begin].score);
+    if (node.begin == kNowhere || sum > node.score) node = {sum, id, begin};
     if (steps)
       steps->push_back({std::string(word.substr(begin, end - begin)), "", id, score, begin, end, false});
   };
   for (uint32_t at = 0; at < size;) {
-    const double so_far = nodes[at].score;
     const uint32_t character = utf8_step(word, at).bytes;
     bool single = false;
     trie_.prefixes(word, at, [&](size_t end, int32_t id) {
       const size_t length = end - at;
       const double score =
-          bonus_[id] ? static_cast<Float>(static_cast<Float>(length) * static_cast<Float>(highest_)) - 0.1
-                     : scores_[id];
-      reach(at, static_cast<uint32_t>(end), id, score, score + so_far);
+          bonus_[id] ? static_cast<Float>(length) * static_cast<Float>(highest_) - 0.1 : scores_[id];
+      reach(at, static_cast<uint32_t>(end), id, static_cast<Float>(score));
       single |= length == character;
     });
-    if (!single) {
-      const Float sum = static_cast<Float>(unknown_score_) + static_cast<Float>(so_far);
-      reach(at, at + character, -1, unknown_score_, sum);
-    }
+    if (!single) reach(at, at + character, -1, static_cast<Float>(unknown_score_));
     at += character;
   }
 }

@@ -20,8 +20,8 @@ class Vocab {
   // All types normal; FormatError, naming `what` of the file, for no pieces, too many, or one that is there
   // twice.
   Vocab(std::string path, std::vector<std::string> pieces, std::string_view what);
-  // Of a GGUF file (tokenizer.ggml.*); FormatError naming file and key. normalizes: the family reads the keys of
-  // SentencePiece's normaliser itself; otherwise a file that has them is refused.
+  // Of a GGUF file (tokenizer.ggml.*); FormatError naming file and key. normalizes: the family reads the keys
+  // of SentencePiece's normaliser itself; otherwise a file that has them is refused.
   explicit Vocab(const Metadata& metadata, bool normalizes = false);
   Vocab(Vocab&&) = default;
   Vocab(const Vocab&) = delete;  // the index points into the pieces
