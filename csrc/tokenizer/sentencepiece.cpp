@@ -157,6 +157,8 @@ void SentencePiece::make_model() {
       types[id] = TokenType::control;
     } else if (bpe_) {
       user_defined.push_back({spelled_[id], id});
+    } else {  // sentencepiece 0.2.3: above 0, which no log probability reaches, and more for longer ones
+      file_.scores[id] = static_cast<float>(0.1 * static_cast<double>(vocab_.pieces[id].size() - 1));
     }
   }
   user_defined_ = AddedTokens(std::move(user_defined));

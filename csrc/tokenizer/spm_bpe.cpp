@@ -9,6 +9,9 @@
 namespace cutaway {
 namespace {
 
+constexpr int kDeepest =
+    100;  // levels that an unused piece is taken apart: sentencepiece's kMaxBpeResegmentDepth
+
 uint64_t mixed(uint64_t key) {  // Fibonacci hashing: the upper bits are the good ones
   key *= 0x9E3779B97F4A7C15ULL;
   return key ^ key >> 32;
@@ -190,26 +193,27 @@ void SpmBpeModel::encode_part(std::string_view word, uint32_t begin, uint32_t en
   struct Open {
     int32_t id;
     uint32_t begin, end;
+    int depth;
   };
   std::vector<Open> open;
   for (int32_t i = 0; i >= 0; i = row[i].next) {
-    if (joined.empty()) {
-      emit(word, row[i].id, row[i].begin, row[i].end, first, out);
-      continue;
-    }
-    open.push_back({row[i].id, row[i].begin, row[i].end});
+    open.push_back({row[i].id, row[i].begin, row[i].end, 0});
     while (!open.empty()) {
-      const Open part = open.back();
+      Open part = open.back();
       open.pop_back();
+      const bool is_unused = part.id >= 0 && part.id < pieces_ && unused_[part.id];
       const auto way =
-          std::find_if(joined.begin(), joined.end(), [&](const auto& j) { return j.first == part.id; });
+          is_unused && part.depth <= kDeepest
+              ? std::find_if(joined.begin(), joined.end(), [&](const auto& j) { return j.first == part.id; })
+              : joined.end();
       if (way == joined.end()) {
+        if (is_unused && part.depth <= kDeepest) part.id = -1;  // one that no merge made is unknown
         emit(word, part.id, part.begin, part.end, first, out);
         continue;
       }
       const uint32_t middle = part.begin + way->second;
-      open.push_back({trie_.find(slice(middle, part.end)), middle, part.end});
-      open.push_back({trie_.find(slice(part.begin, middle)), part.begin, middle});
+      open.push_back({trie_.find(slice(middle, part.end)), middle, part.end, part.depth + 1});
+      open.push_back({trie_.find(slice(part.begin, middle)), part.begin, middle, part.depth + 1});
     }
   }
 }
