@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "format/utf8.h"
 #include "tokenizer/append_word.h"
+#include "tokenizer/open_tokenizer.h"
 #include "tokenizer/spm_bpe.h"
 #include "tokenizer/spm_normalizer.h"
 #include "tokenizer/tokenizer.h"
@@ -200,7 +201,7 @@ void SentencePiece::encode_text(std::string_view seen, size_t begin, size_t end,
 
 }  // namespace
 
-bool looks_like_spm(std::string_view head) {
+bool is_spm_model(const std::string&, std::string_view head) {
   // ModelProto begins with its first piece: field 1, its length, then field 1 of that, the text.
   if (head.size() < 4 || head[0] != '\x0A') return false;
   size_t at = 1;
@@ -208,8 +209,8 @@ bool looks_like_spm(std::string_view head) {
   return at + 1 < head.size() && at <= 5 && head[at + 1] == '\x0A';
 }
 
-std::shared_ptr<Tokenizer> open_spm(const std::string& path, std::string_view content, const FileOptions&) {
-  SpmFile file = read_spm(content, shown(path));
+std::shared_ptr<Tokenizer> open_spm_model(const std::string& path) {
+  SpmFile file = read_spm(read_whole(path), shown(path));
   Vocab vocab = vocab_of(file, shown(path));
   return std::make_shared<SentencePiece>(std::move(vocab), std::move(file), false);
 }

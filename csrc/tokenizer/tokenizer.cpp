@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "format/file.h"
 #include "format/utf8.h"
 #include "tokenizer/unicode.h"
 
@@ -21,18 +20,6 @@ constexpr Family kFamilies[] = {
 #include "tokenizer/tokenizers.def"
 #undef TOKENIZER
 };
-
-struct FileKind {
-  const char* name;
-  bool (*looks_like)(std::string_view head);
-  std::shared_ptr<Tokenizer> (*open)(const std::string&, std::string_view, const FileOptions&);
-};
-constexpr FileKind kFileKinds[] = {
-#define TOKENIZER_FILE(function, name) {name, &looks_like_##function, &open_##function},
-#include "tokenizer/tokenizer_files.def"
-#undef TOKENIZER_FILE
-};
-constexpr uint64_t kHead = 4096, kLongestFile = uint64_t{1} << 30;  // bytes
 
 }  // namespace
 
@@ -175,39 +162,6 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
   throw UnsupportedError(
       text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
            format::shown(metadata.path()), format::shown(*model), names));
-}
-
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const FileOptions& options) {
-  const format::File file(path);
-  std::string content(static_cast<size_t>(std::min(file.size(), kHead)), '\0');
-  file.read(0, content.size(), content.data());
-  const auto refuse_lowercase = [&](bool is_read) {
-    if (options.lowercase && !is_read) {
-      throw ArgumentError(
-          text("{}: lowercase is for a WordPiece vocabulary (vocab.txt); this file says itself what to "
-               "do with upper case. Leave it out",
-               format::shown(path)));
-    }
-  };
-  if (content.starts_with("GGUF")) {
-    refuse_lowercase(false);
-    return make_tokenizer(open_checkpoint(path).metadata);
-  }
-  std::string names = "GGUF, with or without tensors";
-  for (const FileKind& kind : kFileKinds) {
-    names += text("; {}", kind.name);
-    if (!kind.looks_like(content)) continue;
-    if (file.size() > kLongestFile) {
-      throw FormatError(text("{}: a tokenizer file of {} bytes, expected at most {}", format::shown(path),
-                             file.size(), kLongestFile));
-    }
-    content.resize(static_cast<size_t>(file.size()));
-    file.read(0, content.size(), content.data());
-    refuse_lowercase(false);
-    return kind.open(path, content, options);
-  }
-  throw FormatError(
-      text("{}: holds no tokenizer that can be read; supported is: {}", format::shown(path), names));
 }
 
 }  // namespace cutaway

@@ -9,6 +9,7 @@
 
 #include "format/checkpoint.h"
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/aligned_text.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_model.h"
@@ -18,10 +19,6 @@ namespace cutaway {
 struct EncodeOptions {
   bool add_special_tokens = false;  // BOS and EOS, where the file's flags say so
   bool parse_special = false;  // control tokens in the text become ids; else they are text like any other
-};
-
-struct Span {
-  uint32_t begin, end;  // bytes of the text that was given
 };
 
 struct TracedPiece {
@@ -120,22 +117,13 @@ class StreamDecoder {
 
 // FormatError, naming file and key, where the metadata holds no vocabulary of a supported kind.
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata);
-// The same from a file of any kind that is known: told by its content (tokenizer_files.def).
-struct FileOptions {
-  std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
-};
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const FileOptions& options = {});
+// The same from a file, which is told by what is in it (tokenizer_files.def).
+std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path);
+// vocab.txt. lowercase: as BERT "uncased" has it; nothing: tell by its entries.
+std::shared_ptr<Tokenizer> open_wordpiece(const std::string& path, std::optional<bool> lowercase);
 
 #define TOKENIZER(function, name) std::shared_ptr<Tokenizer> make_##function(const Metadata& metadata);
 #include "tokenizer/tokenizers.def"
 #undef TOKENIZER
-
-// head: how the file begins, up to 4096 bytes. content: all of it. path: as it was given.
-#define TOKENIZER_FILE(function, name)                                                          \
-  bool looks_like_##function(std::string_view head);                                            \
-  std::shared_ptr<Tokenizer> open_##function(const std::string& path, std::string_view content, \
-                                             const FileOptions& options);
-#include "tokenizer/tokenizer_files.def"
-#undef TOKENIZER_FILE
 
 }  // namespace cutaway
