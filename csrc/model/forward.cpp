@@ -166,14 +166,15 @@ Output Model::forward(const Request& request) {
     run.block = Executor::block(stages, run, n_threads, request.pacing);
     // A hook ends a chain, and cuts off what is read behind it.
     const bool chained = run.block && request.hooks.empty();
-    run.ring_rows = chained ? std::min(run.rows, run.block * n_threads) : run.rows;
+    run.ring_rows = chained ? run.block * n_threads : run.rows;
+    run.slots.assign(chained ? (run.rows + run.block - 1) / run.block : 0, 0);
     const size_t arena_bytes =
         static_cast<size_t>(rows * plan_.arena_width(false) + run.ring_rows * plan_.arena_width(true)) * 4;
     if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);
     call.bind(run, *state->arena, begin, rows);
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
-    run.tasks[0] = run.tasks[1] = 0;
+    run.reset_tasks();
     Executor executor(stages, run, n_threads, request.hooks, request.pacing);
     if (request.profile) executor.seconds = seconds.data();
     executor.go([&](const Stage* stage) {
