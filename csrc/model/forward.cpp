@@ -75,6 +75,13 @@ int64_t Model::chunk_for(const Request& request, int64_t rows) const {
   return std::min(rows, chunk > 0 ? chunk : kChunk);
 }
 
+int Model::threads_for(int64_t rows) {
+  const int team = team_size(threads);
+  if (rows > kFewRows) return team;
+  const double saved = row_ms_ * static_cast<double>(rows) * (1 - 1.0 / team);
+  return saved < meeting_ms * static_cast<double>(stages_.size()) ? 1 : crowding_.threads(team);
+}
+
 uint64_t Model::estimate(const Request& request) const {
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
   uint64_t bytes = static_cast<uint64_t>(rows) * (plan_.arena_width(false) + plan_.arena_width(true)) * 4;
@@ -121,7 +128,7 @@ void Model::add_profile(const Run& run, std::vector<double>& seconds, std::vecto
 Output Model::forward(const Request& request) {
   check_request(request);
   const bool brief = total_rows(request) <= kFewRows;
-  const int n_threads = brief ? crowding_.threads(team_size(threads)) : team_size(threads);
+  const int n_threads = threads_for(total_rows(request));
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
   check_memory(estimate(request), "trace fewer names, ask for the last row's logits, or shorten the prompt");
 
