@@ -161,6 +161,7 @@ class LanguageCost(Table[LanguageRow]):
             at = [y + height * ((len(tokenizers) - 1) / 2 - i) for y in range(len(languages))]
             ax.barh(at, [ratios.get((tokenizer, one), 0.0) for one in languages], height, label=tokenizer)
         ax.set_yticks(range(len(languages)), languages)
+        ax.margins(y=0.01)
         ax.axvline(1, color="0.5", linewidth=0.8)
         ax.set_xlabel(f"median tokens per text, x {self.reference}")
         ax.legend()

