@@ -104,7 +104,8 @@ class Tokenizer:
         """How the ids of a text come about: the pieces it is cut into, and every merge in order."""
         from .views.encoding import Explanation
 
-        return Explanation(self, text, self._core.explain(_text(text), add_special_tokens, parse_special))
+        raw = self._core.explain(_text(text), add_special_tokens, parse_special)
+        return Explanation(self, text, raw, self.offsets(text, add_special_tokens, parse_special))
 
     # ---- ids to text
 
