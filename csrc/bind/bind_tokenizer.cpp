@@ -1,35 +1,12 @@
 // Tokenizers to Python: texts in (str or bytes), int32 arrays out, the GIL released while ids are made.
 #include "bind/bind.h"
+#include "bind/text_view.h"
 #include "core/error.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
 namespace cutaway {
 namespace {
-
-// The UTF-8 bytes of a str, or bytes as they are; the object must outlive the view.
-std::string_view view_of(const py::handle& given) {
-  char* data = nullptr;
-  Py_ssize_t size = 0;
-  if (PyBytes_Check(given.ptr())) {
-    PyBytes_AsStringAndSize(given.ptr(), &data, &size);
-    return {data, static_cast<size_t>(size)};
-  }
-  if (!PyUnicode_Check(given.ptr())) {
-    throw ArgumentError(text("the text is of type {}, expected str or bytes",
-                             std::string(py::str(py::type::of(given).attr("__name__")))));
-  }
-  const char* utf8 = PyUnicode_AsUTF8AndSize(given.ptr(), &size);
-  if (utf8) return {utf8, static_cast<size_t>(size)};
-  PyErr_Clear();
-  Py_ssize_t at = 0;
-  const auto surrogate = [](Py_UCS4 c) { return c >= 0xD800 && c <= 0xDFFF; };
-  while (!surrogate(PyUnicode_ReadChar(given.ptr(), at))) ++at;
-  throw ArgumentError(text(
-      "the text has a lone surrogate at position {}, which is no character and has no UTF-8 form; remove "
-      "it, or pass bytes",
-      at));
-}
 
 template <class T>
 py::array_t<T> array_of(std::vector<T>&& values) {
@@ -107,7 +84,7 @@ py::list explain(const Tokenizer& t, const py::object& given, bool add_special, 
   py::list pieces;
   for (const TracedPiece& piece : out.pieces) {
     py::list merges;
-    for (const TracedMerge& m : piece.merges)
+    for (const WordStep& m : piece.merges)
       merges.append(py::make_tuple(py::bytes(m.left), py::bytes(m.right), m.id, m.key));
     std::vector<int32_t> ids(out.ids.begin() + piece.first, out.ids.begin() + piece.last);
     pieces.append(py::make_tuple(piece.span.begin, piece.span.end, rule_name(piece.rule), ids, merges));

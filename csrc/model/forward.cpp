@@ -75,6 +75,13 @@ int64_t Model::chunk_for(const Request& request, int64_t rows) const {
   return std::min(rows, chunk > 0 ? chunk : kChunk);
 }
 
+int Model::threads_for(int64_t rows) {
+  const int team = team_size(threads);
+  if (rows > kFewRows) return team;
+  const double saved = row_ms_ * static_cast<double>(rows) * (1 - 1.0 / team);
+  return saved < meeting_ms * static_cast<double>(stages_.size()) ? 1 : crowding_.threads(team);
+}
+
 uint64_t Model::estimate(const Request& request) const {
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
   uint64_t bytes = static_cast<uint64_t>(rows) * (plan_.arena_width(false) + plan_.arena_width(true)) * 4;
@@ -121,7 +128,7 @@ void Model::add_profile(const Run& run, std::vector<double>& seconds, std::vecto
 Output Model::forward(const Request& request) {
   check_request(request);
   const bool brief = total_rows(request) <= kFewRows;
-  const int n_threads = brief ? crowding_.threads(team_size(threads)) : team_size(threads);
+  const int n_threads = threads_for(total_rows(request));
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
   check_memory(estimate(request), "trace fewer names, ask for the last row's logits, or shorten the prompt");
 
@@ -166,14 +173,15 @@ Output Model::forward(const Request& request) {
     run.block = Executor::block(stages, run, n_threads, request.pacing);
     // A hook ends a chain, and cuts off what is read behind it.
     const bool chained = run.block && request.hooks.empty();
-    run.ring_rows = chained ? std::min(run.rows, run.block * n_threads) : run.rows;
+    run.ring_rows = chained ? run.block * n_threads : run.rows;
+    run.slots.assign(chained ? (run.rows + run.block - 1) / run.block : 0, 0);
     const size_t arena_bytes =
         static_cast<size_t>(rows * plan_.arena_width(false) + run.ring_rows * plan_.arena_width(true)) * 4;
     if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);
     call.bind(run, *state->arena, begin, rows);
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
-    run.tasks[0] = run.tasks[1] = 0;
+    run.reset_tasks();
     Executor executor(stages, run, n_threads, request.hooks, request.pacing);
     if (request.profile) executor.seconds = seconds.data();
     executor.go([&](const Stage* stage) {

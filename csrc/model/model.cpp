@@ -79,6 +79,9 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   m.kv_shape_ = {m.config_.n_layers, m.config_.n_kv_heads, m.config_.d_head,
                  kv_type(options.kv_type, m.compute_ == "int8", m.config_.d_head)};
   m.stages_ = m.plan_.schedule({});
+  for (const Placed& p : image.matrices())
+    m.row_ms_ += static_cast<double>(p.matrix->rows * p.matrix->cols) /
+                 static_cast<double>(m.compute_ == "int8" ? m.kernels_->int8_per_ms : m.kernels_->f32_per_ms);
   m.load_seconds_.plan = watch.lap();
 
   PackedWeights packed = pack_weights(file, image, *m.kernels_, m.threads, options.pack);

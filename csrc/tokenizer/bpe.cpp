@@ -27,7 +27,7 @@ std::array<char32_t, 256> byte_characters() {
 
 class BytePairs final : public Tokenizer {
  public:
-  explicit BytePairs(const Metadata& metadata) : Tokenizer(metadata) {
+  explicit BytePairs(const Metadata& metadata) : Tokenizer(Vocab(metadata)) {
     read_pre();
     read_bytes();
     read_merges(metadata);
@@ -39,7 +39,8 @@ class BytePairs final : public Tokenizer {
           text("{}: key 'tokenizer.ggml.scores' has {} entries, expected one for each of the {} tokens",
                vocab_.path, scores->size(), vocab_.pieces.size()));
     }
-    finish(metadata);
+    finish();
+    refuse_unread(metadata);
   }
 
   const char* model() const override { return "gpt2"; }
@@ -175,7 +176,7 @@ void BytePairs::encode_text(std::string_view seen, size_t begin, size_t end, boo
       }
     }
     if (!row.empty()) row.back().next = -1;
-    std::vector<TracedMerge> merges;
+    std::vector<WordStep> merges;
     merge_pairs(row, heap, find, [&](const Symbol& left, const Symbol& right, const Merge& merge) {
       if (trace) merges.push_back({bytes_[left.id], bytes_[right.id], merge.id, merge.key});
     });

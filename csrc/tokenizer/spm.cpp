@@ -33,13 +33,14 @@ std::string with_spaces(std::string_view piece) {
 
 class SentencePieces final : public Tokenizer {
  public:
-  explicit SentencePieces(const Metadata& metadata) : Tokenizer(metadata) {
+  explicit SentencePieces(const Metadata& metadata) : Tokenizer(Vocab(metadata)) {
     read_pieces();
     read_scores(metadata);
     read_byte_tokens();
     phi3_ = metadata.string("general.architecture").value_or("") == "phi3";
     metadata.strings("tokenizer.ggml.merges");  // what the scores imply, spelled out by some converters
-    finish(metadata);
+    finish();
+    refuse_unread(metadata);
   }
 
   const char* model() const override { return "llama"; }
@@ -228,7 +229,7 @@ void SentencePieces::encode_text(std::string_view seen, size_t begin, size_t end
     *merge = {-static_cast<double>(scores_[it->second]), it->second};
     return true;
   };
-  std::vector<TracedMerge> merges;
+  std::vector<WordStep> merges;
   std::vector<MergeCandidate> heap;
   merge_pairs(row, heap, find, [&](const Symbol& left, const Symbol& right, const Merge& merge) {
     if (!trace) return;

@@ -26,7 +26,7 @@ constexpr Family kFamilies[] = {
 
 bool Tokenizer::normalize(std::string_view, std::string&, std::vector<uint32_t>&) const { return false; }
 
-void Tokenizer::finish(const Metadata& metadata) {
+void Tokenizer::finish() {
   for (const auto& [adds, name] : {std::pair(adds_bos(), "bos"), std::pair(adds_eos(), "eos")}) {
     if (adds && vocab_.special(name) < 0) {
       throw FormatError(
@@ -42,7 +42,6 @@ void Tokenizer::finish(const Metadata& metadata) {
   }
   always_ = AddedTokens(std::move(always));
   special_ = AddedTokens(std::move(special));
-  refuse_unread(metadata);
 }
 
 Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options, bool trace) const {

@@ -10,6 +10,7 @@
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/vocab.h"
+#include "tokenizer/word_model.h"
 
 namespace cutaway {
 
@@ -22,17 +23,11 @@ struct Span {
   uint32_t begin, end;  // bytes of the text that was given
 };
 
-// One merge, for explain(): the two parts, what they became, and the number that put it before the others.
-struct TracedMerge {
-  std::string left, right;
-  int32_t id;
-  double key;  // rank (byte-level BPE) or score (SentencePiece)
-};
 struct TracedPiece {
   Span span;
   Rule rule;
   size_t first, last;  // its tokens: ids [first, last)
-  std::vector<TracedMerge> merges;
+  std::vector<WordStep> merges;
 };
 
 struct Encoding {
@@ -49,7 +44,7 @@ struct DecodeOptions {
 
 class Tokenizer {
  public:
-  explicit Tokenizer(const Metadata& metadata) : vocab_(metadata) {}
+  explicit Tokenizer(Vocab vocab) : vocab_(std::move(vocab)) {}
   virtual ~Tokenizer() = default;
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
@@ -84,7 +79,7 @@ class Tokenizer {
   virtual bool eats_spaces(int32_t) const { return false; }
   // Every family is final and calls this last in its constructor: checks and look-ups that need its
   // functions.
-  void finish(const Metadata& metadata);
+  void finish();
 
   Vocab vocab_;
   std::vector<std::string> bytes_;  // what each id decodes to: filled by the constructor of the family

@@ -35,30 +35,43 @@ void refuse_flag(const Metadata& metadata, const char* name) {
 
 }  // namespace
 
-Vocab::Vocab(const Metadata& metadata) : path(shown(metadata.path())) {
+Vocab::Vocab(std::string file, std::vector<std::string> given, std::string_view what)
+    : path(std::move(file)), pieces(std::move(given)), types(pieces.size(), TokenType::normal) {
+  if (pieces.empty() || pieces.size() > INT32_MAX) {
+    throw FormatError(text("{}: {} has {} entries, expected 1 to {}", path, what, pieces.size(), INT32_MAX));
+  }
+  index_.reserve(pieces.size());
+  for (int32_t id = 0; id < size(); ++id) {
+    const auto [it, is_new] = index_.emplace(pieces[id], id);
+    if (!is_new) {
+      throw FormatError(text("{}: {}: tokens {} and {} are both '{}'; expected each piece once", path, what,
+                             it->second, id, shown(pieces[id])));
+    }
+  }
+}
+
+namespace {
+
+std::vector<std::string> tokens_of(const Metadata& metadata) {
+  const std::string path = shown(metadata.path());
   const auto* tokens = metadata.strings(ggml("tokens"));
   if (!tokens) {
     throw FormatError(
         text("{}: key 'tokenizer.ggml.tokens' is missing; the file has no vocabulary to make a tokenizer of",
              path));
   }
-  if (tokens->empty() || tokens->size() > INT32_MAX) {
-    throw FormatError(text("{}: key 'tokenizer.ggml.tokens' has {} entries, expected 1 to {}", path,
-                           tokens->size(), INT32_MAX));
-  }
-  pieces = *tokens;
-  index_.reserve(pieces.size());
-  for (int32_t id = 0; id < size(); ++id) {
-    if (!format::valid_utf8(pieces[id])) {
+  for (size_t id = 0; id < tokens->size(); ++id) {
+    if (!format::valid_utf8((*tokens)[id])) {
       throw FormatError(text("{}: key 'tokenizer.ggml.tokens': token {} is not valid UTF-8", path, id));
     }
-    const auto [it, is_new] = index_.emplace(pieces[id], id);
-    if (!is_new) {
-      throw FormatError(
-          text("{}: key 'tokenizer.ggml.tokens': tokens {} and {} are both '{}'; expected each piece once",
-               path, it->second, id, shown(pieces[id])));
-    }
   }
+  return *tokens;
+}
+
+}  // namespace
+
+Vocab::Vocab(const Metadata& metadata)
+    : Vocab(shown(metadata.path()), tokens_of(metadata), "key 'tokenizer.ggml.tokens'") {
   read_types(metadata);
   read_specials(metadata);
   add_bos = metadata.boolean(ggml("add_bos_token"));
@@ -89,10 +102,8 @@ Vocab::Vocab(const Metadata& metadata) : path(shown(metadata.path())) {
 
 void Vocab::read_types(const Metadata& metadata) {
   const std::string key = ggml("token_type");
-  types.assign(pieces.size(),
-               TokenType::normal);  // what the GGUF specification says of a file without the key
   const auto numbers = metadata.integers(key);
-  if (!numbers) return;
+  if (!numbers) return;  // the GGUF specification: all normal
   if (numbers->size() != pieces.size()) {
     throw FormatError(text("{}: key '{}' has {} entries, expected one for each of the {} tokens", path, key,
                            numbers->size(), pieces.size()));

@@ -1,4 +1,4 @@
-// The vocabulary of a GGUF file (keys tokenizer.ggml.*), checked in full before any text sees it.
+// A vocabulary, whatever file it came from, checked in full before any text sees it.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -17,8 +17,13 @@ enum class TokenType : uint8_t { normal = 1, unknown, control, user_defined, unu
 
 class Vocab {
  public:
-  explicit Vocab(const Metadata& metadata);  // FormatError naming file and key
-  Vocab(const Vocab&) = delete;              // the index points into the pieces
+  // All types normal; FormatError, naming `what` of the file, for no pieces, too many, or one that is there
+  // twice.
+  Vocab(std::string path, std::vector<std::string> pieces, std::string_view what);
+  explicit Vocab(
+      const Metadata& metadata);  // of a GGUF file (tokenizer.ggml.*); FormatError naming file and key
+  Vocab(Vocab&&) = default;
+  Vocab(const Vocab&) = delete;  // the index points into the pieces
   Vocab& operator=(const Vocab&) = delete;
 
   int32_t size() const { return static_cast<int32_t>(pieces.size()); }
