@@ -8,6 +8,8 @@ from typing import Any
 from .arguments import checked_arguments, described
 from .errors import ArgumentError
 
+__all__ = ["representation"]
+
 WORLD = 8e9
 """People in the world, as the published ratios have it."""
 

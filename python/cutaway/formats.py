@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ def _csv(record: Any) -> str:
     records = list(record) if isinstance(record, (list, tuple)) else [record]
     rows = []
     for i, one in enumerate(records):
-        if not isinstance(one, Mapping):
+        if not isinstance(one, dict):
             raise ArgumentError(f"CSV takes a dict or a list of dicts, got {described(one)} at [{i}]. {_WITHOUT}")
         rows.append(_flat(one))
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -101,13 +101,13 @@ def _csv(record: Any) -> str:
 _WITHOUT = "Leave it out: formats=('JSON', 'YAML')."
 
 
-def _flat(record: Mapping[str, Any], before: str = "") -> dict[str, str]:
+def _flat(record: dict[str, Any], before: str = "") -> dict[str, str]:
     out: dict[str, str] = {}
     for key, value in record.items():
         name = before + key
         if isinstance(value, (list, tuple)):
             raise ArgumentError(f"CSV has no place for the list at {name!r}. {_WITHOUT}")
-        inner = _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: _cell(value)}
+        inner = _flat(value, f"{name}.") if isinstance(value, dict) else {name: _cell(value)}
         if clash := sorted(set(inner) & set(out)):
             raise ArgumentError(f"CSV would have two columns {clash[0]!r}. {_WITHOUT}")
         out.update(inner)
@@ -138,6 +138,8 @@ def compare_formats(
         raise ArgumentError("The record comes first: compare_formats(record, tokenizer).")
     if isinstance(formats, str) or not formats:
         raise ArgumentError(f"formats is a list of names, some of {', '.join(FORMATS)}; got {described(formats)}.")
+    if not isinstance(record, (dict, list, tuple)):
+        raise ArgumentError(f"The record is {described(record)}, expected a dict with str keys, or a list of them.")
     to_yaml(record)  # the check of what is plain data
     rows: list[FormatRow] = []
     known = {name.lower(): name for name in FORMATS}

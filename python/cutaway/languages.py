@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
-from .arguments import checked_arguments, described
+from .arguments import check_text, checked_arguments, described
 from .errors import ArgumentError, Error
 from .nearest import did_you_mean, nearest
 from .parallel import read_massive
@@ -261,6 +261,7 @@ def _parallel(texts: Any, reference: str) -> dict[str, list[str]]:
         for i, text in enumerate(listed[language]):
             if not isinstance(text, str) or not text:
                 raise ArgumentError(f"Text {i} in {language} is {described(text)}, expected a text that is not empty.")
+            check_text(f"Text {i} in {language}", text)
     if reference not in listed:
         near = did_you_mean(map(repr, nearest(reference, listed)), "Pass reference=, one of the languages of texts.")
         raise ArgumentError(f"There are no texts in {reference!r}, which ratios are to.{near}")

@@ -126,8 +126,12 @@ def read_massive(path: str | os.PathLike[str], partition: str | None = "test") -
 
 
 def _utterances(file: Path, partition: str | None) -> Iterator[tuple[str, str]]:
-    with open(file, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
+    try:
+        lines = file.read_text("utf-8").split("\n")
+    except UnicodeDecodeError as err:
+        raise FormatError(f"{file} is not UTF-8, at byte {err.start}.") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
             try:
                 row = json.loads(line)
                 id, part, text = str(row["id"]), row["partition"], row["utt"]

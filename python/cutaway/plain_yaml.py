@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from .arguments import described
 from .errors import ArgumentError
 
 _DEPTH = 100
+_KEY = 1000  # characters; readers take a key of up to 1,024
 # Words that YAML 1.1 or 1.2 takes for something else than a text.
 _TAKEN = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 # Begins with a letter; has no colon, comma, hash or double quote.
@@ -28,12 +28,15 @@ def to_yaml(value: Any) -> str:
 def _lines(value: Any, where: str, depth: int) -> list[str]:
     if depth > _DEPTH:
         raise ArgumentError(f"{where[:60]}... is nested more than {_DEPTH} deep.")
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, dict) and value:
         out = []
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise ArgumentError(f"{where} has the key {key!r}; keys must be str, as in JSON.")
-            out += _under(f"{_scalar(key, where)}:", inner, f"{where}[{key!r}]", depth)
+            name = _scalar(key, where)
+            if len(name) > _KEY:
+                raise ArgumentError(f"{where} has a key of {len(key):,} characters; YAML takes up to {_KEY:,}.")
+            out += _under(f"{name}:", inner, f"{where}[{key!r}]", depth)
         return out
     if isinstance(value, (list, tuple)) and value:
         out = []
@@ -41,7 +44,7 @@ def _lines(value: Any, where: str, depth: int) -> list[str]:
             lines = _lines(inner, f"{where}[{i}]", depth + 1)
             out += [f"- {lines[0]}", *(f"  {line}" for line in lines[1:])]
         return out
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return ["{}"]
     if isinstance(value, (list, tuple)):
         return ["[]"]
@@ -51,9 +54,9 @@ def _lines(value: Any, where: str, depth: int) -> list[str]:
 def _under(head: str, inner: Any, where: str, depth: int) -> list[str]:
     """A key's line and what is below it, or beside it where that is one value."""
     lines = _lines(inner, where, depth + 1)
-    if not inner or not isinstance(inner, (Mapping, list, tuple)):
+    if not inner or not isinstance(inner, (dict, list, tuple)):
         return [f"{head} {lines[0]}"]
-    return [head, *(f"  {line}" if isinstance(inner, Mapping) else line for line in lines)]
+    return [head, *(f"  {line}" if isinstance(inner, dict) else line for line in lines)]
 
 
 def _scalar(value: Any, where: str) -> str:
