@@ -8,6 +8,7 @@
 
 #include "format/checkpoint.h"
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/id_buffer.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_model.h"
@@ -50,6 +51,10 @@ class Tokenizer {
   Tokenizer& operator=(const Tokenizer&) = delete;
 
   Encoding encode(std::string_view text, const EncodeOptions& options, bool trace = false) const;
+  // The same without spans, and the number of ids alone: what programs call again and again.
+  void encode_ids(std::string_view text, const EncodeOptions& options, IdBuffer& out,
+                  std::string& dropped) const;
+  size_t count(std::string_view text, const EncodeOptions& options) const;
 
   // The bytes of one id. at_start: nothing, or a token that restarts the space prefix, came before it.
   std::string_view bytes(int32_t id, bool at_start) const;
@@ -57,7 +62,10 @@ class Tokenizer {
   bool restarts(int32_t id) const {
     return vocab_.types[id] == TokenType::control || vocab_.types[id] == TokenType::user_defined;
   }
-  std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const;
+  std::string decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const;
+  std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
+    return decode_bytes(ids.data(), ids.size(), options);
+  }
   void check_id(int64_t id) const;  // ArgumentError with the id and the size
 
   const Vocab& vocab() const { return vocab_; }
@@ -75,6 +83,10 @@ class Tokenizer {
   // Encodes bytes [begin, end) of the normalised text, in which no added token is left.
   virtual void encode_text(std::string_view text, size_t begin, size_t end, bool trace,
                            Encoding& out) const = 0;
+  // The same without spans. The family may have a faster way than encode_text.
+  virtual void encode_text_ids(std::string_view text, size_t begin, size_t end, IdBuffer& out,
+                               std::string& dropped) const;
+  virtual size_t count_text(std::string_view text, size_t begin, size_t end) const;
   // Does this added token swallow the white space after it?
   virtual bool eats_spaces(int32_t) const { return false; }
   // Every family is final and calls this last in its constructor: checks and look-ups that need its
@@ -85,7 +97,14 @@ class Tokenizer {
   std::vector<std::string> bytes_;  // what each id decodes to: filled by the constructor of the family
 
  private:
+  // text(begin, end) of what lies between added tokens, added(id, begin, end) of those and of BOS and EOS.
+  template <class OnText, class OnAdded>
+  void walk(std::string_view seen, const EncodeOptions& options, const OnText& text,
+            const OnAdded& added) const;
+
   AddedTokens always_, special_;  // without and with control and unknown tokens
+  std::string decoded_;           // the bytes of all ids
+  std::vector<uint32_t> begin_;   // [size + 1]: where each begins in decoded_
 };
 
 // Decodes ids one at a time and never hands out half a character.
@@ -105,8 +124,19 @@ class StreamDecoder {
 
 // FormatError, naming file and key, where the metadata holds no vocabulary of a supported kind.
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata);
-// The same from a file: GGUF, with or without tensors.
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path);
+
+struct OpenOptions {
+  std::string pattern;   // the pre-tokenizer of a rank file that is not known
+  std::string encoding;  // what a rank file must be, such as "cl100k_base"
+};
+// The same from a file, whose content tells its format (tokenizer_files.def).
+std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options = {});
+
+#define TOKENIZER_FILE(function, what)       \
+  bool is_##function(std::string_view head); \
+  std::shared_ptr<Tokenizer> open_##function(const std::string& path, const OpenOptions& options);
+#include "tokenizer/tokenizer_files.def"
+#undef TOKENIZER_FILE
 
 #define TOKENIZER(function, name) std::shared_ptr<Tokenizer> make_##function(const Metadata& metadata);
 #include "tokenizer/tokenizers.def"
