@@ -172,10 +172,10 @@ py::list explain(const Tokenizer& t, const py::object& given, bool add_special, 
 }
 
 std::shared_ptr<Tokenizer> open(const py::object& path, const std::string& pattern,
-                                const std::string& encoding) {
+                                const std::string& encoding, std::optional<bool> lowercase) {
   const std::string bytes = py::bytes(py::module_::import("os").attr("fsencode")(path));
   py::gil_scoped_release unlocked;
-  return open_tokenizer(bytes, {pattern, encoding});
+  return open_tokenizer(bytes, {pattern, encoding, lowercase});
 }
 
 }  // namespace
@@ -205,7 +205,8 @@ void bind_tokenizer(py::module_& m) {
   const auto add_special = py::arg("add_special_tokens"), parse_special = py::arg("parse_special");
   py::class_<Tokenizer, std::shared_ptr<Tokenizer>>(m, "Tokenizer",
                                                     "Text to ids and back; cutaway.Tokenizer is its face.")
-      .def(py::init(&open), py::arg("path"), py::arg("pattern") = "", py::arg("encoding") = "")
+      .def(py::init(&open), py::arg("path"), py::arg("pattern") = "", py::arg("encoding") = "",
+           py::arg("lowercase") = py::none())
       .def("encode", &encode, py::arg("text"), add_special, parse_special,
            "-> (ids int32 [n], bytes that had no token)")
       .def("encode_batch", &encode_batch, py::arg("texts"), add_special, parse_special, py::arg("threads"),

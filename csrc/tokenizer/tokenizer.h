@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,11 +58,15 @@ class Tokenizer {
   size_t count(std::string_view text, const EncodeOptions& options) const;
 
   // The bytes of one id. at_start: nothing, or a token that restarts the space prefix, came before it.
-  std::string_view bytes(int32_t id, bool at_start) const;
-  // Does the text after this token start anew, with a space prefix of its own?
-  bool restarts(int32_t id) const {
-    return vocab_.types[id] == TokenType::control || vocab_.types[id] == TokenType::user_defined;
-  }
+  virtual std::string_view bytes(int32_t id, bool at_start) const;
+  // Does a text start after this token, so that the next one loses its space prefix? at_start: was it so
+  // before it? shown: false where the token is left out.
+  virtual bool starts_after(int32_t id, bool at_start, bool shown) const;
+  // Is this token left out where special tokens are not asked for?
+  virtual bool hides(int32_t id) const { return vocab_.is_special(id); }
+  // Has the vocabulary rules for the decoded text as a whole (SentencePiece's denormalizer)?
+  virtual bool rewrites() const { return false; }
+  virtual std::string rewritten(const std::string& decoded) const { return decoded; }
   std::string decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const;
   std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
     return decode_bytes(ids.data(), ids.size(), options);
@@ -87,6 +92,16 @@ class Tokenizer {
   virtual void encode_text_ids(std::string_view text, size_t begin, size_t end, IdBuffer& out,
                                std::string& dropped) const;
   virtual size_t count_text(std::string_view text, size_t begin, size_t end) const;
+  // Is this added token cut out of the given text before the text is encoded? false: encode_text looks for
+  // it.
+  virtual bool cuts(int32_t) const { return true; }
+  // How this added token is written in a text.
+  virtual std::string_view written(int32_t id) const { return bytes_[id]; }
+  // What add_special_tokens puts first and last, -1: nothing.
+  virtual int32_t first_id() const { return vocab_.special("bos"); }
+  virtual int32_t last_id() const { return vocab_.special("eos"); }
+  // Does this token lose its first space at the start of a text?
+  virtual bool has_space_prefix(int32_t id) const;
   // Does this added token swallow the white space after it?
   virtual bool eats_spaces(int32_t) const { return false; }
   // Every family is final and calls this last in its constructor: checks and look-ups that need its
@@ -126,14 +141,16 @@ class StreamDecoder {
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata);
 
 struct OpenOptions {
-  std::string pattern;   // the pre-tokenizer of a rank file that is not known
-  std::string encoding;  // what a rank file must be, such as "cl100k_base"
+  std::string pattern;            // the pre-tokenizer of a rank file that is not known
+  std::string encoding;           // what a rank file must be, such as "cl100k_base"
+  std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
 };
 // The same from a file, whose content tells its format (tokenizer_files.def).
 std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options = {});
+std::string whole_tokenizer_file(const std::string& path);  // FormatError above 1 GiB
 
-#define TOKENIZER_FILE(function, what)       \
-  bool is_##function(std::string_view head); \
+#define TOKENIZER_FILE(function, what, takes) \
+  bool is_##function(std::string_view head);  \
   std::shared_ptr<Tokenizer> open_##function(const std::string& path, const OpenOptions& options);
 #include "tokenizer/tokenizer_files.def"
 #undef TOKENIZER_FILE
@@ -141,5 +158,7 @@ std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOpt
 #define TOKENIZER(function, name) std::shared_ptr<Tokenizer> make_##function(const Metadata& metadata);
 #include "tokenizer/tokenizers.def"
 #undef TOKENIZER
+
+// head: how the file begins, up to 4096 bytes. content: all of it. path: as it was given.
 
 }  // namespace cutaway
