@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "format/utf8.h"
 #include "tokenizer/append_word.h"
-#include "tokenizer/open_tokenizer.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/trie.h"
 #include "tokenizer/unicode.h"
@@ -181,14 +180,14 @@ std::string read_line(std::string_view line, size_t number, const std::string& p
 
 }  // namespace
 
-bool is_rwkv_vocabulary(const std::string&, std::string_view head) {
+bool is_rwkv(std::string_view head) {
   return head.starts_with("1 '") || head.starts_with("1 \"") || head.starts_with("1 b'") ||
          head.starts_with("1 b\"");
 }
 
-std::shared_ptr<Tokenizer> open_rwkv_vocabulary(const std::string& path) {
-  const std::string whole = read_whole(path);
-  std::string_view content = whole;
+std::shared_ptr<Tokenizer> open_rwkv(const std::string& path, const OpenOptions&) {
+  const std::string all = whole_tokenizer_file(path);
+  std::string_view content = all;
   const std::string file = shown(path);
   std::vector<std::string> pieces{"<|endoftext|>"};  // id 0 is the models' own and is in no line
   while (!content.empty()) {

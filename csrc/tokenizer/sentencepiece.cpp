@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "format/utf8.h"
 #include "tokenizer/append_word.h"
-#include "tokenizer/open_tokenizer.h"
 #include "tokenizer/spm_bpe.h"
 #include "tokenizer/spm_normalizer.h"
 #include "tokenizer/tokenizer.h"
@@ -73,6 +72,18 @@ class SentencePiece final : public Tokenizer {
 
  protected:
   void encode_text(std::string_view seen, size_t begin, size_t end, bool trace, Encoding& out) const override;
+  void encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
+                       std::string& dropped) const override;
+  size_t count_text(std::string_view seen, size_t begin, size_t end) const override {
+    thread_local IdBuffer ids;
+    std::string dropped;
+    ids.clear();
+    encode_text_ids(seen, begin, end, ids, dropped);
+    return ids.size();
+  }
+  bool depends_on_start() const override {
+    return rewrites() || file_.normalizer.add_dummy_prefix || file_.normalizer.remove_extra_whitespaces;
+  }
   std::string_view written(int32_t id) const override {
     return vocab_.types[id] == TokenType::unknown ? vocab_.pieces[id] : bytes_[id];
   }
@@ -100,6 +111,8 @@ class SentencePiece final : public Tokenizer {
   SpmNormalizer normalizer_, denormalizer_;
   AddedTokens user_defined_;  // for BPE, which takes them out first; to unigram they are pieces like others
   std::unique_ptr<const WordModel> model_;
+  const SpmBpeModel* bpe_model_ = nullptr;  // model_, where it is that
+  mutable CachePool caches_;
   bool bpe_ = false;
 };
 
@@ -164,8 +177,10 @@ void SentencePiece::make_model() {
   }
   user_defined_ = AddedTokens(std::move(user_defined));
   if (bpe_) {
-    model_ = std::make_unique<SpmBpeModel>(spelled_, file_.scores, types,
-                                           SpmBpeModel::Options{unknown_, byte_ids_});
+    auto model = std::make_unique<SpmBpeModel>(spelled_, file_.scores, types,
+                                               SpmBpeModel::Options{unknown_, byte_ids_});
+    bpe_model_ = model.get();
+    model_ = std::move(model);
   } else {
     const UnigramModel::Options options{unknown_, byte_ids_, UnigramModel::Sums::float32};
     model_ = std::make_unique<UnigramModel>(spelled_, file_.scores, types, options);
@@ -199,9 +214,30 @@ void SentencePiece::encode_text(std::string_view seen, size_t begin, size_t end,
   }
 }
 
+void SentencePiece::encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
+                                    std::string& dropped) const {
+  if (!bpe_model_ || !bpe_model_->covers_all())
+    return Tokenizer::encode_text_ids(seen, begin, end, out, dropped);
+  thread_local std::string line;
+  line.clear();
+  normalizer_.normalize(seen.substr(begin, end - begin), line, nullptr);
+  const size_t size = line.size();
+  line.append(16, '\0');
+  const std::string_view text = std::string_view(line).substr(0, size);
+  CachePool::Lease cache(caches_);
+  for (size_t at = 0; at < size;) {
+    const AddedTokens::Match match = user_defined_.find(text, at);
+    const size_t stop = std::min(match.begin, size);
+    bpe_model_->encode_ids(text.substr(at, stop - at), *cache, out);
+    if (match.id < 0) break;
+    out.push(match.id);
+    at = match.end;
+  }
+}
+
 }  // namespace
 
-bool is_spm_model(const std::string&, std::string_view head) {
+bool is_spm(std::string_view head) {
   // ModelProto begins with its first piece: field 1, its length, then field 1 of that, the text.
   if (head.size() < 4 || head[0] != '\x0A') return false;
   size_t at = 1;
@@ -209,8 +245,9 @@ bool is_spm_model(const std::string&, std::string_view head) {
   return at + 1 < head.size() && at <= 5 && head[at + 1] == '\x0A';
 }
 
-std::shared_ptr<Tokenizer> open_spm_model(const std::string& path) {
-  SpmFile file = read_spm(read_whole(path), shown(path));
+std::shared_ptr<Tokenizer> open_spm(const std::string& path, const OpenOptions&) {
+  const std::string all = whole_tokenizer_file(path);
+  SpmFile file = read_spm(all, shown(path));
   Vocab vocab = vocab_of(file, shown(path));
   return std::make_shared<SentencePiece>(std::move(vocab), std::move(file), false);
 }

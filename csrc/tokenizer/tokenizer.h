@@ -10,6 +10,7 @@
 #include "format/checkpoint.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/aligned_text.h"
+#include "tokenizer/id_buffer.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_model.h"
@@ -48,6 +49,10 @@ class Tokenizer {
   Tokenizer& operator=(const Tokenizer&) = delete;
 
   Encoding encode(std::string_view text, const EncodeOptions& options, bool trace = false) const;
+  // The same without spans, and the number of ids alone: what programs call again and again.
+  void encode_ids(std::string_view text, const EncodeOptions& options, IdBuffer& out,
+                  std::string& dropped) const;
+  size_t count(std::string_view text, const EncodeOptions& options) const;
 
   // The bytes of one id. at_start: nothing, or a token that restarts the space prefix, came before it.
   virtual std::string_view bytes(int32_t id, bool at_start) const;
@@ -59,7 +64,10 @@ class Tokenizer {
   // Has the vocabulary rules for the decoded text as a whole (SentencePiece's denormalizer)?
   virtual bool rewrites() const { return false; }
   virtual std::string rewritten(const std::string& decoded) const { return decoded; }
-  std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const;
+  std::string decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const;
+  std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
+    return decode_bytes(ids.data(), ids.size(), options);
+  }
   void check_id(int64_t id) const;  // ArgumentError with the id and the size
 
   const Vocab& vocab() const { return vocab_; }
@@ -77,6 +85,10 @@ class Tokenizer {
   // Encodes bytes [begin, end) of the normalised text, in which no added token is left.
   virtual void encode_text(std::string_view text, size_t begin, size_t end, bool trace,
                            Encoding& out) const = 0;
+  // The same without spans. The family may have a faster way than encode_text.
+  virtual void encode_text_ids(std::string_view text, size_t begin, size_t end, IdBuffer& out,
+                               std::string& dropped) const;
+  virtual size_t count_text(std::string_view text, size_t begin, size_t end) const;
   // Is this added token cut out of the given text before the text is encoded? false: encode_text looks for
   // it.
   virtual bool cuts(int32_t) const { return true; }
@@ -85,6 +97,8 @@ class Tokenizer {
   // What add_special_tokens puts first and last, -1: nothing.
   virtual int32_t first_id() const { return vocab_.special("bos"); }
   virtual int32_t last_id() const { return vocab_.special("eos"); }
+  // Are there tokens that decode otherwise at the start of a text, or rules for the text as a whole?
+  virtual bool depends_on_start() const { return space_prefix(); }
   // Does this token lose its first space at the start of a text?
   virtual bool has_space_prefix(int32_t id) const;
   // Does this added token swallow the white space after it?
@@ -97,7 +111,14 @@ class Tokenizer {
   std::vector<std::string> bytes_;  // what each id decodes to: filled by the constructor of the family
 
  private:
+  // text(begin, end) of what lies between added tokens, added(id, begin, end) of those and of BOS and EOS.
+  template <class OnText, class OnAdded>
+  void walk(std::string_view seen, const EncodeOptions& options, const OnText& text,
+            const OnAdded& added) const;
+
   AddedTokens always_, special_;  // without and with control and unknown tokens
+  std::string decoded_;           // the bytes of all ids
+  std::vector<uint32_t> begin_;   // [size + 1]: where each begins in decoded_
 };
 
 // Decodes ids one at a time and never hands out half a character.
@@ -117,13 +138,26 @@ class StreamDecoder {
 
 // FormatError, naming file and key, where the metadata holds no vocabulary of a supported kind.
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata);
-// The same from a file, which is told by what is in it (tokenizer_files.def).
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path);
-// vocab.txt. lowercase: as BERT "uncased" has it; nothing: tell by its entries.
-std::shared_ptr<Tokenizer> open_wordpiece(const std::string& path, std::optional<bool> lowercase);
+
+struct OpenOptions {
+  std::string pattern;            // the pre-tokenizer of a rank file that is not known
+  std::string encoding;           // what a rank file must be, such as "cl100k_base"
+  std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
+};
+// The same from a file, whose content tells its format (tokenizer_files.def).
+std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options = {});
+std::string whole_tokenizer_file(const std::string& path);  // FormatError above 1 GiB
+
+#define TOKENIZER_FILE(function, what, takes) \
+  bool is_##function(std::string_view head);  \
+  std::shared_ptr<Tokenizer> open_##function(const std::string& path, const OpenOptions& options);
+#include "tokenizer/tokenizer_files.def"
+#undef TOKENIZER_FILE
 
 #define TOKENIZER(function, name) std::shared_ptr<Tokenizer> make_##function(const Metadata& metadata);
 #include "tokenizer/tokenizers.def"
 #undef TOKENIZER
+
+// head: how the file begins, up to 4096 bytes. content: all of it. path: as it was given.
 
 }  // namespace cutaway

@@ -39,10 +39,13 @@ class Tokenizer:
         self._core = core
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Tokenizer:
-        """The tokenizer of a GGUF file, with or without tensors.
+    def from_file(cls, path: str | os.PathLike[str], *, lowercase: bool | None = None) -> Tokenizer:
+        """The tokenizer of a file, which is told by its content: GGUF (with or without tensors), a SentencePiece model,
+        a WordPiece vocabulary (vocab.txt), an RWKV vocabulary.
 
-        FormatError, naming the file and the key, where the vocabulary is damaged or of a kind that is not supported.
+        lowercase: for vocab.txt, which does not say it: lower-case, and accents off; None: if no entry outside [...] has
+        an upper-case letter. FormatError, naming the file and the part of it, where the vocabulary is damaged or of a kind
+        that is not supported. ArgumentError for lowercase with another kind of file.
         """
         if not isinstance(path, (str, os.PathLike)):
             raise ArgumentError(f"from_file takes a path, as str or Path, got {described(path)}.")
@@ -50,7 +53,7 @@ class Tokenizer:
             raise FormatError(f"{os.fspath(path)} is a folder; expected a GGUF file, which holds its tokenizer.")
         if isinstance(path, str) and not os.path.exists(path):
             raise FormatError(f"There is no file {path}. A model's name is for ca.load(name).tokenizer.")
-        return cls(_core.Tokenizer(os.fspath(path)))
+        return cls(_core.Tokenizer(os.fspath(path), lowercase=lowercase))
 
     # ---- text to ids
 
@@ -76,7 +79,7 @@ class Tokenizer:
             raise ArgumentError("encode_batch takes a list of texts, got one text; use encode, or wrap it in a list")
         if not isinstance(texts, Iterable):
             raise ArgumentError(f"encode_batch takes a list of texts, got {described(texts)}")
-        ids, dropped = self._core.encode_batch([_text(text) for text in texts], add_special_tokens, parse_special)
+        ids, dropped = self._core.encode_batch([_text(text) for text in texts], add_special_tokens, parse_special, 2)
         self._warn_dropped(dropped)
         return ids
 
@@ -104,7 +107,8 @@ class Tokenizer:
         """How the ids of a text come about: the pieces it is cut into, and every merge in order."""
         from .views.encoding import Explanation
 
-        return Explanation(self, text, self._core.explain(_text(text), add_special_tokens, parse_special))
+        raw = self._core.explain(_text(text), add_special_tokens, parse_special)
+        return Explanation(self, text, raw, self.offsets(text, add_special_tokens, parse_special))
 
     # ---- ids to text
 
