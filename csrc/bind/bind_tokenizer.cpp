@@ -164,7 +164,7 @@ void bind_tokenizer(py::module_& m) {
       .def(
           "decode",
           [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
-            return str_of(utf8_replaced(t.decode_bytes(vector_of(ids), {skip_special, continuation})));
+            return str_of(t.decode(vector_of(ids), {skip_special, continuation}));
           },
           py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
       .def(

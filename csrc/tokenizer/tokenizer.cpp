@@ -3,14 +3,11 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "format/file.h"
 #include "format/utf8.h"
 #include "tokenizer/unicode.h"
 
 namespace cutaway {
 namespace {
-
-constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
 
 struct Family {
   const char* name;
@@ -23,6 +20,14 @@ constexpr Family kFamilies[] = {
 };
 
 }  // namespace
+
+void Tokenizer::check_length(std::string_view given) {
+  constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
+  if (given.size() > kLongestText) {
+    throw ArgumentError(
+        text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
+  }
+}
 
 bool Tokenizer::normalize(std::string_view, std::string&, std::vector<uint32_t>&) const { return false; }
 
@@ -45,10 +50,7 @@ void Tokenizer::finish() {
 }
 
 Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options, bool trace) const {
-  if (given.size() > kLongestText) {
-    throw ArgumentError(
-        text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
-  }
+  check_length(given);
   Encoding out;
   std::string changed;
   std::vector<uint32_t> origin;
@@ -120,22 +122,45 @@ std::vector<int32_t> Tokenizer::stop_ids() const {
   return ids;
 }
 
-std::string StreamDecoder::push(int32_t id) {
-  tokenizer_->check_id(id);
-  if (!options_.skip_special_tokens || !tokenizer_->vocab().is_special(id))
-    held_ += tokenizer_->bytes(id, at_start_);
-  at_start_ = tokenizer_->restarts(id);
-  const size_t whole = held_.size() - utf8_unfinished(held_);
-  std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
-  held_.erase(0, whole);
-  return out;
+std::string Tokenizer::decode(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
+  return utf8_replaced(decode_bytes(ids, options));
 }
 
-std::string StreamDecoder::finish() {
-  std::string out = utf8_replaced(held_);
-  held_.clear();
-  at_start_ = !options_.continuation;
-  return out;
+namespace {
+
+class ByteStream final : public DecodeStream {
+ public:
+  ByteStream(const Tokenizer& tokenizer, const DecodeOptions& options)
+      : tokenizer_(tokenizer), options_(options), at_start_(!options.continuation) {}
+
+  std::string push(int32_t id) override {
+    if (!options_.skip_special_tokens || !tokenizer_.vocab().is_special(id)) {
+      held_ += tokenizer_.bytes(id, at_start_);
+    }
+    at_start_ = tokenizer_.restarts(id);
+    const size_t whole = held_.size() - utf8_unfinished(held_);
+    std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
+    held_.erase(0, whole);
+    return out;
+  }
+  std::string finish() override {
+    std::string out = utf8_replaced(held_);
+    held_.clear();
+    at_start_ = !options_.continuation;
+    return out;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  DecodeOptions options_;
+  bool at_start_;
+  std::string held_;
+};
+
+}  // namespace
+
+std::unique_ptr<DecodeStream> Tokenizer::stream(const DecodeOptions& options) const {
+  return std::make_unique<ByteStream>(*this, options);
 }
 
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
@@ -153,19 +178,6 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
   throw UnsupportedError(
       text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
            format::shown(metadata.path()), format::shown(*model), names));
-}
-
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path) {
-  const format::File file(path);
-  std::string magic(static_cast<size_t>(std::min<uint64_t>(4, file.size())), '\0');
-  file.read(0, magic.size(), magic.data());
-  if (magic != "GGUF") {
-    throw FormatError(
-        text("{}: holds no tokenizer that can be read; supported is: GGUF, with or without tensors. Other "
-             "tokenizer files (tokenizer.json, SentencePiece models, rank files) are not supported",
-             format::shown(path)));
-  }
-  return make_tokenizer(open_checkpoint(path).metadata);
 }
 
 }  // namespace cutaway
