@@ -29,11 +29,11 @@ py::str str_of(const std::string& utf8) {
       PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace"));
 }
 
-std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options) {
+std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options, bool as_text = false) {
   const int32_t* data = ids.data();
   const size_t n = static_cast<size_t>(ids.size());
   py::gil_scoped_release unlocked;
-  return t.decode_bytes(data, n, options);
+  return as_text ? t.decode(data, n, options) : t.decode_bytes(data, n, options);
 }
 
 py::object id_or_none(const Tokenizer& t, const char* name) {
@@ -223,7 +223,7 @@ void bind_tokenizer(py::module_& m) {
       .def(
           "decode",
           [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
-            return str_of(decoded(t, ids, {skip_special, continuation}));
+            return str_of(decoded(t, ids, {skip_special, continuation}, true));
           },
           py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
       .def(

@@ -4,15 +4,13 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "format/file.h"
 #include "format/utf8.h"
 #include "tokenizer/unicode.h"
 
 namespace cutaway {
 namespace {
 
-constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
-constexpr size_t kCopied = 16;                    // bytes of a token that decoding copies at once
+constexpr size_t kCopied = 16;  // bytes of a token that decoding copies at once
 
 struct Family {
   const char* name;
@@ -24,39 +22,15 @@ constexpr Family kFamilies[] = {
 #undef TOKENIZER
 };
 
-constexpr size_t kHead = 4096;  // bytes of a file that tell its format
-struct Source {
-  bool (*is)(std::string_view head);
-  std::shared_ptr<Tokenizer> (*open)(const std::string&, const OpenOptions&);
-  const char *what, *takes;
-};
-constexpr Source kSources[] = {
-#define TOKENIZER_FILE(function, what, takes) {&is_##function, &open_##function, what, takes},
-#include "tokenizer/tokenizer_files.def"
-#undef TOKENIZER_FILE
-};
+}  // namespace
 
-// An option that a file of this kind has no use for is a mistake.
-void check_options(const std::string& path, const Source& source, const OpenOptions& options) {
-  const auto check = [&](bool given, std::string_view name) {
-    if (given && std::string_view(source.takes).find(name) == std::string_view::npos)
-      throw ArgumentError(
-          text("{}: {} has no meaning for {}, which say themselves how text is cut; leave it out",
-               format::shown(path), name, source.what));
-  };
-  check(!options.pattern.empty(), "pattern");
-  check(!options.encoding.empty(), "encoding");
-  check(options.lowercase.has_value(), "lowercase");
-}
-
-void check_length(std::string_view given) {
+void Tokenizer::check_length(std::string_view given) {
+  constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
   if (given.size() > kLongestText) {
     throw ArgumentError(
         text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
   }
 }
-
-}  // namespace
 
 bool Tokenizer::normalize(std::string_view, std::string&, std::vector<uint32_t>&) const { return false; }
 
@@ -231,24 +205,42 @@ std::vector<int32_t> Tokenizer::stop_ids() const {
   return ids;
 }
 
-std::string StreamDecoder::push(int32_t id) {
-  tokenizer_->check_id(id);
-  const bool shown = !options_.skip_special_tokens || !tokenizer_->hides(id);
-  if (shown) held_ += tokenizer_->bytes(id, at_start_);
-  at_start_ = tokenizer_->starts_after(id, at_start_, shown);
-  if (tokenizer_->rewrites()) return {};  // its rules see the text as a whole
-  const size_t whole = held_.size() - utf8_unfinished(held_);
-  std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
-  held_.erase(0, whole);
-  return out;
-}
+namespace {
 
-std::string StreamDecoder::finish() {
-  if (tokenizer_->rewrites()) held_ = tokenizer_->rewritten(held_);
-  std::string out = utf8_replaced(held_);
-  held_.clear();
-  at_start_ = !options_.continuation;
-  return out;
+class ByteStream final : public DecodeStream {
+ public:
+  ByteStream(const Tokenizer& tokenizer, const DecodeOptions& options)
+      : tokenizer_(tokenizer), options_(options), at_start_(!options.continuation) {}
+
+  std::string push(int32_t id) override {
+    const bool shown = !options_.skip_special_tokens || !tokenizer_.hides(id);
+    if (shown) held_ += tokenizer_.bytes(id, at_start_);
+    at_start_ = tokenizer_.starts_after(id, at_start_, shown);
+    if (tokenizer_.rewrites()) return {};  // its rules see the text as a whole
+    const size_t whole = held_.size() - utf8_unfinished(held_);
+    std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
+    held_.erase(0, whole);
+    return out;
+  }
+  std::string finish() override {
+    if (tokenizer_.rewrites()) held_ = tokenizer_.rewritten(held_);
+    std::string out = utf8_replaced(held_);
+    held_.clear();
+    at_start_ = !options_.continuation;
+    return out;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  DecodeOptions options_;
+  bool at_start_;
+  std::string held_;
+};
+
+}  // namespace
+
+std::unique_ptr<DecodeStream> Tokenizer::stream(const DecodeOptions& options) const {
+  return std::make_unique<ByteStream>(*this, options);
 }
 
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
@@ -266,42 +258,6 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
   throw UnsupportedError(
       text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
            format::shown(metadata.path()), format::shown(*model), names));
-}
-
-bool is_gguf(std::string_view head) { return head.substr(0, 4) == "GGUF"; }
-
-std::shared_ptr<Tokenizer> open_gguf(const std::string& path, const OpenOptions&) {
-  return make_tokenizer(open_checkpoint(path).metadata);
-}
-
-std::string whole_tokenizer_file(const std::string& path) {
-  const format::File file(path);
-  if (file.size() > kLongestText) {
-    throw FormatError(text("{}: has {} bytes, expected a tokenizer file of at most {}", format::shown(path),
-                           file.size(), kLongestText));
-  }
-  std::string all(static_cast<size_t>(file.size()), '\0');
-  file.read(0, all.size(), all.data());
-  return all;
-}
-
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options) {
-  std::string head;
-  {
-    const format::File file(path);
-    head.resize(static_cast<size_t>(std::min<uint64_t>(kHead, file.size())));
-    file.read(0, head.size(), head.data());
-  }
-  std::string known;
-  for (const Source& source : kSources) {
-    if (source.is(head)) {
-      check_options(path, source, options);
-      return source.open(path, options);
-    }
-    known += (known.empty() ? "" : "; ") + std::string(source.what);
-  }
-  throw FormatError(
-      text("{}: holds no tokenizer that can be read; supported are: {}", format::shown(path), known));
 }
 
 }  // namespace cutaway
