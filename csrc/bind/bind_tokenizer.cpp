@@ -29,11 +29,11 @@ py::str str_of(const std::string& utf8) {
       PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace"));
 }
 
-std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options) {
+std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options, bool as_text = false) {
   const int32_t* data = ids.data();
   const size_t n = static_cast<size_t>(ids.size());
   py::gil_scoped_release unlocked;
-  return t.decode_bytes(data, n, options);
+  return as_text ? t.decode(data, n, options) : t.decode_bytes(data, n, options);
 }
 
 py::object id_or_none(const Tokenizer& t, const char* name) {
@@ -172,10 +172,10 @@ py::list explain(const Tokenizer& t, const py::object& given, bool add_special, 
 }
 
 std::shared_ptr<Tokenizer> open(const py::object& path, const std::string& pattern,
-                                const std::string& encoding) {
+                                const std::string& encoding, std::optional<bool> lowercase) {
   const std::string bytes = py::bytes(py::module_::import("os").attr("fsencode")(path));
   py::gil_scoped_release unlocked;
-  return open_tokenizer(bytes, {pattern, encoding});
+  return open_tokenizer(bytes, {pattern, encoding, lowercase});
 }
 
 }  // namespace
@@ -205,7 +205,8 @@ void bind_tokenizer(py::module_& m) {
   const auto add_special = py::arg("add_special_tokens"), parse_special = py::arg("parse_special");
   py::class_<Tokenizer, std::shared_ptr<Tokenizer>>(m, "Tokenizer",
                                                     "Text to ids and back; cutaway.Tokenizer is its face.")
-      .def(py::init(&open), py::arg("path"), py::arg("pattern") = "", py::arg("encoding") = "")
+      .def(py::init(&open), py::arg("path"), py::arg("pattern") = "", py::arg("encoding") = "",
+           py::arg("lowercase") = py::none())
       .def("encode", &encode, py::arg("text"), add_special, parse_special,
            "-> (ids int32 [n], bytes that had no token)")
       .def("encode_batch", &encode_batch, py::arg("texts"), add_special, parse_special, py::arg("threads"),
@@ -222,7 +223,7 @@ void bind_tokenizer(py::module_& m) {
       .def(
           "decode",
           [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
-            return str_of(decoded(t, ids, {skip_special, continuation}));
+            return str_of(decoded(t, ids, {skip_special, continuation}, true));
           },
           py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
       .def(

@@ -27,9 +27,11 @@ class ByteLevel {
   template <class Sink>
   void run(std::string_view text, Sink& sink, std::string& dropped) const;
   template <class Sink>
-  void long_word(std::string_view word, WordCache& cache, Sink& sink) const;
+  void long_word(std::string_view word, const char* end, WordCache& cache, Sink& sink) const;
   template <class Sink>
-  void word(std::string_view word, bool whole, WordCache& cache, Sink& sink) const;
+  void short_word(std::string_view word, const char* end, bool whole, WordCache& cache, Sink& sink) const;
+  template <class Sink>
+  void parts(std::string_view word, const char* end, WordCache& cache, Sink& sink) const;
   bool has_unknown(std::string_view word) const;
 
   Pretokenizer pretokenizer_;

@@ -42,6 +42,7 @@ struct Gpt2 {
     for (uint64_t left = b.apostrophe & first(b.symbol) & ~joined; left; left &= left - 1) {
       const int at = std::countr_zero(left);
       const int n = contraction_at<false>(b, at);
+      if (!n && at + 2 >= b.size) starts &= AsciiBlock::below(at + 1);  // cut by the block
       if (!n) continue;
       starts &= ~(uint64_t{2} << at);
       if (at + n < b.size) starts |= uint64_t{1} << (at + n);

@@ -10,14 +10,13 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/known_ranks.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/open_tokenizer.h"
 
 namespace cutaway {
 namespace {
 
 using format::shown;
 
-constexpr size_t kLongestFile = size_t{1} << 28;  // bytes
 constexpr int64_t kMostRanks = int64_t{1} << 24;
 
 int value_of(char c) {  // of a base64 digit (RFC 4648), or -1
@@ -98,17 +97,6 @@ std::vector<std::string> read_ranks(std::string_view file, const std::string& pa
   return tokens;
 }
 
-std::string whole_file(const std::string& path) {
-  const format::File file(path);
-  if (file.size() > kLongestFile) {
-    throw FormatError(
-        text("{}: has {} bytes, expected a rank file of at most {}", shown(path), file.size(), kLongestFile));
-  }
-  std::string all(static_cast<size_t>(file.size()), '\0');
-  file.read(0, all.size(), all.data());
-  return all;
-}
-
 std::string known_names() {
   std::string names;
   for (const KnownRanks& one : known_ranks()) names += (names.empty() ? "" : ", ") + one.name;
@@ -144,7 +132,7 @@ Pretokenizer chosen(const KnownRanks* known, const std::string& pattern, const s
 
 }  // namespace
 
-bool is_ranks(std::string_view head) {
+bool is_ranks(const std::string&, std::string_view head) {
   const std::string_view line = head.substr(0, head.find_first_of("\r\n"));
   const size_t space = line.find(' ');
   std::string bytes;
@@ -153,7 +141,7 @@ bool is_ranks(std::string_view head) {
 }
 
 std::shared_ptr<Tokenizer> open_ranks(const std::string& file, const OpenOptions& options) {
-  const std::string path = shown(file), content = whole_file(file);
+  const std::string path = shown(file), content = whole_tokenizer_file(file);
   Sha256 hash;
   const KnownRanks* known = known_by(hex(hash.add(content).digest()), options.encoding, path);
   const Pretokenizer pretokenizer = chosen(known, options.pattern, path);

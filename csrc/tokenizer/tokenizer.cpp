@@ -4,15 +4,13 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "format/file.h"
 #include "format/utf8.h"
 #include "tokenizer/unicode.h"
 
 namespace cutaway {
 namespace {
 
-constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
-constexpr size_t kCopied = 16;                    // bytes of a token that decoding copies at once
+constexpr size_t kCopied = 16;  // bytes of a token that decoding copies at once
 
 struct Family {
   const char* name;
@@ -24,32 +22,22 @@ constexpr Family kFamilies[] = {
 #undef TOKENIZER
 };
 
-constexpr size_t kHead = 4096;  // bytes of a file that tell its format
-struct Source {
-  bool (*is)(std::string_view head);
-  std::shared_ptr<Tokenizer> (*open)(const std::string&, const OpenOptions&);
-  const char* what;
-};
-constexpr Source kSources[] = {
-#define TOKENIZER_FILE(function, what) {&is_##function, &open_##function, what},
-#include "tokenizer/tokenizer_files.def"
-#undef TOKENIZER_FILE
-};
+}  // namespace
 
-void check_length(std::string_view given) {
+void Tokenizer::check_length(std::string_view given) {
+  constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
   if (given.size() > kLongestText) {
     throw ArgumentError(
         text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
   }
 }
 
-}  // namespace
-
 bool Tokenizer::normalize(std::string_view, std::string&, std::vector<uint32_t>&) const { return false; }
 
 void Tokenizer::finish() {
-  for (const auto& [adds, name] : {std::pair(adds_bos(), "bos"), std::pair(adds_eos(), "eos")}) {
-    if (adds && vocab_.special(name) < 0) {
+  for (const auto& [adds, id, name] :
+       {std::tuple(adds_bos(), first_id(), "bos"), std::tuple(adds_eos(), last_id(), "eos")}) {
+    if (adds && id < 0) {
       throw FormatError(
           text("{}: key 'tokenizer.ggml.add_{}_token' is true, but 'tokenizer.ggml.{}_token_id' is missing",
                vocab_.path, name, name));
@@ -57,9 +45,9 @@ void Tokenizer::finish() {
   }
   std::vector<AddedTokens::Token> always, special;
   for (int32_t id = 0; id < vocab_.size(); ++id) {
-    if (!vocab_.is_added(id)) continue;
-    special.push_back({bytes_[id], id});
-    if (!vocab_.is_special(id)) always.push_back({bytes_[id], id});
+    if (!vocab_.is_added(id) || !cuts(id)) continue;
+    special.push_back({written(id), id});
+    if (!vocab_.is_special(id)) always.push_back({written(id), id});
   }
   always_ = AddedTokens(std::move(always));
   special_ = AddedTokens(std::move(special));
@@ -81,7 +69,7 @@ void Tokenizer::finish() {
 template <class OnText, class OnAdded>
 void Tokenizer::walk(std::string_view seen, const EncodeOptions& options, const OnText& on_text,
                      const OnAdded& on_added) const {
-  if (options.add_special_tokens && adds_bos()) on_added(vocab_.special("bos"), 0, 0);
+  if (options.add_special_tokens && adds_bos()) on_added(first_id(), 0, 0);
   const AddedTokens& added = options.parse_special ? special_ : always_;
   for (size_t at = 0; at < seen.size();) {
     const AddedTokens::Match match = added.find(seen, at);
@@ -96,7 +84,7 @@ void Tokenizer::walk(std::string_view seen, const EncodeOptions& options, const 
     }
     on_added(match.id, match.begin, at);
   }
-  if (options.add_special_tokens && adds_eos()) on_added(vocab_.special("eos"), seen.size(), seen.size());
+  if (options.add_special_tokens && adds_eos()) on_added(last_id(), seen.size(), seen.size());
 }
 
 Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options, bool trace) const {
@@ -157,12 +145,18 @@ size_t Tokenizer::count_text(std::string_view seen, size_t begin, size_t end) co
   return found.ids.size();
 }
 
+bool Tokenizer::has_space_prefix(int32_t id) const {
+  const bool is_text = vocab_.types[id] == TokenType::normal || vocab_.types[id] == TokenType::unused;
+  return is_text && space_prefix() && bytes_[id].starts_with(' ');
+}
+
+bool Tokenizer::starts_after(int32_t id, bool, bool) const {
+  return vocab_.types[id] == TokenType::control || vocab_.types[id] == TokenType::user_defined;
+}
+
 std::string_view Tokenizer::bytes(int32_t id, bool at_start) const {
-  std::string_view out = bytes_[id];
-  const TokenType type = vocab_.types[id];
-  const bool is_text = type == TokenType::normal || type == TokenType::unused;
-  if (at_start && is_text && space_prefix() && !out.empty() && out[0] == ' ') out.remove_prefix(1);
-  return out;
+  const std::string_view out = bytes_[id];
+  return at_start && has_space_prefix(id) ? out.substr(1) : out;
 }
 
 std::string Tokenizer::decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const {
@@ -174,10 +168,11 @@ std::string Tokenizer::decode_bytes(const int32_t* ids, size_t n, const DecodeOp
   if (space_prefix() || options.skip_special_tokens) {
     bool at_start = !options.continuation;
     for (size_t i = 0; i < n; ++i) {
-      if (!options.skip_special_tokens || !vocab_.is_special(ids[i])) out += bytes(ids[i], at_start);
-      at_start = restarts(ids[i]);
+      const bool shown = !options.skip_special_tokens || !hides(ids[i]);
+      if (shown) out += bytes(ids[i], at_start);
+      at_start = starts_after(ids[i], at_start, shown);
     }
-    return out;
+    return rewrites() ? rewritten(out) : out;
   }
   size_t total = 0;
   for (size_t i = 0; i < n; ++i) total += begin_[ids[i] + 1] - begin_[ids[i]];
@@ -210,22 +205,42 @@ std::vector<int32_t> Tokenizer::stop_ids() const {
   return ids;
 }
 
-std::string StreamDecoder::push(int32_t id) {
-  tokenizer_->check_id(id);
-  if (!options_.skip_special_tokens || !tokenizer_->vocab().is_special(id))
-    held_ += tokenizer_->bytes(id, at_start_);
-  at_start_ = tokenizer_->restarts(id);
-  const size_t whole = held_.size() - utf8_unfinished(held_);
-  std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
-  held_.erase(0, whole);
-  return out;
-}
+namespace {
 
-std::string StreamDecoder::finish() {
-  std::string out = utf8_replaced(held_);
-  held_.clear();
-  at_start_ = !options_.continuation;
-  return out;
+class ByteStream final : public DecodeStream {
+ public:
+  ByteStream(const Tokenizer& tokenizer, const DecodeOptions& options)
+      : tokenizer_(tokenizer), options_(options), at_start_(!options.continuation) {}
+
+  std::string push(int32_t id) override {
+    const bool shown = !options_.skip_special_tokens || !tokenizer_.hides(id);
+    if (shown) held_ += tokenizer_.bytes(id, at_start_);
+    at_start_ = tokenizer_.starts_after(id, at_start_, shown);
+    if (tokenizer_.rewrites()) return {};  // its rules see the text as a whole
+    const size_t whole = held_.size() - utf8_unfinished(held_);
+    std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
+    held_.erase(0, whole);
+    return out;
+  }
+  std::string finish() override {
+    if (tokenizer_.rewrites()) held_ = tokenizer_.rewritten(held_);
+    std::string out = utf8_replaced(held_);
+    held_.clear();
+    at_start_ = !options_.continuation;
+    return out;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  DecodeOptions options_;
+  bool at_start_;
+  std::string held_;
+};
+
+}  // namespace
+
+std::unique_ptr<DecodeStream> Tokenizer::stream(const DecodeOptions& options) const {
+  return std::make_unique<ByteStream>(*this, options);
 }
 
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
@@ -243,28 +258,6 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
   throw UnsupportedError(
       text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
            format::shown(metadata.path()), format::shown(*model), names));
-}
-
-bool is_gguf(std::string_view head) { return head.substr(0, 4) == "GGUF"; }
-
-std::shared_ptr<Tokenizer> open_gguf(const std::string& path, const OpenOptions&) {
-  return make_tokenizer(open_checkpoint(path).metadata);
-}
-
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options) {
-  std::string head;
-  {
-    const format::File file(path);
-    head.resize(static_cast<size_t>(std::min<uint64_t>(kHead, file.size())));
-    file.read(0, head.size(), head.data());
-  }
-  std::string known;
-  for (const Source& source : kSources) {
-    if (source.is(head)) return source.open(path, options);
-    known += (known.empty() ? "" : "; ") + std::string(source.what);
-  }
-  throw FormatError(
-      text("{}: holds no tokenizer that can be read; supported are: {}", format::shown(path), known));
 }
 
 }  // namespace cutaway
