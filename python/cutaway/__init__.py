@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .chat import ChatTemplate
     from .comparison.run import compare
     from .comparison.table import Comparison
+    from .encodings import tokenizer, tokenizer_for
     from .inspect import inspect_file
     from .model import Model, Session, isas, load, step
     from .sampler import (
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         TopK,
         TopP,
     )
-    from .tokenizer import Tokenizer
+    from .tokenization import Tokenizer
 
 # Public name -> the module that holds it, imported when the name is first used: `import cutaway` itself stays
 # instant and loads nothing that a notebook may not need.
@@ -37,7 +38,7 @@ _LAZY = {
     "Sampler": "sampler",
     "Session": "model",
     "Temperature": "sampler",
-    "Tokenizer": "tokenizer",
+    "Tokenizer": "tokenization",
     "TopK": "sampler",
     "TopP": "sampler",
     "compare": "comparison.run",
@@ -46,6 +47,8 @@ _LAZY = {
     "load": "model",
     "models": "catalogue",
     "step": "model",
+    "tokenizer": "encodings",
+    "tokenizer_for": "encodings",
 }
 _SUBMODULES = ("views",)  # public as they are
 
@@ -75,6 +78,8 @@ __all__ = [
     "load",
     "models",
     "step",
+    "tokenizer",
+    "tokenizer_for",
     "views",
 ]
 __version__ = "0.1.0"
@@ -82,7 +87,6 @@ __version__ = "0.1.0"
 
 # Where a beginner looks for them.
 _ELSEWHERE = {
-    **{name: f"model.{name}, of model = ca.load(...)" for name in ("chat", "generate", "run_with_cache", "score")},
-    "tokenizer": "ca.load(...).tokenizer",
+    name: f"model.{name}, of model = ca.load(...)" for name in ("chat", "generate", "run_with_cache", "score")
 }
 __getattr__, __dir__ = lazy(__name__, _LAZY, _SUBMODULES, _ELSEWHERE)

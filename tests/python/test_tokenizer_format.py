@@ -6,7 +6,7 @@ import time
 import cutaway as ca
 import pytest
 from cutaway.reference import tokenizer as twin
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenization import Tokenizer
 from make_files import gguf_bytes
 from tokenizer_files import metadata, small_bpe, small_spm, write
 
