@@ -79,9 +79,12 @@ int usable_cores() {
 }
 
 bool in_forked_child() { return forked.load(); }
+bool oversubscribing() {
+  static const bool set = std::getenv("CUTAWAY_OVERSUBSCRIBE") != nullptr;
+  return set;
+}
 int team_size(int threads) {
-  static const bool oversubscribe = std::getenv("CUTAWAY_OVERSUBSCRIBE") != nullptr;
-  return usable_threads(oversubscribe ? threads : std::min(threads, usable_cores()));
+  return usable_threads(oversubscribing() ? threads : std::min(threads, usable_cores()));
 }
 
 int usable_threads(int threads) { return in_forked_child() ? 1 : threads; }

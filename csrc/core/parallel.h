@@ -60,6 +60,7 @@ bool in_forked_child();
 // Threads of a call that is told to use `threads`: no more than there are cores, where they would only wait
 // for each other. CUTAWAY_OVERSUBSCRIBE lifts that, for tests of what threads do to each other.
 int team_size(int threads);
+bool oversubscribing();  // whether it is set
 
 template <class F>
 void parallel(int threads, F&& f) {

@@ -1,6 +1,7 @@
 // Runs a schedule: regions of stages, left for hooks and for a look at signals.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <functional>
 
@@ -42,6 +43,7 @@ class Executor {
     while (stage_ < stages_.size()) {
       started_ = ended_ = Clock::now();
       hooked_ = nullptr;
+      leaving_.store(false, std::memory_order_relaxed);
       // The cursor goes in by value: worker 0 moves it while others may still be starting.
       parallel(threads_, [this, stage = stage_, part = part_, step = step_](Worker& w) {
         region(w, stage, part, step);
@@ -58,8 +60,8 @@ class Executor {
     return part_ms * std::min(1.0, static_cast<double>(usable_cores()) / threads);
   }
 
-  // Every worker walks the same stages; worker 0 keeps the cursor and decides, before the barrier, whether to
-  // leave.
+  // Every worker walks the same stages. Worker 0 keeps the cursor, and decides before the barrier whether to
+  // leave behind it.
   void region(Worker& w, size_t stage, int64_t part, int step) {
     w.step = step;
     for (;;) {
@@ -67,42 +69,56 @@ class Executor {
       const bool chained = run_.block && s.by_row;
       const size_t end = chained ? s.chain_end : stage + 1;
       const Stage& last = stages_[end - 1];
-      const Parts parts = chained ? Parts(run_.rows, run_.block * w.count)
-                                  : Parts(s.work ? s.work(run_) : Work{}, w.count, part_ms_);
-      if (w.id == 0) run_.tasks[(w.step + 1) & 1].store(0, std::memory_order_relaxed);
-      w.rows = parts.rows(part), w.tiles = parts.tiles(part);
-      if (part < parts.count()) {
-        if (chained)
-          chain(w, stage, end);
-        else
-          s.run(run_, w);
+      if (w.id == 0) run_.tasks[(w.step + 1) % 3].store(0, std::memory_order_relaxed);
+      int64_t count = 0;
+      bool ends = false;  // for sure; a chain that is left early may have ended all the same
+      if (chained) {
+        count = (run_.rows + run_.block - 1) / run_.block;
+        ends = blocks(w, stage, end, part, count);
+      } else {
+        const Parts parts(s.work ? s.work(run_) : Work{}, w.count, part_ms_);
+        count = parts.count();
+        w.rows = parts.rows(part), w.tiles = parts.tiles(part);
+        if (part < count) s.run(run_, w);
+        ends = part + 1 >= count;
       }
-      const bool done = ++part >= parts.count();
-      if (done) stage = end, part = 0;
       // Two flags by turns: a slow worker still reads this step's while worker 0 writes the next one's.
       bool& leave = leave_[w.step & 1];
+      if (w.id == 0)
+        leave = (ends && (end == stages_.size() || seen(last))) || Clock::now() - started_ >= check_period_;
+      w.sync();
+      part = chained ? std::min(count, part + run_.next_task(w).load(std::memory_order_relaxed)) : part + 1;
+      const bool done = part >= count;
+      if (done) stage = end, part = 0;
       ++w.step;
       if (w.id == 0) {
         stage_ = stage, part_ = part, step_ = w.step;
-        if (done && !hooks_.empty() && seen(last)) hooked_ = &last;
-        leave = hooked_ || stage == stages_.size() || Clock::now() - started_ >= check_period_;
+        hooked_ = done && seen(last) ? &last : nullptr;
+        note(last);
       }
-      w.sync();
-      if (w.id == 0) note(last);
       if (leave) return;
     }
   }
 
-  // Stages [first, end) on this worker's block of the part's rows.
-  void chain(const Worker& w, size_t first, size_t end) {
-    Worker own = w.alone();
-    own.rows = w.share(w.rows);
-    if (own.rows.begin == own.rows.end) return;
-    for (size_t i = first; i < end; ++i) {
-      own.tiles = {0, stages_[i].work(run_).tiles};
-      stages_[i].run(run_, own);
-      if (w.id == 0) note(stages_[i]);
+  // Stages [first, end) on blocks of rows, from block `begin` on: a worker takes the next one when it is
+  // through with its own, so that a core that others slow down does less. False: worker 0 wants to leave.
+  bool blocks(const Worker& w, size_t first, size_t end, int64_t begin, int64_t count) {
+    std::atomic<int64_t>& next = run_.next_task(w);
+    while (!leaving_.load(std::memory_order_relaxed)) {
+      const int64_t block = begin + next.fetch_add(1, std::memory_order_relaxed);
+      if (block >= count) return true;
+      Worker own = w.alone();
+      own.rows = {block * run_.block, std::min((block + 1) * run_.block, run_.rows)};
+      if (!run_.slots.empty()) run_.slots[block] = w.thread;
+      for (size_t i = first; i < end; ++i) {
+        own.tiles = {0, stages_[i].work(run_).tiles};
+        stages_[i].run(run_, own);
+        if (w.id == 0) note(stages_[i]);
+      }
+      if (w.id == 0 && Clock::now() - started_ >= check_period_)
+        leaving_.store(true, std::memory_order_relaxed);
     }
+    return false;
   }
 
   void note(const Stage& s) {
@@ -113,6 +129,7 @@ class Executor {
   }
 
   bool seen(const Stage& s) const {
+    if (hooks_.empty()) return false;
     for (ValueId id : s.writes)
       if (hooks_.count(id)) return true;
     return false;
@@ -128,6 +145,7 @@ class Executor {
   int64_t part_ = 0;
   int step_ = 0;
   bool leave_[2] = {false, false};
+  std::atomic<bool> leaving_{false};
   const Stage* hooked_ = nullptr;
   Clock::time_point started_, ended_;  // of the region; of its last stage, where that is measured
 };

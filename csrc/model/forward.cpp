@@ -1,9 +1,8 @@
 // One call of the model: checks, memory, chunks, hooks. The arithmetic is in the stages.
-#include <time.h>
-
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/stopwatch.h"
 #include "model/call.h"
 #include "model/executor.h"
 #include "model/model.h"
@@ -15,21 +14,6 @@ namespace {
 
 constexpr int64_t kChunk = 512;
 constexpr uint64_t kSmall = uint64_t{64} << 20;  // requests below this are not held against the free memory
-
-// The time since it was made, and the processor time that this thread got in it.
-class Stopwatch {
- public:
-  double seconds() const { return now(CLOCK_MONOTONIC) - wall_; }
-  double cpu_seconds() const { return now(CLOCK_THREAD_CPUTIME_ID) - cpu_; }
-
- private:
-  static double now(clockid_t clock) {
-    timespec t;
-    clock_gettime(clock, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
-  double wall_ = now(CLOCK_MONOTONIC), cpu_ = now(CLOCK_THREAD_CPUTIME_ID);
-};
 
 }  // namespace
 
@@ -73,6 +57,13 @@ void Model::check_request(const Request& request) const {
 int64_t Model::chunk_for(const Request& request, int64_t rows) const {
   if (!request.hooks.empty()) return rows;  // a hook sees all positions of the call at once
   return std::min(rows, chunk > 0 ? chunk : kChunk);
+}
+
+int Model::threads_for(int64_t rows) {
+  const int team = team_size(threads);
+  if (rows > kFewRows) return team;
+  const double saved = row_ms_ * static_cast<double>(rows) * (1 - 1.0 / team);
+  return saved < meeting_ms * static_cast<double>(stages_.size()) ? 1 : crowding_.threads(team);
 }
 
 uint64_t Model::estimate(const Request& request) const {
@@ -121,7 +112,7 @@ void Model::add_profile(const Run& run, std::vector<double>& seconds, std::vecto
 Output Model::forward(const Request& request) {
   check_request(request);
   const bool brief = total_rows(request) <= kFewRows;
-  const int n_threads = brief ? crowding_.threads(team_size(threads)) : team_size(threads);
+  const int n_threads = threads_for(total_rows(request));
   const int64_t total = total_rows(request), rows = chunk_for(request, total);
   check_memory(estimate(request), "trace fewer names, ask for the last row's logits, or shorten the prompt");
 
@@ -166,14 +157,15 @@ Output Model::forward(const Request& request) {
     run.block = Executor::block(stages, run, n_threads, request.pacing);
     // A hook ends a chain, and cuts off what is read behind it.
     const bool chained = run.block && request.hooks.empty();
-    run.ring_rows = chained ? std::min(run.rows, run.block * n_threads) : run.rows;
+    run.ring_rows = chained ? run.block * n_threads : run.rows;
+    run.slots.assign(chained ? (run.rows + run.block - 1) / run.block : 0, 0);
     const size_t arena_bytes =
         static_cast<size_t>(rows * plan_.arena_width(false) + run.ring_rows * plan_.arena_width(true)) * 4;
     if (!state->arena || state->arena->bytes() < arena_bytes) state->arena = pool_.take(arena_bytes);
     call.bind(run, *state->arena, begin, rows);
     run.value[logits_] = call.logits(done_logits);
     done_logits += static_cast<int64_t>(run.head_rows.size());
-    run.tasks[0] = run.tasks[1] = 0;
+    run.reset_tasks();
     Executor executor(stages, run, n_threads, request.hooks, request.pacing);
     if (request.profile) executor.seconds = seconds.data();
     executor.go([&](const Stage* stage) {

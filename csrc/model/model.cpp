@@ -1,12 +1,12 @@
 #include "model/model.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "core/cpu.h"
 #include "core/error.h"
 #include "core/float_environment.h"
+#include "core/stopwatch.h"
 #include "model/loader.h"
 #include "model/state.h"
 #include "ops/ops.h"
@@ -15,18 +15,6 @@ namespace cutaway {
 namespace {
 
 constexpr size_t kPoolKeeps = size_t{1} << 30;
-
-class Stopwatch {
- public:
-  double lap() {  // seconds since it was made or last asked
-    const auto now = Clock::now();
-    return std::chrono::duration<double>(now - std::exchange(at_, now)).count();
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point at_ = Clock::now();
-};
 
 }  // namespace
 
@@ -79,6 +67,9 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   m.kv_shape_ = {m.config_.n_layers, m.config_.n_kv_heads, m.config_.d_head,
                  kv_type(options.kv_type, m.compute_ == "int8", m.config_.d_head)};
   m.stages_ = m.plan_.schedule({});
+  for (const Placed& p : image.matrices())
+    m.row_ms_ += static_cast<double>(p.matrix->rows * p.matrix->cols) /
+                 static_cast<double>(m.compute_ == "int8" ? m.kernels_->int8_per_ms : m.kernels_->f32_per_ms);
   m.load_seconds_.plan = watch.lap();
 
   PackedWeights packed = pack_weights(file, image, *m.kernels_, m.threads, options.pack);

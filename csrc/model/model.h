@@ -133,6 +133,9 @@ class Model {
 
   int threads;    // of each call
   int64_t chunk;  // rows of a prompt taken at a time; never changes a bit
+  // What it costs the threads to meet between two stages. A call that would gain less by them uses one. 0:
+  // never.
+  double meeting_ms = oversubscribing() ? 0 : 0.002;
 
  private:
   struct State;
@@ -142,6 +145,7 @@ class Model {
   void check_request(const Request& request) const;
   void add_profile(const Run& run, std::vector<double>& seconds, std::vector<PhaseProfile>& out) const;
   int64_t chunk_for(const Request& request, int64_t rows) const;
+  int threads_for(int64_t rows);
   void check_memory(uint64_t need, const char* remedy);  // throws when so many bytes cannot be had
 
   BufferPool pool_;
@@ -159,6 +163,7 @@ class Model {
   ValueId logits_ = kNoValue;
   KvShape kv_shape_;
   Crowding crowding_;
+  double row_ms_ = 0;  // one row on one thread, without attention
   std::mutex mutex_;
   std::vector<std::unique_ptr<State>> states_;  // idle run states, taken by a call and given back
 };

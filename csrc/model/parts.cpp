@@ -17,12 +17,10 @@ int64_t fitting(double ms, double each, int64_t most) {
 
 int64_t chain_block(int64_t rows, double row_ms, int threads, double part_ms, int64_t most) {
   if (rows <= kFewRows * threads) return 0;
-  most = std::min(most, divided_up(rows, threads));
+  most = divided_up(rows, divided_up(divided_up(rows, most), threads) * threads);  // as many for every thread
   const int64_t block = fitting(part_ms, row_ms, most);
   return block == most ? most : block / kFewRows * kFewRows;
 }
-
-Parts::Parts(int64_t rows, int64_t size) : work_{rows}, rows_(size), row_parts_(divided_up(rows, size)) {}
 
 Parts::Parts(const Work& work, int threads, double part_ms) : work_(work) {
   const int64_t most = std::max<int64_t>(1, work.rows);

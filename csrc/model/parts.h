@@ -32,7 +32,6 @@ int64_t chain_block(int64_t rows, double row_ms, int threads, double part_ms, in
 class Parts {
  public:
   Parts(const Work& work, int threads, double part_ms);
-  Parts(int64_t rows, int64_t size);  // by rows alone, so many a part
   int64_t count() const { return row_parts_ * tile_parts_; }
   Range rows(int64_t part) const { return cut(work_.rows, rows_, part / tile_parts_); }
   Range tiles(int64_t part) const { return cut(work_.tiles, tiles_, part % tile_parts_); }

@@ -140,24 +140,30 @@ struct Run {
   std::vector<float*> value;              // by ValueId: the chunk's first row; null where nothing is kept
   std::vector<std::vector<Map>> pattern;  // by ValueId, then sequence; empty where nothing is kept
   std::vector<uint8_t> tapped;            // by ValueId: has a buffer of its own
-  std::vector<uint8_t> ring;              // by ValueId: holds ring_rows rows, row r in place r % ring_rows
+  std::vector<uint8_t> ring;              // by ValueId: has rows for one block of each worker only
+  std::vector<int> slots;  // by block of rows: the worker that has it; empty: every row has its place
   int64_t ring_rows = 0;
   int64_t block = 0;               // rows of a chain that a worker takes at a time; 0: stages are not chained
   std::vector<int64_t> head_rows;  // chunk rows whose logits are wanted; value[logits] takes them in order
   std::vector<float> cos_sin;      // per rope [rows, half] cosines, then sines
   std::vector<int64_t> cos_at;     // by rope: where its cosines begin
   std::vector<std::unique_ptr<Buffer>> scratch;  // by worker
-  std::atomic<int64_t> tasks[2] = {};       // dynamic tasks of stage w.step; the other one is being reset
+  // Dynamic tasks of stage w.step. Three by turns: one is taken from, a slow worker may still look at the
+  // last one, and one is reset for the next stage.
+  std::atomic<int64_t> tasks[3] = {};
   std::atomic<ValueId> overflow{kNoValue};  // a value with a number beyond the KV cache's f16
 
-  std::atomic<int64_t>& next_task(const Worker& w) { return tasks[w.step & 1]; }
+  void reset_tasks() {
+    for (auto& n : tasks) n = 0;
+  }
+  std::atomic<int64_t>& next_task(const Worker& w) { return tasks[w.step % 3]; }
   void reserve_scratch(int workers, size_t bytes) {
     if (static_cast<int>(scratch.size()) < workers) scratch.resize(workers);
     for (auto& s : scratch)
       if (!s || s->bytes() < bytes) s = std::make_unique<Buffer>(bytes);
   }
   float* row(ValueId id, int64_t r, int64_t width) const {
-    return value[id] + (ring[id] ? r % ring_rows : r) * width;
+    return value[id] + (ring[id] && !slots.empty() ? slots[r / block] * block + r % block : r) * width;
   }
 };
 

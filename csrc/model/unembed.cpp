@@ -32,6 +32,7 @@ std::shared_ptr<Buffer> Model::unembed(const float* resid, int64_t n, const std:
   run.int8 = compute_ == "int8";
   run.parts.clear();
   run.block = 0;
+  run.slots.clear();
   run.tapped.assign(plan_.values().size(), 0);
   run.ring.assign(plan_.values().size(), 0);
   run.reserve_scratch(n_threads, prepare_scratch(plan_.max_cols));
@@ -52,7 +53,7 @@ std::shared_ptr<Buffer> Model::unembed(const float* resid, int64_t n, const std:
         run.value[i] = const_cast<float*>(resid + begin * d);  // the head only reads it
     }
     run.value[logits_] = logits->floats() + begin * V;
-    run.tasks[0] = run.tasks[1] = 0;
+    run.reset_tasks();
     Executor(head, run, n_threads, {}, {}).go([&](const Stage*) {
       if (check) check();
     });

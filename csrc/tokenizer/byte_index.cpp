@@ -14,7 +14,7 @@ TokenIndex::TokenIndex(const std::vector<std::string>& tokens) {
   }
   text_.reserve(bytes);
   begin_.reserve(tokens.size() + 1);
-  slots_.assign(std::bit_ceil(tokens.size() * 2 + 2), Slot{0, -1});
+  slots_.assign(std::bit_ceil(tokens.size() * 2 + 2), Slot{0, -1, 0});
   mask_ = slots_.size() - 1;
   begin_.push_back(0);
   for (const std::string& token : tokens) {
@@ -23,14 +23,12 @@ TokenIndex::TokenIndex(const std::vector<std::string>& tokens) {
     longest_ = std::max(longest_, token.size());
   }
   for (size_t id = 0; id < tokens.size(); ++id) {
-    if (tokens[id].empty()) continue;
-    const uint64_t hash = hash_bytes(tokens[id]);
-    const uint32_t tag = static_cast<uint32_t>(hash >> 32);
-    size_t at = hash & mask_;
-    while (slots_[at].id >= 0 && !(slots_[at].tag == tag && this->bytes(slots_[at].id) == tokens[id])) {
-      at = (at + 1) & mask_;
-    }
-    if (slots_[at].id < 0) slots_[at] = {tag, static_cast<int32_t>(id)};
+    if (tokens[id].empty() || find(tokens[id]) >= 0) continue;
+    const uint64_t key = key_of(tokens[id]);
+    const uint32_t size = static_cast<uint32_t>(tokens[id].size());
+    size_t at = place(key, size);
+    while (slots_[at].id >= 0) at = (at + 1) & mask_;
+    slots_[at] = {key, static_cast<int32_t>(id), size};
   }
 }
 

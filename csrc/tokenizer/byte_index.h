@@ -48,32 +48,48 @@ inline uint64_t hash_bytes(std::string_view s) {
   return mixed(low ^ kA ^ state, high ^ kB);
 }
 
-// Every token's bytes in one array, and the way from bytes to id.
+// Every token's bytes in one array, and the way from bytes to id. A slot holds the bytes themselves where
+// they are 8 or fewer, so most look-ups touch one line of memory.
 class TokenIndex {
  public:
   explicit TokenIndex(const std::vector<std::string>& tokens);
   int32_t find(std::string_view bytes) const {
-    if (bytes.size() > longest_) return -1;
-    const uint64_t hash = hash_bytes(bytes);
-    const uint32_t tag = static_cast<uint32_t>(hash >> 32);
-    for (size_t at = hash & mask_;; at = (at + 1) & mask_) {
-      const Slot slot = slots_[at];
+    if (bytes.size() > longest_ || bytes.empty()) return -1;
+    const uint64_t key = key_of(bytes);
+    const uint32_t size = static_cast<uint32_t>(bytes.size());
+    for (size_t at = place(key, size);; at = (at + 1) & mask_) {
+      const Slot& slot = slots_[at];
       if (slot.id < 0) return -1;
-      if (slot.tag == tag && this->bytes(slot.id) == bytes) return slot.id;
+      if (slot.key == key && slot.size == size && (size <= 8 || this->bytes(slot.id) == bytes))
+        return slot.id;
     }
   }
   std::string_view bytes(int32_t id) const {
-    return {text_.data() + begin_[static_cast<size_t>(id)],
-            begin_[static_cast<size_t>(id) + 1] - begin_[static_cast<size_t>(id)]};
+    const uint32_t begin = begin_[static_cast<size_t>(id)];
+    return {text_.data() + begin, begin_[static_cast<size_t>(id) + 1] - begin};
   }
   int32_t size() const { return static_cast<int32_t>(begin_.size() - 1); }
   size_t longest() const { return longest_; }
 
  private:
   struct Slot {
-    uint32_t tag;
-    int32_t id;  // -1: free
+    uint64_t key;  // the bytes, or the hash of more than 8
+    int32_t id;    // -1: free
+    uint32_t size;
   };
+  static uint64_t key_of(std::string_view s) {
+    const char* p = s.data();
+    const size_t n = s.size();
+    const auto byte = [&](size_t i) { return static_cast<uint64_t>(static_cast<unsigned char>(p[i])); };
+    if (n > 8) return hash_bytes(s);
+    if (n == 8) return loaded<uint64_t>(p);
+    if (n >= 4)
+      return loaded<uint32_t>(p) | static_cast<uint64_t>(loaded<uint32_t>(p + n - 4)) << (8 * (n - 4));
+    return byte(0) | byte(n / 2) << (8 * (n / 2)) | byte(n - 1) << (8 * (n - 1));
+  }
+  size_t place(uint64_t key, uint32_t size) const {
+    return mixed(key ^ 0x9E3779B97F4A7C15u, 0xE7037ED1A0B428DBu + size) & mask_;
+  }
   std::string text_;
   std::vector<uint32_t> begin_;  // [size + 1]
   std::vector<Slot> slots_;

@@ -1,6 +1,7 @@
 #include "tokenizer/unigram.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -10,22 +11,20 @@ namespace cutaway {
 namespace {
 
 constexpr float kUnknownPenalty = 10.0F;  // sentencepiece: kUnkPenalty
+// From here on SentencePiece starts its sums at 0 again, so that a long text does not round them away.
+constexpr double kLargest = 100000;
 
 }  // namespace
 
 UnigramModel::UnigramModel(const std::vector<std::string>& pieces, const std::vector<double>& scores,
                            const std::vector<TokenType>& types, const Options& options)
-    : options_(options), scores_(scores), bonus_(pieces.size()) {
+    : options_(options), scores_(scores) {
   std::vector<std::pair<std::string_view, int32_t>> keys;
   double lowest = std::numeric_limits<double>::infinity();
-  highest_ = std::numeric_limits<float>::min();  // where SentencePiece starts: above 0
   for (size_t i = pieces.size(); i-- > 0;) {
-    bonus_[i] = types[i] == TokenType::user_defined;
-    if (types[i] == TokenType::normal) {
-      lowest = std::min(lowest, scores[i]);
-      highest_ = std::max(highest_, scores[i]);
-    }
-    if (types[i] == TokenType::normal || bonus_[i]) keys.emplace_back(pieces[i], static_cast<int32_t>(i));
+    if (types[i] == TokenType::normal) lowest = std::min(lowest, scores[i]);
+    if (types[i] == TokenType::normal || types[i] == TokenType::user_defined)
+      keys.emplace_back(pieces[i], static_cast<int32_t>(i));
   }
   trie_ = ByteTrie(std::move(keys));
   if (options_.sums == Sums::float32) {
@@ -38,35 +37,36 @@ UnigramModel::UnigramModel(const std::vector<std::string>& pieces, const std::ve
 }
 
 // The best path to every byte of the word. Where two are equal, the one found first stays: its last piece is
-// the longer. SentencePiece compares a sum in double precision with the float that it keeps, and so does
-// this.
+// the longer.
 template <class Float>
 void UnigramModel::search(std::string_view word, std::vector<Node>& nodes,
                           std::vector<WordStep>* steps) const {
   const uint32_t size = static_cast<uint32_t>(word.size());
   nodes.assign(size + 1, {});
-  const auto reach = [&](uint32_t begin, uint32_t end, int32_t id, double score, double sum) {
+  uint32_t reached = 0;  // the furthest byte that a path ends at
+  const auto reach = [&](uint32_t begin, uint32_t end, int32_t id, Float score) {
     Node& node = nodes[end];
-    if (node.begin == kNowhere || sum > node.score) node = {static_cast<Float>(sum), id, begin};
+    const Float sum = score + static_cast<Float>(nodes[begin].score);
+    if (node.begin == kNowhere || sum > node.score) node = {sum, id, begin};
+    reached = std::max(reached, end);
     if (steps)
       steps->push_back({std::string(word.substr(begin, end - begin)), "", id, score, begin, end, false});
   };
   for (uint32_t at = 0; at < size;) {
-    const double so_far = nodes[at].score;
+    if (std::is_same_v<Float, float> && std::abs(nodes[at].score) > kLargest) {
+      const Float offset = static_cast<Float>(nodes[at].score);
+      for (uint32_t i = at; i <= reached; ++i) {
+        if (i == at || nodes[i].begin != kNowhere)
+          nodes[i].score = static_cast<Float>(nodes[i].score) - offset;
+      }
+    }
     const uint32_t character = utf8_step(word, at).bytes;
     bool single = false;
     trie_.prefixes(word, at, [&](size_t end, int32_t id) {
-      const size_t length = end - at;
-      const double score =
-          bonus_[id] ? static_cast<Float>(static_cast<Float>(length) * static_cast<Float>(highest_)) - 0.1
-                     : scores_[id];
-      reach(at, static_cast<uint32_t>(end), id, score, score + so_far);
-      single |= length == character;
+      reach(at, static_cast<uint32_t>(end), id, static_cast<Float>(scores_[id]));
+      single |= end - at == character;
     });
-    if (!single) {
-      const Float sum = static_cast<Float>(unknown_score_) + static_cast<Float>(so_far);
-      reach(at, at + character, -1, unknown_score_, sum);
-    }
+    if (!single) reach(at, at + character, -1, static_cast<Float>(unknown_score_));
     at += character;
   }
 }

@@ -22,7 +22,8 @@ class UnigramModel final : public WordModel {
     Sums sums = Sums::float64;
   };
   // pieces, scores, types: [n], by id. Normal and user-defined pieces make the lattice, those of every other
-  // type do not; a user-defined one gets a score that nothing beats. Of equal pieces the last one counts.
+  // type do not; only normal ones count for the score of what is unknown. Of equal pieces the last one
+  // counts.
   UnigramModel(const std::vector<std::string>& pieces, const std::vector<double>& scores,
                const std::vector<TokenType>& types, const Options& options);
 
@@ -46,8 +47,7 @@ class UnigramModel final : public WordModel {
   Options options_;
   ByteTrie trie_;
   std::vector<double> scores_;  // [n]
-  std::vector<bool> bonus_;     // [n]: user-defined
-  double unknown_score_ = 0, highest_ = 0;
+  double unknown_score_ = 0;
 };
 
 }  // namespace cutaway

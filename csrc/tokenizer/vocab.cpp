@@ -74,7 +74,7 @@ std::vector<std::string> tokens_of(const Metadata& metadata) {
 
 }  // namespace
 
-Vocab::Vocab(const Metadata& metadata)
+Vocab::Vocab(const Metadata& metadata, bool normalizes)
     : Vocab(shown(metadata.path()), tokens_of(metadata), "key 'tokenizer.ggml.tokens'") {
   read_types(metadata);
   read_specials(metadata);
@@ -94,8 +94,8 @@ Vocab::Vocab(const Metadata& metadata)
     }
   }
   refuse_flag(metadata, "add_sep_token");
-  refuse_flag(metadata, "remove_extra_whitespaces");
-  if (metadata.has(ggml("precompiled_charsmap"))) {
+  if (!normalizes) refuse_flag(metadata, "remove_extra_whitespaces");
+  if (!normalizes && metadata.has(ggml("precompiled_charsmap"))) {
     throw FormatError(
         text("{}: key 'tokenizer.ggml.precompiled_charsmap' asks for a normaliser that is not supported for "
              "this kind of vocabulary",

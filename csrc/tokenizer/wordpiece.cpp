@@ -46,7 +46,8 @@ void WordPieceModel::encode(std::string_view word, std::vector<WordToken>& out,
     if (steps) steps->resize(first_step);
     if (options_.unknown < 0) return;
     out.push_back({options_.unknown, 0, size});
-    if (steps) steps->push_back({std::string(word), "", options_.unknown, static_cast<double>(size)});
+    if (steps)
+      steps->push_back({std::string(word), "", options_.unknown, static_cast<double>(size), 0, size});
   };
   if (size > options_.longest_word && characters(word) > options_.longest_word) return unknown();
   for (uint32_t at = 0; at < size;) {
@@ -54,8 +55,8 @@ void WordPieceModel::encode(std::string_view word, std::vector<WordToken>& out,
     if (match.value < 0) return unknown();
     out.push_back({match.value, at, at + match.bytes});
     if (steps) {
-      steps->push_back({std::string(word.substr(at, match.bytes)), std::string(word.substr(at + match.bytes)),
-                        match.value, static_cast<double>(match.bytes)});
+      steps->push_back({std::string(word.substr(at, match.bytes)), "", match.value,
+                        static_cast<double>(match.bytes), at, at + match.bytes});
     }
     at += match.bytes;
   }

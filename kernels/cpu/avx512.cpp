@@ -66,7 +66,9 @@ template <int N>
 static inline i32x16 shl(i32x16 a) {
   return _mm512_slli_epi32(a, N);
 }
-static inline i32x16 shr(i32x16 a, int n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline i32x16 shr(i32x16 a, int n) {  // an immediate where n is known
+  return reinterpret_cast<i32x16>(reinterpret_cast<__v16su>(a) >> static_cast<unsigned>(n));
+}
 static inline i32x16 sar1(i32x16 a) { return _mm512_srai_epi32(a, 1); }
 static inline i32x16 bits(f32x16 a) { return _mm512_castps_si512(a); }
 static inline f32x16 from_bits(i32x16 a) { return _mm512_castsi512_ps(a); }

@@ -54,7 +54,7 @@ static void store_coded(int8_t* codes, float* scales, int64_t stride, const floa
   constexpr int64_t kPiece = kLanes * kQBlock;
   int8_t piece[kPiece];
   float scale[kLanes], sum[kLanes], half_sums[2 * kLanes], scaled_sum[kLanes];
-  const Int8Rows row = {1, piece, scale, sum, half_sums, scaled_sum};
+  const Int8Rows row = {1, piece, scale, sum, half_sums, scaled_sum, nullptr};
   for (int64_t begin = 0; begin < n; begin += kPiece) {
     const int64_t size = n - begin < kPiece ? n - begin : kPiece;
     k_quantize(&row, 0, x + begin, 1, size);

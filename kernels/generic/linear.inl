@@ -120,8 +120,7 @@ static inline void decode_columns(float* out, const uint8_t* tile, int64_t cols,
   if constexpr (Q::coded) {
     for (int64_t b = from / kQBlock; b < to / kQBlock; ++b) {
       const typename Q::Part part = Q::load_part(tile, cols, b);
-      for (int j = 0; j < 8; ++j)
-        for (int byte = 0; byte < 4; ++byte, out += kLanes)
+      UNROLL for (int j = 0; j < 8; ++j) UNROLL for (int byte = 0; byte < 4; ++byte, out += kLanes)
           store(out, Q::weight(part, part.codes[j], byte, j >= 4));
     }
   } else {

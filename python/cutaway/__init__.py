@@ -5,13 +5,18 @@ from .lazy import lazy
 
 TYPE_CHECKING = False  # for type checkers true; `typing` takes longer to import than all the rest here
 if TYPE_CHECKING:
-    from . import views
+    from . import calc, views
     from .catalogue import models
     from .chat import ChatTemplate
     from .comparison.run import compare
     from .comparison.table import Comparison
+    from .formats import compare_formats
     from .inspect import inspect_file
+    from .languages import language_cost
+    from .messages import ChatOverhead, count_tokens, fit_messages
     from .model import Model, Session, isas, load, step
+    from .parallel import read_massive, read_udhr
+    from .prices import cost
     from .sampler import (
         FrequencyPenalty,
         MinP,
@@ -23,10 +28,12 @@ if TYPE_CHECKING:
         TopP,
     )
     from .tokenizer import Tokenizer
+    from .tokenizer_diff import diff_tokenizers
 
 # Public name -> the module that holds it, imported when the name is first used: `import cutaway` itself stays
 # instant and loads nothing that a notebook may not need.
 _LAZY = {
+    "ChatOverhead": "messages",
     "ChatTemplate": "chat",
     "Comparison": "comparison.table",
     "FrequencyPenalty": "sampler",
@@ -41,16 +48,25 @@ _LAZY = {
     "TopK": "sampler",
     "TopP": "sampler",
     "compare": "comparison.run",
+    "compare_formats": "formats",
+    "cost": "prices",
+    "count_tokens": "messages",
+    "diff_tokenizers": "tokenizer_diff",
+    "fit_messages": "messages",
     "inspect_file": "inspect",
     "isas": "model",
+    "language_cost": "languages",
     "load": "model",
     "models": "catalogue",
+    "read_massive": "parallel",
+    "read_udhr": "parallel",
     "step": "model",
 }
-_SUBMODULES = ("views",)  # public as they are
+_SUBMODULES = ("calc", "views")  # public as they are
 
 __all__ = [
     "ArgumentError",
+    "ChatOverhead",
     "ChatTemplate",
     "Comparison",
     "Error",
@@ -69,11 +85,20 @@ __all__ = [
     "TopP",
     "UnknownIndexError",
     "UnknownNameError",
+    "calc",
     "compare",
+    "compare_formats",
+    "cost",
+    "count_tokens",
+    "diff_tokenizers",
+    "fit_messages",
     "inspect_file",
     "isas",
+    "language_cost",
     "load",
     "models",
+    "read_massive",
+    "read_udhr",
     "step",
     "views",
 ]

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 
@@ -118,8 +119,8 @@ TEST(Executor, LeavesLongRegionsForSignals) {
   }
 }
 
-// Chained stages: every worker runs all of them on its block before it meets the others; every row once a
-// stage, in the order of the stages; the hooked stage ends its chain.
+// Chained stages: a worker runs all of them on a block before it takes the next; every row once a stage, in
+// the order of the stages; the hooked stage ends its chain.
 TEST(Executor, ChainsRunBlockByBlock) {
   constexpr int64_t kChainRows = 150;
   constexpr int kStages = 5;
@@ -153,7 +154,7 @@ TEST(Executor, ChainsRunBlockByBlock) {
       const kernels::Table table = kernels_for("scalar");
       run.kernels = &table;
       run.block = Executor::block(stages, run, threads, {});
-      EXPECT_EQ(run.block, threads == 1 ? 128 : 150 / threads);
+      EXPECT_EQ(run.block, threads == 1 ? 75 : 150 / threads);
       const Hooks hooks = hooked ? Hooks{1} : Hooks{};
       int seen = 0;
       Executor(stages, run, threads, hooks, {}).go([&](const Stage* s) {
@@ -165,10 +166,42 @@ TEST(Executor, ChainsRunBlockByBlock) {
       });
       EXPECT_EQ(seen, hooked);
       for (const auto& rows : done) EXPECT_EQ(rows, std::vector<int>(kChainRows, 1));
-      if (threads == 1 && !hooked) {  // two parts, then the stage that is no part of the chain
+      if (threads == 1 && !hooked) {  // two blocks, then the stage that is no part of the chain
         EXPECT_EQ(order[0], (std::vector<int>{0, 1, 2, 0, 1, 2, 3, 4, 4}));
       }
     }
+}
+
+// A chain is left between blocks for signals, and goes on with the blocks that nobody has taken; a slow
+// worker does fewer of them; no two workers have one slot at a time.
+TEST(Executor, BlocksAreTakenByWhoeverIsFree) {
+  constexpr int64_t kChainRows = 320;
+  for (int threads : {1, 2, 3}) {
+    std::vector<Stage> stages(2);
+    std::vector<std::vector<int>> done(2, std::vector<int>(kChainRows));
+    std::vector<int> taken(threads);
+    RunState run;
+    for (int i = 0; i < 2; ++i) {
+      stages[i].by_row = true;
+      stages[i].chain_end = 2;
+      stages[i].work = [](const RunState&) { return Work{kChainRows, 0.01, 1}; };
+      stages[i].run = [&, i](RunState& r, Worker& w) {
+        EXPECT_EQ(r.slots[w.rows.begin / r.block], w.thread);
+        for (int64_t row = w.rows.begin; row < w.rows.end; ++row) ++done[i][row];
+        taken[w.thread] += i;
+        std::this_thread::sleep_for(std::chrono::milliseconds(w.thread == 0 ? 6 : 2));
+      };
+    }
+    run.rows = kChainRows;
+    run.block = 16;
+    run.slots.assign(20, -1);
+    int regions = 0;
+    Executor(stages, run, threads, {}, {.part_ms = 20, .check_ms = 20}).go([&](const Stage*) { ++regions; });
+    for (const auto& rows : done) EXPECT_EQ(rows, std::vector<int>(kChainRows, 1));
+    EXPECT_EQ(std::accumulate(taken.begin(), taken.end(), 0), 20);
+    EXPECT_GT(regions, 1) << "a region of 20 ms had all blocks";
+    if (threads == 2) EXPECT_GT(taken[1], taken[0]);
+  }
 }
 
 TEST(Executor, WhatIsThrownBetweenRegionsGetsThrough) {

@@ -10,13 +10,18 @@ from cutaway.arguments import checked_arguments, described, misfit
 from cutaway.catalogue import ModelTable
 from cutaway.comparison.bits import BitsTable
 from cutaway.comparison.tokens import TokenTable
+from cutaway.formats import FormatComparison
 from cutaway.generate import Stream
 from cutaway.generation import Generation, Step
 from cutaway.inspect import FileInfo
+from cutaway.languages import LanguageCost
 from cutaway.ledger import Explanation, Ledger
 from cutaway.lens import Lens
+from cutaway.messages import FittedMessages
 from cutaway.names import Names
 from cutaway.nearest import did_you_mean, nearest
+from cutaway.prices import Cost
+from cutaway.tokenizer_diff import TokenizerDiff
 from cutaway.trace import Trace
 from cutaway.views import encoding
 from cutaway.weights import Weights
@@ -24,8 +29,8 @@ from test_first_hour import HELLO, TEMPLATE, sentence
 
 # What public calls return, beside the classes that are public by name.
 RESULTS = (
-    BitsTable, Explanation, FileInfo, Generation, Ledger, Lens, ModelTable, Names, Step, Stream, TokenTable, Trace, Weights,
-    encoding.Explanation,
+    BitsTable, Cost, Explanation, FileInfo, FittedMessages, FormatComparison, Generation, LanguageCost, Ledger, Lens,
+    ModelTable, Names, Step, Stream, TokenTable, TokenizerDiff, Trace, Weights, encoding.Explanation,
 )  # fmt: skip
 TEMPLATE_CALLS = {
     "ChatTemplate.render",
@@ -36,7 +41,7 @@ TEMPLATE_CALLS = {
 
 def public_callables():
     """(name, function as found in the class or module) of everything that a user may call."""
-    for space, prefix in ((ca, ""), (ca.views, "views.")):
+    for space, prefix in ((ca, ""), (ca.views, "views."), (ca.calc, "calc.")):
         for name in space.__all__:
             value = getattr(space, name)
             if inspect.isfunction(value):

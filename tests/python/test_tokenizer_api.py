@@ -238,3 +238,21 @@ def test_other_threads_run_while_a_text_is_encoded(bpe):
     stop.set()
     thread.join()
     assert during > 100
+
+
+def test_explain_shows_spans_and_special_tokens(bpe, spm):
+    text = "<|im_start|>नमस्ते 🙂 it<|end|>"
+    result = bpe.explain(text, parse_special=True)
+    rows = result.records()
+    assert [row["span"] for row in rows] == [tuple(span) for span in bpe.offsets(text, parse_special=True).tolist()]
+    assert [row["id"] for row in rows if row["special"]] == [bpe.to_id("<|im_start|>"), bpe.to_id("<|end|>")]
+    assert [text[b:e] for b, e in result.pieces[0].spans] == ["<|im_start|>"]
+    page, shown = result._repr_html_(), repr(result.view())
+    assert (
+        "special; characters 0 to 12" in page and "0-12" in shown and "characters" in shown.splitlines()[-len(rows) - 1]
+    )
+    assert "<0xF0>" in shown  # a part of a character shows as its bytes
+    data = bpe.explain(text.encode())
+    assert data.records()[-1]["span"][1] == len(text.encode()) and "; bytes " in data._repr_html_()
+    both = spm.explain("the cat", add_special_tokens=True)
+    assert [row["span"] for row in both.records()] == [tuple(s) for s in spm.offsets("the cat", True).tolist()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import checked_arguments
@@ -13,6 +14,7 @@ from .shown import Shown
 from .table import text_table
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.console import RenderableType
 
     from ..model import Model
@@ -57,16 +59,26 @@ class Piece:
     tokens: tuple[str, ...]
     merges: tuple[Merge, ...]
     token_bytes: tuple[bytes, ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where each token lies, as `tok.offsets` has it: characters of a str, bytes of bytes."""
 
 
 @checked_arguments
 class Explanation(Shown):
     """`pieces` in the order of the text; `ids` is what `encode` gives. Shows itself as text and as HTML."""
 
-    def __init__(self, tokenizer: Tokenizer, text: Text, raw: list[tuple[int, int, str, list[int], list[Any]]]) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        text: Text,
+        raw: list[tuple[int, int, str, list[int], list[Any]]],
+        offsets: np.ndarray,
+    ) -> None:
         data = text if isinstance(text, bytes) else text.encode("utf-8")
         self.text = text
+        self._unit = "bytes" if isinstance(text, bytes) else "characters"
         self._tokenizer = tokenizer
+        rest = iter(offsets.tolist())  # [n, 2]: begin, end of every token
         self.key_name = "rank" if tokenizer.info()["model"] == "gpt2" else "score"
         self.pieces = tuple(
             Piece(
@@ -78,6 +90,7 @@ class Explanation(Shown):
                 tuple(tokenizer.tokens(ids)),
                 tuple(Merge(*m) for m in merges),
                 tuple(tokenizer.token_bytes(id) for id in ids),
+                tuple((begin, end) for begin, end in islice(rest, len(ids))),
             )
             for begin, end, rule, ids, merges in raw
         )
@@ -109,11 +122,15 @@ class Explanation(Shown):
             n = len(piece.ids)
             inside = slice(max(shown.start - at, 0), max(shown.stop - at, 0))
             part = replace(
-                piece, ids=piece.ids[inside], tokens=piece.tokens[inside], token_bytes=piece.token_bytes[inside]
+                piece,
+                ids=piece.ids[inside],
+                tokens=piece.tokens[inside],
+                token_bytes=piece.token_bytes[inside],
+                spans=piece.spans[inside],
             )
             if part.ids or (not n and shown.start <= at <= shown.stop):
                 first = at + inside.start
-                chips += [_chip(names, part, i, first) for i in range(len(part.ids))]
+                chips += [_chip(names, part, i, first, self._unit) for i in range(len(part.ids))]
                 parts.append(part)
             at += n
         open = " open" if len(parts) <= _OPEN else ""
@@ -124,16 +141,23 @@ class Explanation(Shown):
         flowing = flow([chip.html() for chip in chips], _HINT, 5)
         body = f"<h4>Pieces and tokens</h4>{flowing}<p class=dim>{said}</p>{wide(table, 'pieces')}"
         return View(
-            "Pieces and tokens", body, lambda: _terminal(parts, chips, said), style=STYLE + _TABLE, records=self.records
+            "Pieces and tokens",
+            body,
+            lambda: _terminal(parts, chips, said, self._unit),
+            style=STYLE + _TABLE,
+            records=self.records,
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """One per token: id, text and bytes, and the piece that it is from: its bytes, its rule, where it begins."""
+        """One per token: id, text, bytes, span (as `tok.offsets`), whether it is special; and the piece that it is
+        from: its bytes, its rule, the byte where it begins."""
+        names = TokenNames(self._tokenizer)
         return [
-            {"id": id, "token": token, "bytes": raw, "piece": piece.text, "rule": piece.rule, "begin": piece.begin}
+            {"id": id, "token": token, "bytes": raw, "span": span, "special": names.is_special(id),
+             "piece": piece.text, "rule": piece.rule, "begin": piece.begin}
             for piece in self.pieces
-            for id, token, raw in zip(piece.ids, piece.tokens, piece.token_bytes, strict=True)
-        ]
+            for id, token, raw, span in zip(piece.ids, piece.tokens, piece.token_bytes, piece.spans, strict=True)
+        ]  # fmt: skip
 
     def _row(self, piece: Piece, open: str) -> str:
         tokens = "".join(
@@ -173,10 +197,13 @@ def pieces(
     return view
 
 
-def _chip(names: TokenNames, piece: Piece, i: int, first: int) -> Chip:
+def _chip(names: TokenNames, piece: Piece, i: int, first: int, unit: str) -> Chip:
     """Token i of a part of a piece whose first token is at position `first`."""
+    special = ", special" if names.is_special(piece.ids[i]) else ""
+    begin, end = piece.spans[i]
     tip = (
-        f"<div>{names.heading(piece.ids[i])}position {first + i}<br>bytes {_hex(piece.token_bytes[i], 48)}<br>"
+        f"<div>{names.heading(piece.ids[i])}position {first + i}{special}; {unit} {begin} to {end}<br>"
+        f"bytes {_hex(piece.token_bytes[i], 48)}<br>"
         f"of the piece <code>{_visible(piece.text)}</code>: {escape(piece.rule)}<br>"
         f"which is bytes {piece.begin} to {piece.end} of the text</div>"
     )
@@ -195,16 +222,16 @@ def _visible(raw: bytes) -> str:
     return escape(shorten(marked(readable(raw)).replace(" ", "·"), 60))
 
 
-def _terminal(pieces: list[Piece], chips: list[Chip], said: str) -> RenderableType:
+def _terminal(pieces: list[Piece], chips: list[Chip], said: str, unit: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     rows = [
-        (repr(piece.tokens[i]), str(id), _hex(raw), piece.rule if i == 0 else "")
+        (repr(piece.tokens[i]), str(id), _hex(raw), "{}-{}".format(*piece.spans[i]), piece.rule if i == 0 else "")
         for piece in pieces
         for i, (id, raw) in enumerate(zip(piece.ids, piece.token_bytes, strict=True))
     ]
-    table = text_table(("token", "id", "bytes", "piece by rule"), rows)
+    table = text_table(("token", "id", "bytes", unit if unit == "characters" else "at", "piece by rule"), rows)
     return Group(flow_text(chips), Text(said, "dim"), Text(table))
 
 

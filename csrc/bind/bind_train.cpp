@@ -1,0 +1,51 @@
+// Training a tokenizer: texts in, the merges out.
+#include <algorithm>
+
+#include "bind/bind.h"
+#include "bind/text_view.h"
+#include "tokenizer/train_bpe.h"
+
+namespace cutaway {
+namespace {
+
+// texts: an iterable of str or bytes -> (tokens as bytes, merges [n, 2]). progress(number of ids) is called
+// now and then.
+py::tuple train(const py::iterable& texts, int64_t vocab_size, const std::string& pretokenizer,
+                const std::vector<std::string>& special, int64_t min_frequency,
+                const py::function& progress) {
+  const Pretokenizer scan = find_pretokenizer(pretokenizer);
+  if (!scan)
+    throw ArgumentError(
+        text("no pre-tokenizer is called '{}'; there are: {}", pretokenizer, pretokenizer_names()));
+  WordCounts words(scan);
+  for (const py::handle given : texts) {
+    const std::string_view view = view_of(given);
+    py::gil_scoped_release unlocked;
+    words.add(view);
+  }
+  TrainedBpe trained;
+  {
+    py::gil_scoped_release unlocked;
+    trained = train_bpe(words, vocab_size, special, min_frequency, [&](int64_t ids) {
+      py::gil_scoped_acquire locked;
+      if (PyErr_CheckSignals()) throw py::error_already_set();
+      progress(ids);
+    });
+  }
+  py::list tokens;
+  for (const std::string& token : trained.tokens) tokens.append(py::bytes(token));
+  py::array_t<int32_t> merges({static_cast<py::ssize_t>(trained.merges.size()), py::ssize_t{2}});
+  int32_t* to = merges.mutable_data();
+  for (const auto& merge : trained.merges) to = std::copy(merge.begin(), merge.end(), to);
+  return py::make_tuple(tokens, merges);
+}
+
+}  // namespace
+
+void bind_train(py::module_& m) {
+  m.def("train_bpe", &train, py::arg("texts"), py::arg("vocab_size"), py::arg("pretokenizer"),
+        py::arg("special_tokens"), py::arg("min_frequency"), py::arg("progress"),
+        "-> (tokens as bytes, merges int32 [n, 2])");
+}
+
+}  // namespace cutaway
