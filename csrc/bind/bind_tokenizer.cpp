@@ -1,7 +1,13 @@
 // Tokenizers to Python: texts in (str or bytes), int32 arrays out, the GIL released while ids are made.
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
+
 #include "bind/bind.h"
 #include "bind/text_view.h"
 #include "core/error.h"
+#include "core/parallel.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
@@ -16,11 +22,18 @@ py::array_t<T> array_of(std::vector<T>&& values) {
 }
 
 using Ids = py::array_t<int32_t, py::array::c_style | py::array::forcecast>;
-std::vector<int32_t> vector_of(const Ids& ids) { return {ids.data(), ids.data() + ids.size()}; }
 
+// Ill-formed bytes become U+FFFD, one for each maximal subpart (Unicode 16, section 3.9).
 py::str str_of(const std::string& utf8) {
   return py::reinterpret_steal<py::str>(
-      PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), nullptr));
+      PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace"));
+}
+
+std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options, bool as_text = false) {
+  const int32_t* data = ids.data();
+  const size_t n = static_cast<size_t>(ids.size());
+  py::gil_scoped_release unlocked;
+  return as_text ? t.decode(data, n, options) : t.decode_bytes(data, n, options);
 }
 
 py::object id_or_none(const Tokenizer& t, const char* name) {
@@ -28,32 +41,98 @@ py::object id_or_none(const Tokenizer& t, const char* name) {
   return id < 0 ? py::object(py::none()) : py::int_(id);
 }
 
+constexpr size_t kKeptIds = size_t{1} << 22;  // of a thread's buffer, between calls
+
+// Ids are made in a buffer that the thread keeps, since fresh memory costs more than the copy.
+struct Scratch {
+  IdBuffer ids;
+  ~Scratch() = default;
+  void settle() {
+    if (ids.capacity() > kKeptIds) ids = IdBuffer();
+  }
+};
+Scratch& scratch() {
+  thread_local Scratch of_thread;
+  of_thread.ids.clear();
+  return of_thread;
+}
+
+py::array_t<int32_t> copied(const int32_t* ids, size_t n) {
+  py::array_t<int32_t> array(static_cast<py::ssize_t>(n));
+  if (n) std::memcpy(array.mutable_data(), ids, n * sizeof(int32_t));
+  return array;
+}
+
 // (ids int32 [n], bytes that had no token)
 py::tuple encode(const Tokenizer& t, const py::object& given, bool add_special, bool parse_special) {
   const std::string_view view = view_of(given);
-  Encoding out;
+  std::string dropped;
+  Scratch& made = scratch();
   {
     py::gil_scoped_release unlocked;
-    out = t.encode(view, {add_special, parse_special});
+    t.encode_ids(view, {add_special, parse_special}, made.ids, dropped);
   }
-  return py::make_tuple(array_of(std::move(out.ids)), py::bytes(out.dropped));
+  py::tuple out = py::make_tuple(copied(made.ids.data(), made.ids.size()), py::bytes(dropped));
+  made.settle();
+  return out;
 }
 
-py::tuple encode_batch(const Tokenizer& t, const py::list& given, bool add_special, bool parse_special) {
-  std::vector<std::string_view> views;
-  for (const py::handle& one : given) views.push_back(view_of(one));
-  std::vector<std::vector<int32_t>> ids(views.size());
+size_t count(const Tokenizer& t, const py::object& given, bool add_special, bool parse_special) {
+  const std::string_view view = view_of(given);
+  py::gil_scoped_release unlocked;
+  return t.count(view, {add_special, parse_special});
+}
+
+// Texts are shared out in runs of about this many bytes; each run is one buffer of ids.
+constexpr size_t kRun = size_t{1} << 16;
+struct BatchRun {
+  size_t first, last;  // texts
+  IdBuffer ids;
+  std::vector<size_t> ends;  // of each text's ids
   std::string dropped;
+  std::exception_ptr failed;
+};
+
+py::tuple encode_batch(const Tokenizer& t, const py::list& given, bool add_special, bool parse_special,
+                       int threads) {
+  std::vector<std::string_view> views;
+  views.reserve(given.size());
+  std::vector<BatchRun> runs;
+  size_t bytes = kRun;
+  for (const py::handle& one : given) {
+    views.push_back(view_of(one));
+    if (bytes >= kRun) runs.push_back({views.size() - 1, 0, {}, {}, {}, {}}), bytes = 0;
+    runs.back().last = views.size();
+    bytes += views.back().size() + 16;
+  }
   {
     py::gil_scoped_release unlocked;
-    for (size_t i = 0; i < views.size(); ++i) {
-      Encoding out = t.encode(views[i], {add_special, parse_special});
-      ids[i] = std::move(out.ids);
-      dropped += out.dropped;
-    }
+    std::atomic<size_t> next{0};
+    const int team = static_cast<int>(std::clamp<size_t>(runs.size(), 1, static_cast<size_t>(threads)));
+    parallel(team_size(team), [&](Worker&) {
+      for (size_t i; (i = next++) < runs.size();) {
+        BatchRun& run = runs[i];
+        try {
+          for (size_t k = run.first; k < run.last; ++k) {
+            t.encode_ids(views[k], {add_special, parse_special}, run.ids, run.dropped);
+            run.ends.push_back(run.ids.size());
+          }
+        } catch (...) { run.failed = std::current_exception(); }
+      }
+    });
   }
-  py::list arrays;
-  for (auto& one : ids) arrays.append(array_of(std::move(one)));
+  py::list arrays(views.size());
+  std::string dropped;
+  for (const BatchRun& run : runs) {
+    if (run.failed) std::rethrow_exception(run.failed);
+    size_t begin = 0;
+    for (size_t k = run.first; k < run.last; begin = run.ends[k++ - run.first]) {
+      const size_t n = run.ends[k - run.first] - begin;
+      PyList_SET_ITEM(arrays.ptr(), static_cast<py::ssize_t>(k),
+                      copied(run.ids.data() + begin, n).release().ptr());
+    }
+    dropped += run.dropped;
+  }
   return py::make_tuple(arrays, py::bytes(dropped));
 }
 
@@ -92,10 +171,11 @@ py::list explain(const Tokenizer& t, const py::object& given, bool add_special, 
   return pieces;
 }
 
-std::shared_ptr<Tokenizer> open(const py::object& path) {
+std::shared_ptr<Tokenizer> open(const py::object& path, const std::string& pattern,
+                                const std::string& encoding, std::optional<bool> lowercase) {
   const std::string bytes = py::bytes(py::module_::import("os").attr("fsencode")(path));
   py::gil_scoped_release unlocked;
-  return open_tokenizer(bytes);
+  return open_tokenizer(bytes, {pattern, encoding, lowercase});
 }
 
 }  // namespace
@@ -125,23 +205,25 @@ void bind_tokenizer(py::module_& m) {
   const auto add_special = py::arg("add_special_tokens"), parse_special = py::arg("parse_special");
   py::class_<Tokenizer, std::shared_ptr<Tokenizer>>(m, "Tokenizer",
                                                     "Text to ids and back; cutaway.Tokenizer is its face.")
-      .def(py::init(&open), py::arg("path"))
+      .def(py::init(&open), py::arg("path"), py::arg("pattern") = "", py::arg("encoding") = "",
+           py::arg("lowercase") = py::none())
       .def("encode", &encode, py::arg("text"), add_special, parse_special,
            "-> (ids int32 [n], bytes that had no token)")
-      .def("encode_batch", &encode_batch, py::arg("texts"), add_special, parse_special,
+      .def("encode_batch", &encode_batch, py::arg("texts"), add_special, parse_special, py::arg("threads"),
            "-> ([ids], bytes that had no token)")
+      .def("count", &count, py::arg("text"), add_special, parse_special, "How many ids encode() gives.")
       .def("spans", &spans, py::arg("text"), add_special, parse_special, "-> int64 [n, 2], bytes of the text")
       .def("explain", &explain, py::arg("text"), add_special, parse_special)
       .def(
           "decode_bytes",
           [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
-            return py::bytes(t.decode_bytes(vector_of(ids), {skip_special, continuation}));
+            return py::bytes(decoded(t, ids, {skip_special, continuation}));
           },
           py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
       .def(
           "decode",
           [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
-            return str_of(utf8_replaced(t.decode_bytes(vector_of(ids), {skip_special, continuation})));
+            return str_of(decoded(t, ids, {skip_special, continuation}, true));
           },
           py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
       .def(

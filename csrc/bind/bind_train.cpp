@@ -1,5 +1,6 @@
 // Training a tokenizer: texts in, the merges out.
 #include <algorithm>
+#include <utility>
 
 #include "bind/bind.h"
 #include "bind/text_view.h"
@@ -8,14 +9,11 @@
 namespace cutaway {
 namespace {
 
-void look_for_signals() {
-  py::gil_scoped_acquire locked;
-  if (PyErr_CheckSignals()) throw py::error_already_set();
-}
-
-// texts: an iterable of str or bytes -> (tokens as bytes, merges [n, 2])
+// texts: an iterable of str or bytes -> (tokens as bytes, merges [n, 2]). progress(number of ids) is called
+// now and then.
 py::tuple train(const py::iterable& texts, int64_t vocab_size, const std::string& pretokenizer,
-                const std::vector<std::string>& special, int64_t min_frequency) {
+                const std::vector<std::string>& special, int64_t min_frequency,
+                const py::function& progress) {
   const Pretokenizer scan = find_pretokenizer(pretokenizer);
   if (!scan)
     throw ArgumentError(
@@ -29,7 +27,11 @@ py::tuple train(const py::iterable& texts, int64_t vocab_size, const std::string
   TrainedBpe trained;
   {
     py::gil_scoped_release unlocked;
-    trained = train_bpe(words, vocab_size, special, min_frequency, &look_for_signals);
+    trained = train_bpe(words, vocab_size, special, min_frequency, [&](int64_t ids) {
+      py::gil_scoped_acquire locked;
+      if (PyErr_CheckSignals()) throw py::error_already_set();
+      progress(ids);
+    });
   }
   py::list tokens;
   for (const std::string& token : trained.tokens) tokens.append(py::bytes(token));
@@ -39,11 +41,26 @@ py::tuple train(const py::iterable& texts, int64_t vocab_size, const std::string
   return py::make_tuple(tokens, merges);
 }
 
+// The expression that a tokenizer.json has for a pre-tokenizer; None where it is not one expression.
+py::object split_pattern(const std::string& pretokenizer) {
+  static constexpr std::pair<const char*, const char*> kPatterns[] = {
+#define SPLIT_PATTERN(name, expression) {name, expression},
+#include "tokenizer/split_patterns.def"
+#undef SPLIT_PATTERN
+  };
+  for (const auto& [name, expression] : kPatterns)
+    if (pretokenizer == name) return py::str(expression);
+  return py::none();
+}
+
 }  // namespace
 
 void bind_train(py::module_& m) {
+  m.def("split_pattern", &split_pattern, py::arg("pretokenizer"),
+        "The regular expression of a pre-tokenizer, as files spell it; None: it is not one expression.");
   m.def("train_bpe", &train, py::arg("texts"), py::arg("vocab_size"), py::arg("pretokenizer"),
-        py::arg("special_tokens"), py::arg("min_frequency"), "-> (tokens as bytes, merges int32 [n, 2])");
+        py::arg("special_tokens"), py::arg("min_frequency"), py::arg("progress"),
+        "-> (tokens as bytes, merges int32 [n, 2])");
 }
 
 }  // namespace cutaway

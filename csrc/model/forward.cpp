@@ -1,9 +1,8 @@
 // One call of the model: checks, memory, chunks, hooks. The arithmetic is in the stages.
-#include <time.h>
-
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/stopwatch.h"
 #include "model/call.h"
 #include "model/executor.h"
 #include "model/model.h"
@@ -15,21 +14,6 @@ namespace {
 
 constexpr int64_t kChunk = 512;
 constexpr uint64_t kSmall = uint64_t{64} << 20;  // requests below this are not held against the free memory
-
-// The time since it was made, and the processor time that this thread got in it.
-class Stopwatch {
- public:
-  double seconds() const { return now(CLOCK_MONOTONIC) - wall_; }
-  double cpu_seconds() const { return now(CLOCK_THREAD_CPUTIME_ID) - cpu_; }
-
- private:
-  static double now(clockid_t clock) {
-    timespec t;
-    clock_gettime(clock, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  }
-  double wall_ = now(CLOCK_MONOTONIC), cpu_ = now(CLOCK_THREAD_CPUTIME_ID);
-};
 
 }  // namespace
 

@@ -1,12 +1,12 @@
 #include "model/model.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "core/cpu.h"
 #include "core/error.h"
 #include "core/float_environment.h"
+#include "core/stopwatch.h"
 #include "model/loader.h"
 #include "model/state.h"
 #include "ops/ops.h"
@@ -15,18 +15,6 @@ namespace cutaway {
 namespace {
 
 constexpr size_t kPoolKeeps = size_t{1} << 30;
-
-class Stopwatch {
- public:
-  double lap() {  // seconds since it was made or last asked
-    const auto now = Clock::now();
-    return std::chrono::duration<double>(now - std::exchange(at_, now)).count();
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point at_ = Clock::now();
-};
 
 }  // namespace
 

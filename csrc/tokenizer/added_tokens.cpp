@@ -11,9 +11,18 @@ AddedTokens::AddedTokens(std::vector<Token> tokens) : tokens_(std::move(tokens))
   for (const Token& token : tokens_) starts_[static_cast<unsigned char>(token.spelling[0])] = true;
 }
 
+// The next byte that a token may begin with. Nearly all vocabularies have few of them, most have only '<'.
+size_t AddedTokens::next_start(std::string_view text, size_t from) const {
+  if (tokens_.empty()) return text.size();
+  if (tokens_.front().spelling[0] == tokens_.back().spelling[0]) {  // sorted, so all begin alike
+    return std::min(text.find(tokens_.front().spelling[0], from), text.size());
+  }
+  while (from < text.size() && !starts_[static_cast<unsigned char>(text[from])]) ++from;
+  return from;
+}
+
 AddedTokens::Match AddedTokens::find(std::string_view text, size_t from) const {
-  for (size_t at = from; at < text.size(); ++at) {
-    if (!starts_[static_cast<unsigned char>(text[at])]) continue;
+  for (size_t at = next_start(text, from); at < text.size(); at = next_start(text, at + 1)) {
     Match best{at, at, -1};
     auto low = tokens_.begin(), high = tokens_.end();  // the tokens that begin with text[at, at + depth)
     for (size_t depth = 0; at + depth < text.size() && low != high; ++depth) {

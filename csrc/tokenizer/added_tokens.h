@@ -23,6 +23,7 @@ class AddedTokens {
   Match find(std::string_view text, size_t from) const;
 
  private:
+  size_t next_start(std::string_view text, size_t from) const;
   std::vector<Token> tokens_;  // sorted: those that share a prefix stand together, the shortest first
   bool starts_[256] = {};
 };

@@ -10,26 +10,35 @@
 namespace cutaway {
 
 // The rule that cut a piece; shown by explain().
-enum class Rule : uint8_t { added_token, contraction, letters, numbers, symbols, spaces, text };
+enum class Rule : uint8_t { added_token, contraction, letters, numbers, symbols, spaces, text, pattern };
 const char* rule_name(Rule rule);
+Rule rule_of(std::string_view piece);  // the kind of piece, by its first character that is not a space
 
 struct Pretoken {
   uint32_t begin, end;  // bytes of the text
   Rule rule;
 };
 
-// Appends the pieces of text, in order and without gaps. A byte that is not part of a UTF-8 character is a
-// symbol.
-using Pretokenizer = void (*)(std::string_view text, std::vector<Pretoken>& out);
+// Writes the ends of the next pieces and moves `at` to the last of them; returns how many. They follow one
+// another without gaps; fewer than capacity (at least kFewestEnds) only where the text ends. A byte that is
+// no part of a UTF-8 character is a symbol.
+using Cut = size_t (*)(std::string_view text, size_t& at, uint32_t* ends, size_t capacity);
+inline constexpr size_t kFewestEnds = 128;
 
-Pretokenizer find_pretokenizer(std::string_view name);  // nullptr when there is none of that name
+struct Pretokenizer {
+  const char* name = nullptr;
+  Cut cut = nullptr;
+
+  explicit operator bool() const { return cut != nullptr; }
+  // Appends the pieces of text, in order and without gaps.
+  void operator()(std::string_view text, std::vector<Pretoken>& out) const;
+};
+
+Pretokenizer find_pretokenizer(std::string_view name);  // empty when there is none of that name
 std::string pretokenizer_names();                       // "gpt-2, smollm", for messages
 
-// GPT-2's pattern on the bytes [begin, end) of text, as if they stood alone.
-void scan_gpt2(std::string_view text, size_t begin, size_t end, std::vector<Pretoken>& out);
-
 #define PRETOKENIZER(function, name) \
-  void pretokenize_##function(std::string_view text, std::vector<Pretoken>& out);
+  size_t cut_##function(std::string_view text, size_t& at, uint32_t* ends, size_t capacity);
 #include "tokenizer/pretokenizers.def"
 #undef PRETOKENIZER
 

@@ -1,71 +1,63 @@
-// GPT-2 (Radford et al. 2019, encoder.py):
+// GPT-2 (Radford et al. 2019, encoder.py), and with it r50k, p50k, GPT-NeoX, MPT, Phi-2:
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-#include "tokenizer/pretokenize.h"
-#include "tokenizer/unicode.h"
+// SmolLM, StarCoder and their kin put every \p{N} alone first and cut what lies between as GPT-2 does.
+#include "tokenizer/scanner.h"
 
 namespace cutaway {
 namespace {
 
-struct Step {
-  Rule rule;  // letters, numbers, symbols or spaces
-  uint32_t bytes;
-};
+template <bool kDigitsAlone>
+struct Gpt2 {
+  static constexpr CharSet kOther = ~(kSpaces | kLetters | kNumbers);
 
-Step classify(std::string_view text, size_t at) {
-  const Utf8Step step = utf8_step(text, at);
-  if (!step.ok) return {Rule::symbols, 1};
-  const Category c = category(step.cp);
-  const Rule rule = is_letter(c)           ? Rule::letters
-                    : is_number(c)         ? Rule::numbers
-                    : is_space(step.cp, c) ? Rule::spaces
-                                           : Rule::symbols;
-  return {rule, step.bytes};
-}
-
-size_t contraction(std::string_view text) {  // bytes of 's 't 're 've 'm 'll 'd at the start, else 0
-  for (const std::string_view word : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
-    if (text.substr(0, word.size()) == word) return word.size();
+  static size_t next(const Reader& r, size_t at) {
+    if (const size_t n = contraction<false>(r, at)) return at + n;
+    const Char here = r.at(at);
+    size_t word = at;
+    Char first = here;
+    if (here.cp == ' ') {
+      first = r.at(at + 1);
+      if (first.in(~kSpaces & (kDigitsAlone ? ~kNumbers : ~CharSet{0})))
+        word = at + 1;
+      else
+        first = here;
+    }
+    for (const CharSet set : {kLetters, kNumbers, kOther}) {
+      if (!first.in(set)) continue;
+      if (kDigitsAlone && set == kNumbers) return word + first.bytes;
+      return r.skip(word, set);
+    }
+    const White run = white_run(r, at);
+    if (kDigitsAlone && r.at(run.end).in(kNumbers)) return run.end;  // the stretch before a number ends here
+    return white_before(r, at, run);
   }
-  return 0;
-}
+
+  static uint64_t starts(const AsciiBlock& b) {
+    const auto first = [](uint64_t of) { return of & ~(of << 1); };
+    const uint64_t joined = b.blank << 1;  // the byte after a ' '
+    const uint64_t apart = kDigitsAlone ? b.digit : 0;
+    uint64_t starts = first(b.space) | (b.space & ~(b.space >> 1) & ~(apart >> 1));
+    starts |= (first(b.letter) | first(b.symbol) | (kDigitsAlone ? 0 : first(b.digit))) & ~joined;
+    starts |= apart;
+    for (uint64_t left = b.apostrophe & first(b.symbol) & ~joined; left; left &= left - 1) {
+      const int at = std::countr_zero(left);
+      const int n = contraction_at<false>(b, at);
+      if (!n && at + 2 >= b.size) starts &= AsciiBlock::below(at + 1);  // cut by the block
+      if (!n) continue;
+      starts &= ~(uint64_t{2} << at);
+      if (at + n < b.size) starts |= uint64_t{1} << (at + n);
+    }
+    return decided(starts, b.space, b.size);
+  }
+};
 
 }  // namespace
 
-void scan_gpt2(std::string_view whole, size_t begin, size_t end, std::vector<Pretoken>& out) {
-  const std::string_view text = whole.substr(0, end);  // the look-ahead of \s+(?!\S) ends here too
-  for (size_t at = begin; at < end;) {
-    const size_t start = at;
-    const auto emit = [&](size_t stop, Rule rule) {
-      out.push_back({static_cast<uint32_t>(start), static_cast<uint32_t>(stop), rule});
-      at = stop;
-    };
-    if (text[at] == '\'') {
-      if (const size_t n = contraction(text.substr(at))) {
-        emit(at + n, Rule::contraction);
-        continue;
-      }
-    }
-    const size_t word = at + (text[at] == ' ' && at + 1 < end);  // the optional space before a word
-    const Rule rule = classify(text, word).rule;
-    if (rule != Rule::spaces) {
-      size_t stop = word;
-      for (Step s; stop < end && (s = classify(text, stop)).rule == rule;) stop += s.bytes;
-      emit(stop, rule);
-      continue;
-    }
-    // A run of white space gives its last character to what follows, unless it is the whole run or ends the
-    // text.
-    size_t stop = at, last = at;
-    for (Step s; stop < end && (s = classify(text, stop)).rule == Rule::spaces;) {
-      last = stop;
-      stop += s.bytes;
-    }
-    emit(stop == end || last == at ? stop : last, Rule::spaces);
-  }
+size_t cut_gpt2(std::string_view text, size_t& at, uint32_t* ends, size_t capacity) {
+  return cut_with<Gpt2<false>>(text, at, ends, capacity);
 }
-
-void pretokenize_gpt2(std::string_view text, std::vector<Pretoken>& out) {
-  scan_gpt2(text, 0, text.size(), out);
+size_t cut_smollm(std::string_view text, size_t& at, uint32_t* ends, size_t capacity) {
+  return cut_with<Gpt2<true>>(text, at, ends, capacity);
 }
 
 }  // namespace cutaway

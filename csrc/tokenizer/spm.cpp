@@ -4,32 +4,20 @@
 //
 // SentencePiece writes a space as U+2581; here pieces and text are kept with plain spaces, so offsets need no
 // map.
-#include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 
 #include "core/error.h"
 #include "format/utf8.h"
-#include "tokenizer/merge.h"
+#include "tokenizer/append_word.h"
+#include "tokenizer/spm_bpe.h"
+#include "tokenizer/spm_normalizer.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer/unicode.h"
 
 namespace cutaway {
 namespace {
 
 using format::shown;
-constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581
-
-std::string with_spaces(std::string_view piece) {
-  std::string out;
-  for (size_t i = 0; i < piece.size();) {
-    const bool mark = piece.substr(i, kSpaceMark.size()) == kSpaceMark;
-    out.push_back(mark ? ' ' : piece[i]);
-    i += mark ? kSpaceMark.size() : 1;
-  }
-  return out;
-}
 
 class SentencePieces final : public Tokenizer {
  public:
@@ -39,6 +27,7 @@ class SentencePieces final : public Tokenizer {
     read_byte_tokens();
     phi3_ = metadata.string("general.architecture").value_or("") == "phi3";
     metadata.strings("tokenizer.ggml.merges");  // what the scores imply, spelled out by some converters
+    make_model();
     finish();
     refuse_unread(metadata);
   }
@@ -51,7 +40,7 @@ class SentencePieces final : public Tokenizer {
     std::string missing;
     for (int b = 0; b < 256 && !byte_fallback_; ++b) {
       const char byte = static_cast<char>(b);
-      if (!index_.count(std::string_view(&byte, 1))) missing.push_back(byte);
+      if (!model_->has_piece(std::string_view(&byte, 1))) missing.push_back(byte);
     }
     return missing;
   }
@@ -70,14 +59,12 @@ class SentencePieces final : public Tokenizer {
   void read_pieces();
   void read_scores(const Metadata& metadata);
   void read_byte_tokens();
-  void emit(std::string_view row_text, int32_t id, Span in_row, uint32_t base, uint32_t shift,
-            Encoding& out) const;
+  void make_model();
 
-  std::unordered_map<std::string_view, int32_t> index_;  // pieces that merges can make, spelled with spaces
-  size_t longest_ = 0;                                   // bytes of the longest of them
-  std::vector<float> scores_;                            // [size]
+  std::unique_ptr<const SpmBpeModel> model_;
+  std::vector<double> scores_;  // [size]
   std::array<int32_t, 256> byte_ids_;
-  bool byte_fallback_ = false, has_unused_ = false, phi3_ = false;
+  bool byte_fallback_ = false, phi3_ = false;
   int32_t unknown_ = -1;
 };
 
@@ -94,21 +81,26 @@ void SentencePieces::read_pieces() {
     const bool is_byte = vocab_.types[id] == TokenType::byte;
     bytes_.push_back(is_byte ? std::string(1, static_cast<char>(byte_of_piece(piece))) : with_spaces(piece));
     if (vocab_.types[id] == TokenType::unknown && unknown_ < 0) unknown_ = id;
-    has_unused_ |= vocab_.types[id] == TokenType::unused;
   }
   if (const int32_t named = vocab_.special("unk"); named >= 0) unknown_ = named;
-  index_.reserve(vocab_.pieces.size());
+}
+
+void SentencePieces::make_model() {
   // Converters spell spaces of user-defined pieces plainly. Where both spellings exist, SentencePiece's own
-  // comes first.
-  for (const bool plain : {false, true}) {
-    for (int32_t id = 0; id < vocab_.size(); ++id) {
-      const TokenType type = vocab_.types[id];
-      const bool reachable = !vocab_.is_special(id) && type != TokenType::byte && !bytes_[id].empty();
-      if (!reachable || plain != (vocab_.pieces[id].find(' ') != std::string::npos)) continue;
-      index_.emplace(bytes_[id], id);
-      longest_ = std::max(longest_, bytes_[id].size());
-    }
+  // comes first; the other cannot arise.
+  std::vector<TokenType> types = vocab_.types;
+  for (int32_t id = 0; id < vocab_.size(); ++id) {
+    const std::string& piece = vocab_.pieces[id];
+    if (piece.find(' ') == std::string::npos) continue;
+    std::string marked;
+    for (const char c : piece) c == ' ' ? marked.append(kSpaceMark) : marked.append(1, c);
+    const int32_t other = vocab_.find(marked);
+    const bool reachable = other >= 0 && !vocab_.is_special(other) && types[other] != TokenType::byte;
+    if (reachable) types[id] = TokenType::control;
   }
+  SpmBpeModel::Options options{unknown_, {}};
+  if (byte_fallback_) options.byte_ids.assign(byte_ids_.begin(), byte_ids_.end());
+  model_ = std::make_unique<SpmBpeModel>(bytes_, scores_, types, options);
 }
 
 void SentencePieces::read_scores(const Metadata& metadata) {
@@ -168,93 +160,15 @@ bool SentencePieces::normalize(std::string_view given, std::string& changed,
   return true;
 }
 
-// One symbol of the finished row as tokens: its piece, else its bytes, else the unknown token (one for a run
-// of them).
-void SentencePieces::emit(std::string_view row_text, int32_t id, Span in_row, uint32_t base, uint32_t shift,
-                          Encoding& out) const {
-  const auto place = [&](uint32_t at) { return base + (at > shift ? at - shift : 0); };
-  const auto add = [&](int32_t token, uint32_t from, uint32_t to) {
-    out.ids.push_back(token);
-    out.spans.push_back({place(from), place(to)});
-  };
-  if (id >= 0) {
-    add(id, in_row.begin, in_row.end);
-  } else if (byte_fallback_) {
-    for (uint32_t i = in_row.begin; i < in_row.end; ++i)
-      add(byte_ids_[static_cast<unsigned char>(row_text[i])], i, i + 1);
-  } else if (unknown_ >= 0) {
-    if (in_row.begin > 0 && out.ids.back() == unknown_) {
-      out.spans.back().end = place(in_row.end);
-    } else {
-      add(unknown_, in_row.begin, in_row.end);
-    }
-  } else {
-    out.dropped.append(row_text.substr(in_row.begin, in_row.end - in_row.begin));
-  }
-}
-
 void SentencePieces::encode_text(std::string_view seen, size_t begin, size_t end, bool trace,
                                  Encoding& out) const {
-  const uint32_t shift = space_prefix();
-  std::string prefixed;
+  const uint32_t shift = space_prefix(), base = static_cast<uint32_t>(begin);
+  thread_local std::string prefixed;
   std::string_view line = seen.substr(begin, end - begin);
-  if (shift) {
-    prefixed.reserve(line.size() + 1);
-    prefixed.push_back(' ');
-    line = prefixed.append(line);
-  }
-  const auto slice = [&](uint32_t from, uint32_t to) { return line.substr(from, to - from); };
+  if (shift) line = prefixed.assign(1, ' ').append(line);
+  const auto place = [&](uint32_t at) { return base + (at > shift ? at - shift : 0); };
 
-  std::vector<Symbol> row;
-  row.reserve(line.size());
-  for (uint32_t i = 0; i < line.size();) {
-    const Utf8Step step = utf8_step(line, i);
-    const uint32_t bytes = step.ok ? step.bytes : 1;
-    const auto it = index_.find(slice(i, i + bytes));
-    const int32_t at = static_cast<int32_t>(row.size());
-    row.push_back({it == index_.end() ? -1 : it->second, i, i + bytes, at - 1, at + 1});
-    i += bytes;
-  }
-  row.back().next = -1;
-
-  // Unused pieces (type 5) may arise on the way to others; left over, they are taken apart again as they were
-  // joined.
-  std::unordered_map<std::string_view, uint32_t> joined_at;  // unused piece -> bytes of its left part
-  const auto find = [&](const Symbol& left, const Symbol& right, Merge* merge) {
-    if (right.end - left.begin > longest_) return false;
-    const auto it = index_.find(slice(left.begin, right.end));
-    if (it == index_.end()) return false;
-    if (has_unused_ && vocab_.types[it->second] == TokenType::unused)
-      joined_at[it->first] = left.end - left.begin;
-    *merge = {-static_cast<double>(scores_[it->second]), it->second};
-    return true;
-  };
-  std::vector<WordStep> merges;
-  std::vector<MergeCandidate> heap;
-  merge_pairs(row, heap, find, [&](const Symbol& left, const Symbol& right, const Merge& merge) {
-    if (!trace) return;
-    merges.push_back({std::string(slice(left.begin, left.end)), std::string(slice(right.begin, right.end)),
-                      merge.id, -merge.key});
-  });
-
-  const uint32_t base = static_cast<uint32_t>(begin);
-  const std::function<void(int32_t, Span)> take_apart = [&](int32_t id, Span in_row) {
-    const auto it = id >= 0 && vocab_.types[id] == TokenType::unused
-                        ? joined_at.find(slice(in_row.begin, in_row.end))
-                        : joined_at.end();
-    if (it == joined_at.end()) return emit(line, id, in_row, base, shift, out);
-    const uint32_t middle = in_row.begin + it->second;
-    for (const Span part : {Span{in_row.begin, middle}, Span{middle, in_row.end}}) {
-      const auto piece = index_.find(slice(part.begin, part.end));
-      take_apart(piece == index_.end() ? -1 : piece->second, part);
-    }
-  };
-  const size_t first = out.ids.size();
-  for (int32_t i = 0; i >= 0; i = row[i].next) take_apart(row[i].id, {row[i].begin, row[i].end});
-  if (trace) {
-    const Span span{base, static_cast<uint32_t>(end)};
-    out.pieces.push_back({span, Rule::text, first, out.ids.size(), std::move(merges)});
-  }
+  append_word(*model_, line, Rule::text, trace, place, out);
 }
 
 }  // namespace

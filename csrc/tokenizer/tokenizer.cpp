@@ -1,16 +1,16 @@
 #include "tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/error.h"
-#include "format/file.h"
 #include "format/utf8.h"
 #include "tokenizer/unicode.h"
 
 namespace cutaway {
 namespace {
 
-constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
+constexpr size_t kCopied = 16;  // bytes of a token that decoding copies at once
 
 struct Family {
   const char* name;
@@ -24,11 +24,20 @@ constexpr Family kFamilies[] = {
 
 }  // namespace
 
+void Tokenizer::check_length(std::string_view given) {
+  constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
+  if (given.size() > kLongestText) {
+    throw ArgumentError(
+        text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
+  }
+}
+
 bool Tokenizer::normalize(std::string_view, std::string&, std::vector<uint32_t>&) const { return false; }
 
 void Tokenizer::finish() {
-  for (const auto& [adds, name] : {std::pair(adds_bos(), "bos"), std::pair(adds_eos(), "eos")}) {
-    if (adds && vocab_.special(name) < 0) {
+  for (const auto& [adds, id, name] :
+       {std::tuple(adds_bos(), first_id(), "bos"), std::tuple(adds_eos(), last_id(), "eos")}) {
+    if (adds && id < 0) {
       throw FormatError(
           text("{}: key 'tokenizer.ggml.add_{}_token' is true, but 'tokenizer.ggml.{}_token_id' is missing",
                vocab_.path, name, name));
@@ -36,36 +45,36 @@ void Tokenizer::finish() {
   }
   std::vector<AddedTokens::Token> always, special;
   for (int32_t id = 0; id < vocab_.size(); ++id) {
-    if (!vocab_.is_added(id)) continue;
-    special.push_back({bytes_[id], id});
-    if (!vocab_.is_special(id)) always.push_back({bytes_[id], id});
+    if (!vocab_.is_added(id) || !cuts(id)) continue;
+    special.push_back({written(id), id});
+    if (!vocab_.is_special(id)) always.push_back({written(id), id});
   }
   always_ = AddedTokens(std::move(always));
   special_ = AddedTokens(std::move(special));
+  size_t total = 0;
+  for (const std::string& bytes : bytes_) total += bytes.size();
+  if (total > UINT32_MAX - kCopied) {
+    throw FormatError(text("{}: the tokens spell {} bytes, expected at most 4 GiB", vocab_.path, total));
+  }
+  decoded_.reserve(total + kCopied);
+  begin_.reserve(bytes_.size() + 1);
+  for (const std::string& bytes : bytes_) {
+    begin_.push_back(static_cast<uint32_t>(decoded_.size()));
+    decoded_ += bytes;
+  }
+  begin_.push_back(static_cast<uint32_t>(decoded_.size()));
+  decoded_.resize(total + kCopied);
 }
 
-Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options, bool trace) const {
-  if (given.size() > kLongestText) {
-    throw ArgumentError(
-        text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
-  }
-  Encoding out;
-  std::string changed;
-  std::vector<uint32_t> origin;
-  const std::string_view seen = normalize(given, changed, origin) ? std::string_view(changed) : given;
-  const auto add = [&](int32_t id, size_t begin, size_t end) {
-    out.ids.push_back(id);
-    out.spans.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(end)});
-    if (trace)
-      out.pieces.push_back({out.spans.back(), Rule::added_token, out.ids.size() - 1, out.ids.size(), {}});
-  };
-
-  if (options.add_special_tokens && adds_bos()) add(vocab_.special("bos"), 0, 0);
+template <class OnText, class OnAdded>
+void Tokenizer::walk(std::string_view seen, const EncodeOptions& options, const OnText& on_text,
+                     const OnAdded& on_added) const {
+  if (options.add_special_tokens && adds_bos()) on_added(first_id(), 0, 0);
   const AddedTokens& added = options.parse_special ? special_ : always_;
   for (size_t at = 0; at < seen.size();) {
     const AddedTokens::Match match = added.find(seen, at);
     const size_t end = std::min(match.begin, seen.size());
-    if (end > at) encode_text(seen, at, end, trace, out);
+    if (end > at) on_text(at, end);
     if (match.id < 0) break;
     at = match.end;
     while (eats_spaces(match.id) && at < seen.size()) {
@@ -73,10 +82,25 @@ Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options,
       if (!step.ok || !is_space(step.cp, category(step.cp))) break;
       at += step.bytes;
     }
-    add(match.id, match.begin, at);
+    on_added(match.id, match.begin, at);
   }
-  if (options.add_special_tokens && adds_eos()) add(vocab_.special("eos"), seen.size(), seen.size());
+  if (options.add_special_tokens && adds_eos()) on_added(last_id(), seen.size(), seen.size());
+}
 
+Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options, bool trace) const {
+  check_length(given);
+  Encoding out;
+  std::string changed;
+  std::vector<uint32_t> origin;
+  const std::string_view seen = normalize(given, changed, origin) ? std::string_view(changed) : given;
+  walk(
+      seen, options, [&](size_t begin, size_t end) { encode_text(seen, begin, end, trace, out); },
+      [&](int32_t id, size_t begin, size_t end) {
+        out.ids.push_back(id);
+        out.spans.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(end)});
+        if (!trace) return;
+        out.pieces.push_back({out.spans.back(), Rule::added_token, out.ids.size() - 1, out.ids.size(), {}});
+      });
   if (!origin.empty()) {
     for (Span& span : out.spans) span = {origin[span.begin], origin[span.end]};
     for (TracedPiece& piece : out.pieces) piece.span = {origin[piece.span.begin], origin[piece.span.end]};
@@ -84,22 +108,83 @@ Encoding Tokenizer::encode(std::string_view given, const EncodeOptions& options,
   return out;
 }
 
-std::string_view Tokenizer::bytes(int32_t id, bool at_start) const {
-  std::string_view out = bytes_[id];
-  const TokenType type = vocab_.types[id];
-  const bool is_text = type == TokenType::normal || type == TokenType::unused;
-  if (at_start && is_text && space_prefix() && !out.empty() && out[0] == ' ') out.remove_prefix(1);
-  return out;
+void Tokenizer::encode_ids(std::string_view given, const EncodeOptions& options, IdBuffer& out,
+                           std::string& dropped) const {
+  check_length(given);
+  std::string changed;
+  std::vector<uint32_t> origin;
+  const std::string_view seen = normalize(given, changed, origin) ? std::string_view(changed) : given;
+  walk(
+      seen, options, [&](size_t begin, size_t end) { encode_text_ids(seen, begin, end, out, dropped); },
+      [&](int32_t id, size_t, size_t) { out.push(id); });
 }
 
-std::string Tokenizer::decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
-  std::string out;
-  bool at_start = !options.continuation;
-  for (const int32_t id : ids) {
-    check_id(id);
-    if (!options.skip_special_tokens || !vocab_.is_special(id)) out += bytes(id, at_start);
-    at_start = restarts(id);
+size_t Tokenizer::count(std::string_view given, const EncodeOptions& options) const {
+  check_length(given);
+  std::string changed;
+  std::vector<uint32_t> origin;
+  const std::string_view seen = normalize(given, changed, origin) ? std::string_view(changed) : given;
+  size_t n = 0;
+  walk(
+      seen, options, [&](size_t begin, size_t end) { n += count_text(seen, begin, end); },
+      [&](int32_t, size_t, size_t) { ++n; });
+  return n;
+}
+
+void Tokenizer::encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
+                                std::string& dropped) const {
+  Encoding found;
+  encode_text(seen, begin, end, false, found);
+  out.append(found.ids);
+  dropped += found.dropped;
+}
+
+size_t Tokenizer::count_text(std::string_view seen, size_t begin, size_t end) const {
+  Encoding found;
+  encode_text(seen, begin, end, false, found);
+  return found.ids.size();
+}
+
+bool Tokenizer::has_space_prefix(int32_t id) const {
+  const bool is_text = vocab_.types[id] == TokenType::normal || vocab_.types[id] == TokenType::unused;
+  return is_text && space_prefix() && bytes_[id].starts_with(' ');
+}
+
+bool Tokenizer::starts_after(int32_t id, bool, bool) const {
+  return vocab_.types[id] == TokenType::control || vocab_.types[id] == TokenType::user_defined;
+}
+
+std::string_view Tokenizer::bytes(int32_t id, bool at_start) const {
+  const std::string_view out = bytes_[id];
+  return at_start && has_space_prefix(id) ? out.substr(1) : out;
+}
+
+std::string Tokenizer::decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const {
+  const uint32_t size = static_cast<uint32_t>(vocab_.size());
+  for (size_t i = 0; i < n; ++i) {
+    if (static_cast<uint32_t>(ids[i]) >= size) check_id(ids[i]);
   }
+  std::string out;
+  if (space_prefix() || options.skip_special_tokens) {
+    bool at_start = !options.continuation;
+    for (size_t i = 0; i < n; ++i) {
+      const bool shown = !options.skip_special_tokens || !hides(ids[i]);
+      if (shown) out += bytes(ids[i], at_start);
+      at_start = starts_after(ids[i], at_start, shown);
+    }
+    return rewrites() ? rewritten(out) : out;
+  }
+  size_t total = 0;
+  for (size_t i = 0; i < n; ++i) total += begin_[ids[i] + 1] - begin_[ids[i]];
+  out.resize(total + kCopied);  // a token is copied with what lies behind it, as one or two registers
+  char* to = out.data();
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t from = begin_[ids[i]], length = begin_[ids[i] + 1] - from;
+    std::memcpy(to, decoded_.data() + from, kCopied);
+    if (length > kCopied) std::memcpy(to + kCopied, decoded_.data() + from + kCopied, length - kCopied);
+    to += length;
+  }
+  out.resize(total);
   return out;
 }
 
@@ -120,22 +205,42 @@ std::vector<int32_t> Tokenizer::stop_ids() const {
   return ids;
 }
 
-std::string StreamDecoder::push(int32_t id) {
-  tokenizer_->check_id(id);
-  if (!options_.skip_special_tokens || !tokenizer_->vocab().is_special(id))
-    held_ += tokenizer_->bytes(id, at_start_);
-  at_start_ = tokenizer_->restarts(id);
-  const size_t whole = held_.size() - utf8_unfinished(held_);
-  std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
-  held_.erase(0, whole);
-  return out;
-}
+namespace {
 
-std::string StreamDecoder::finish() {
-  std::string out = utf8_replaced(held_);
-  held_.clear();
-  at_start_ = !options_.continuation;
-  return out;
+class ByteStream final : public DecodeStream {
+ public:
+  ByteStream(const Tokenizer& tokenizer, const DecodeOptions& options)
+      : tokenizer_(tokenizer), options_(options), at_start_(!options.continuation) {}
+
+  std::string push(int32_t id) override {
+    const bool shown = !options_.skip_special_tokens || !tokenizer_.hides(id);
+    if (shown) held_ += tokenizer_.bytes(id, at_start_);
+    at_start_ = tokenizer_.starts_after(id, at_start_, shown);
+    if (tokenizer_.rewrites()) return {};  // its rules see the text as a whole
+    const size_t whole = held_.size() - utf8_unfinished(held_);
+    std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
+    held_.erase(0, whole);
+    return out;
+  }
+  std::string finish() override {
+    if (tokenizer_.rewrites()) held_ = tokenizer_.rewritten(held_);
+    std::string out = utf8_replaced(held_);
+    held_.clear();
+    at_start_ = !options_.continuation;
+    return out;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  DecodeOptions options_;
+  bool at_start_;
+  std::string held_;
+};
+
+}  // namespace
+
+std::unique_ptr<DecodeStream> Tokenizer::stream(const DecodeOptions& options) const {
+  return std::make_unique<ByteStream>(*this, options);
 }
 
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
@@ -153,19 +258,6 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
   throw UnsupportedError(
       text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
            format::shown(metadata.path()), format::shown(*model), names));
-}
-
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path) {
-  const format::File file(path);
-  std::string magic(static_cast<size_t>(std::min<uint64_t>(4, file.size())), '\0');
-  file.read(0, magic.size(), magic.data());
-  if (magic != "GGUF") {
-    throw FormatError(
-        text("{}: holds no tokenizer that can be read; supported is: GGUF, with or without tensors. Other "
-             "tokenizer files (tokenizer.json, SentencePiece models, rank files) are not supported",
-             format::shown(path)));
-  }
-  return make_tokenizer(open_checkpoint(path).metadata);
 }
 
 }  // namespace cutaway

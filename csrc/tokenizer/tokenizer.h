@@ -2,12 +2,15 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "format/checkpoint.h"
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/aligned_text.h"
+#include "tokenizer/id_buffer.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_model.h"
@@ -17,10 +20,6 @@ namespace cutaway {
 struct EncodeOptions {
   bool add_special_tokens = false;  // BOS and EOS, where the file's flags say so
   bool parse_special = false;  // control tokens in the text become ids; else they are text like any other
-};
-
-struct Span {
-  uint32_t begin, end;  // bytes of the text that was given
 };
 
 struct TracedPiece {
@@ -42,6 +41,14 @@ struct DecodeOptions {
   bool continuation = false;  // the ids go on from others: a leading space is text, no space prefix
 };
 
+// A decoding under way: ids in, text out as it becomes certain.
+class DecodeStream {
+ public:
+  virtual ~DecodeStream() = default;
+  virtual std::string push(int32_t id) = 0;  // UTF-8
+  virtual std::string finish() = 0;          // what is left; the stream starts anew
+};
+
 class Tokenizer {
  public:
   explicit Tokenizer(Vocab vocab) : vocab_(std::move(vocab)) {}
@@ -49,15 +56,31 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  Encoding encode(std::string_view text, const EncodeOptions& options, bool trace = false) const;
+  virtual Encoding encode(std::string_view text, const EncodeOptions& options, bool trace = false) const;
+  // The same without spans, and the number of ids alone: what programs call again and again.
+  virtual void encode_ids(std::string_view text, const EncodeOptions& options, IdBuffer& out,
+                          std::string& dropped) const;
+  virtual size_t count(std::string_view text, const EncodeOptions& options) const;
 
   // The bytes of one id. at_start: nothing, or a token that restarts the space prefix, came before it.
-  std::string_view bytes(int32_t id, bool at_start) const;
-  // Does the text after this token start anew, with a space prefix of its own?
-  bool restarts(int32_t id) const {
-    return vocab_.types[id] == TokenType::control || vocab_.types[id] == TokenType::user_defined;
+  virtual std::string_view bytes(int32_t id, bool at_start) const;
+  // Does a text start after this token, so that the next one loses its space prefix? at_start: was it so
+  // before it? shown: false where the token is left out.
+  virtual bool starts_after(int32_t id, bool at_start, bool shown) const;
+  // Is this token left out where special tokens are not asked for?
+  virtual bool hides(int32_t id) const { return vocab_.is_special(id); }
+  // Has the vocabulary rules for the decoded text as a whole (SentencePiece's denormalizer)?
+  virtual bool rewrites() const { return false; }
+  virtual std::string rewritten(const std::string& decoded) const { return decoded; }
+  virtual std::string decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const;
+  std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
+    return decode_bytes(ids.data(), ids.size(), options);
   }
-  std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const;
+  // The text to show: the same, where the vocabulary's own decoder does not put U+FFFD for what is no UTF-8.
+  virtual std::string decode(const int32_t* ids, size_t n, const DecodeOptions& options) const {
+    return decode_bytes(ids, n, options);
+  }
+  virtual std::unique_ptr<DecodeStream> stream(const DecodeOptions& options) const;
   void check_id(int64_t id) const;  // ArgumentError with the id and the size
 
   const Vocab& vocab() const { return vocab_; }
@@ -69,12 +92,27 @@ class Tokenizer {
   virtual std::string missing_bytes() const = 0;  // bytes that no token spells, ascending
 
  protected:
+  static void check_length(std::string_view text);  // ArgumentError
   // The text as the vocabulary sees it; false: as it is. origin[i] is the byte of the given text that byte i
   // of changed stands for, with one entry more for the end.
   virtual bool normalize(std::string_view text, std::string& changed, std::vector<uint32_t>& origin) const;
   // Encodes bytes [begin, end) of the normalised text, in which no added token is left.
   virtual void encode_text(std::string_view text, size_t begin, size_t end, bool trace,
                            Encoding& out) const = 0;
+  // The same without spans. The family may have a faster way than encode_text.
+  virtual void encode_text_ids(std::string_view text, size_t begin, size_t end, IdBuffer& out,
+                               std::string& dropped) const;
+  virtual size_t count_text(std::string_view text, size_t begin, size_t end) const;
+  // Is this added token cut out of the given text before the text is encoded? false: encode_text looks for
+  // it.
+  virtual bool cuts(int32_t) const { return true; }
+  // How this added token is written in a text.
+  virtual std::string_view written(int32_t id) const { return bytes_[id]; }
+  // What add_special_tokens puts first and last, -1: nothing.
+  virtual int32_t first_id() const { return vocab_.special("bos"); }
+  virtual int32_t last_id() const { return vocab_.special("eos"); }
+  // Does this token lose its first space at the start of a text?
+  virtual bool has_space_prefix(int32_t id) const;
   // Does this added token swallow the white space after it?
   virtual bool eats_spaces(int32_t) const { return false; }
   // Every family is final and calls this last in its constructor: checks and look-ups that need its
@@ -85,31 +123,48 @@ class Tokenizer {
   std::vector<std::string> bytes_;  // what each id decodes to: filled by the constructor of the family
 
  private:
+  // text(begin, end) of what lies between added tokens, added(id, begin, end) of those and of BOS and EOS.
+  template <class OnText, class OnAdded>
+  void walk(std::string_view seen, const EncodeOptions& options, const OnText& text,
+            const OnAdded& added) const;
+
   AddedTokens always_, special_;  // without and with control and unknown tokens
+  std::string decoded_;           // the bytes of all ids
+  std::vector<uint32_t> begin_;   // [size + 1]: where each begins in decoded_
 };
 
 // Decodes ids one at a time and never hands out half a character.
 class StreamDecoder {
  public:
   StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, const DecodeOptions& options)
-      : tokenizer_(std::move(tokenizer)), options_(options), at_start_(!options.continuation) {}
-  std::string push(int32_t id);  // UTF-8
-  std::string finish();          // what is left: a cut character becomes U+FFFD; the decoder starts anew
+      : tokenizer_(std::move(tokenizer)), stream_(tokenizer_->stream(options)) {}
+  std::string push(int32_t id) {
+    tokenizer_->check_id(id);
+    return stream_->push(id);
+  }
+  std::string finish() { return stream_->finish(); }
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;
-  DecodeOptions options_;
-  bool at_start_;
-  std::string held_;
+  std::unique_ptr<DecodeStream> stream_;
 };
 
 // FormatError, naming file and key, where the metadata holds no vocabulary of a supported kind.
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata);
-// The same from a file: GGUF, with or without tensors.
-std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path);
+
+struct OpenOptions {
+  std::string pattern;            // the pre-tokenizer of a rank file that is not known
+  std::string encoding;           // what a rank file must be, such as "cl100k_base"
+  std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
+};
+// The same from a file or a folder, which is told by what is in it (tokenizer_files.def).
+std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options = {});
+std::string whole_tokenizer_file(const std::string& path);  // FormatError above 1 GiB
 
 #define TOKENIZER(function, name) std::shared_ptr<Tokenizer> make_##function(const Metadata& metadata);
 #include "tokenizer/tokenizers.def"
 #undef TOKENIZER
+
+// head: how the file begins, up to 4096 bytes. content: all of it. path: as it was given.
 
 }  // namespace cutaway

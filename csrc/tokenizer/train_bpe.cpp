@@ -112,7 +112,7 @@ struct Count {
           came = 0;  // the last merge that brought it up, and its place among those that came up then
 };
 
-constexpr int64_t kBetween = 1 << 20;  // words changed between two calls of `between`
+constexpr int64_t kBetween = 1 << 18;  // words changed between two calls of `between`
 
 }  // namespace
 
@@ -130,7 +130,7 @@ void WordCounts::add(std::string_view text) {
 }
 
 TrainedBpe train_bpe(const WordCounts& given, int64_t vocab_size, const std::vector<std::string>& special,
-                     int64_t min_frequency, void (*between)()) {
+                     int64_t min_frequency, const std::function<void(int64_t)>& between) {
   const int64_t first = static_cast<int64_t>(special.size()) + 256;
   if (vocab_size < first || vocab_size > INT32_MAX)
     throw ArgumentError(text("vocab_size is {}, expected {} (the 256 bytes and {} special tokens) to {}",
@@ -207,7 +207,7 @@ TrainedBpe train_bpe(const WordCounts& given, int64_t vocab_size, const std::vec
     }
     push_all();
     changed += static_cast<int64_t>(top.words.size()) + 1;
-    if (between && changed > kBetween) between(), changed = 0;
+    if (changed > kBetween) between(static_cast<int64_t>(out.tokens.size())), changed = 0;
   }
   return out;
 }

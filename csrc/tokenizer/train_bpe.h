@@ -4,6 +4,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -38,9 +39,9 @@ struct TrainedBpe {
 };
 
 // special: the first ids. min_frequency: a pair that occurs less often is not merged. Ends early where no
-// pair is left. `between`, if not null, is called every some thousand merges and may throw. ArgumentError
-// where vocab_size has no room for the special tokens and the bytes.
+// pair is left. `between` hears now and then how many ids there are, and may throw. ArgumentError where
+// vocab_size has no room for the special tokens and the bytes.
 TrainedBpe train_bpe(const WordCounts& words, int64_t vocab_size, const std::vector<std::string>& special,
-                     int64_t min_frequency, void (*between)());
+                     int64_t min_frequency, const std::function<void(int64_t)>& between);
 
 }  // namespace cutaway

@@ -1,38 +1,9 @@
 #include "tokenizer/unicode.h"
 
-#include <algorithm>
-#include <array>
-#include <cstring>
-#include <iterator>
-#include <vector>
+#include "tokenizer/characters.h"
 
 namespace cutaway {
 namespace {
-
-constexpr uint32_t kRuns[] = {
-#include "tokenizer/unicode_table.inc"
-};
-constexpr uint32_t kCodePoints = 0x110000;
-
-// Two stages: the number of a block for every 256 code points, and the distinct blocks (about 200 of 4352).
-struct CategoryTable {
-  std::array<uint16_t, kCodePoints / 256> block_of;
-  std::vector<std::array<Category, 256>> blocks;
-
-  CategoryTable() {
-    size_t run = 0;
-    for (uint32_t b = 0; b < kCodePoints / 256; ++b) {
-      std::array<Category, 256> block;
-      for (uint32_t i = 0; i < 256; ++i) {
-        while (run + 1 < std::size(kRuns) && (kRuns[run + 1] >> 5) <= b * 256 + i) ++run;
-        block[i] = static_cast<Category>(kRuns[run] & 31);
-      }
-      const auto known = std::find(blocks.begin(), blocks.end(), block);
-      block_of[b] = static_cast<uint16_t>(known - blocks.begin());
-      if (known == blocks.end()) blocks.push_back(block);
-    }
-  }
-};
 
 constexpr Utf8Step bad(uint32_t bytes, bool cut) { return {0xFFFD, bytes, false, cut}; }
 
@@ -43,8 +14,9 @@ const char* const kCategoryNames[kCategories] = {"Cn", "Cc", "Cf", "Co", "Cs", "
                                                  "Pi", "Po", "Ps", "Sc", "Sk", "Sm", "So", "Zl", "Zp", "Zs"};
 
 Category category(char32_t cp) {
-  static const CategoryTable table;
-  return cp < kCodePoints ? table.blocks[table.block_of[cp >> 8]][cp & 255] : Category::Cn;
+  if (cp > 0x10FFFF) return Category::Cn;
+  const CharClass c = CharTable::get().of(cp);
+  return c < kCategories ? static_cast<Category>(c) : Category::Cc;
 }
 
 Utf8Step utf8_step(std::string_view text, size_t at) {

@@ -18,10 +18,11 @@ enum class TokenType : uint8_t { normal = 1, unknown, control, user_defined, unu
 class Vocab {
  public:
   // All types normal; FormatError, naming `what` of the file, for no pieces, too many, or one that is there
-  // twice.
-  Vocab(std::string path, std::vector<std::string> pieces, std::string_view what);
-  explicit Vocab(
-      const Metadata& metadata);  // of a GGUF file (tokenizer.ggml.*); FormatError naming file and key
+  // twice. holes: "" is no piece but an id that the file leaves out; its type is unused.
+  Vocab(std::string path, std::vector<std::string> pieces, std::string_view what, bool holes = false);
+  // Of a GGUF file (tokenizer.ggml.*); FormatError naming file and key. normalizes: the family reads the keys
+  // of SentencePiece's normaliser itself; otherwise a file that has them is refused.
+  explicit Vocab(const Metadata& metadata, bool normalizes = false);
   Vocab(Vocab&&) = default;
   Vocab(const Vocab&) = delete;  // the index points into the pieces
   Vocab& operator=(const Vocab&) = delete;
@@ -31,6 +32,7 @@ class Vocab {
     const auto it = index_.find(piece);
     return it == index_.end() ? -1 : it->second;
   }
+  void name(std::string_view special, int32_t id) { specials.emplace_back(special, id); }
   int32_t special(std::string_view name) const;  // "bos", "eos", ...: -1 when the file names none
   // Tokens that stand for themselves in a text, whatever surrounds them: user-defined ones, and control and
   // unknown ones where special tokens are asked for.

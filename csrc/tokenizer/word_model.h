@@ -17,9 +17,11 @@ struct WordToken {
 
 // One step on the way, for explain(): a merge, an edge of the best path, a greedy match.
 struct WordStep {
-  std::string left, right;  // what was joined; right is empty where nothing was
-  int32_t id;               // what it became
-  double key;               // rank, score or length
+  std::string left, right;      // what was joined; right is empty where nothing was
+  int32_t id;                   // what it became
+  double key;                   // rank, score or length
+  uint32_t begin = 0, end = 0;  // bytes of the word: of an edge of the lattice
+  bool chosen = true;           // false: an edge of the lattice that the best path leaves aside
 };
 
 class WordModel {

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from .tokenizer import Tokenizer
     from .tokenizer_diff import diff_tokenizers
+    from .training import train_bpe
 
 # Public name -> the module that holds it, imported when the name is first used: `import cutaway` itself stays
 # instant and loads nothing that a notebook may not need.
@@ -61,6 +62,7 @@ _LAZY = {
     "read_massive": "parallel",
     "read_udhr": "parallel",
     "step": "model",
+    "train_bpe": "training",
 }
 _SUBMODULES = ("calc", "views")  # public as they are
 
@@ -100,6 +102,7 @@ __all__ = [
     "read_massive",
     "read_udhr",
     "step",
+    "train_bpe",
     "views",
 ]
 __version__ = "0.1.0"

@@ -76,7 +76,7 @@ class Tokenizer:
             raise ArgumentError("encode_batch takes a list of texts, got one text; use encode, or wrap it in a list")
         if not isinstance(texts, Iterable):
             raise ArgumentError(f"encode_batch takes a list of texts, got {described(texts)}")
-        ids, dropped = self._core.encode_batch([_text(text) for text in texts], add_special_tokens, parse_special)
+        ids, dropped = self._core.encode_batch([_text(text) for text in texts], add_special_tokens, parse_special, 2)
         self._warn_dropped(dropped)
         return ids
 

@@ -236,7 +236,7 @@ class SentencePieces:
         return self._take_apart(left, joined) + self._take_apart(right, joined)
 
     def _ids_of(self, piece: str, before: list[int]) -> list[int]:
-        if piece in self.ids:
+        if piece in self.ids and not self._unused(piece):
             return [self.ids[piece]]
         if self.byte_ids:
             return [self.byte_ids[b] for b in piece.replace(SPACE_MARK, " ").encode("utf-8")]

@@ -1,0 +1,13 @@
+// GPT-2's spelling of bytes as printable characters: itself where Latin-1 has a visible one, else U+0100 and
+// on (a space is U+0120).
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace cutaway {
+
+std::string spelled_bytes(std::string_view bytes);
+// Back again; false, with `bytes` undefined, where a character is not of the alphabet.
+bool unspelled_bytes(std::string_view spelling, std::string& bytes);
+
+}  // namespace cutaway

@@ -1,0 +1,221 @@
+#include "tokenizer/spm_bpe.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "tokenizer/merge_queue.h"
+#include "tokenizer/unicode.h"
+
+namespace cutaway {
+namespace {
+
+constexpr int kDeepest =
+    100;  // levels that an unused piece is taken apart: sentencepiece's kMaxBpeResegmentDepth
+
+uint64_t mixed(uint64_t key) {  // Fibonacci hashing: the upper bits are the good ones
+  key *= 0x9E3779B97F4A7C15ULL;
+  return key ^ key >> 32;
+}
+uint64_t pair_key(int32_t left, int32_t right) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+}
+uint64_t character_pair(char32_t left, char32_t right) {  // never 0: 1 is added
+  return (static_cast<uint64_t>(left) << 21 | right) + 1;
+}
+
+}  // namespace
+
+SpmBpeModel::SpmBpeModel(const std::vector<std::string>& pieces, const std::vector<double>& scores,
+                         const std::vector<TokenType>& types, const Options& options)
+    : options_(options), pieces_(static_cast<int32_t>(pieces.size())), unused_(pieces.size()) {
+  std::vector<std::pair<std::string_view, int32_t>> keys;
+  for (int32_t id = 0; id < pieces_; ++id) {
+    unused_[id] = types[id] == TokenType::unused;
+    const bool arises = unused_[id] || types[id] == TokenType::normal || types[id] == TokenType::user_defined;
+    if (arises && !pieces[id].empty()) keys.emplace_back(pieces[id], id);
+  }
+  const std::vector<std::pair<std::string_view, int32_t>> arising = keys;
+  std::vector<std::string_view> characters;
+  for (const auto& [piece, id] : arising) {
+    for (size_t i = 0; i < piece.size(); i += utf8_step(piece, i).bytes)
+      characters.push_back(piece.substr(i, utf8_step(piece, i).bytes));
+  }
+  std::sort(characters.begin(), characters.end());
+  characters.erase(std::unique(characters.begin(), characters.end()), characters.end());
+  for (const std::string_view character : characters)  // equal keys: the piece, which comes first, stays
+    keys.emplace_back(character, pieces_ + static_cast<int32_t>(keys.size()));
+  trie_ = ByteTrie(std::move(keys));
+  read_pairs(pieces, scores, types);
+}
+
+// Every way in which two symbols join to a piece, and every two characters side by side in one.
+void SpmBpeModel::read_pairs(const std::vector<std::string>& pieces, const std::vector<double>& scores,
+                             const std::vector<TokenType>& types) {
+  std::vector<Pair> found;
+  std::vector<uint64_t> sides;
+  // Merges go by rank of score: 0 is the highest; equal scores have one rank.
+  std::vector<double> distinct = scores;
+  std::sort(distinct.begin(), distinct.end(), std::greater<>());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  ranks_ = static_cast<uint32_t>(distinct.size());
+  scores_.assign(scores.begin(), scores.end());
+  for (int32_t id = 0; id < pieces_; ++id) {
+    const std::string_view piece = pieces[id];
+    const bool arises = unused_[id] || types[id] == TokenType::normal || types[id] == TokenType::user_defined;
+    if (!arises || trie_.find(piece) != id) continue;
+    const auto at = std::lower_bound(distinct.begin(), distinct.end(), scores[id], std::greater<>());
+    const uint32_t rank = static_cast<uint32_t>(at - distinct.begin());
+    char32_t before = 0;
+    uint32_t node = ByteTrie::kRoot;  // of piece[0, i)
+    for (size_t i = 0; i < piece.size();) {
+      const Utf8Step step = utf8_step(piece, i);
+      if (i > 0) {
+        sides.push_back(character_pair(before, step.cp));
+        const int32_t left = trie_.value(node), right = left < 0 ? -1 : trie_.find(piece.substr(i));
+        if (right >= 0) found.push_back({left, right, id, rank});
+      }
+      before = step.cp;
+      for (const size_t end = i + step.bytes; i < end; ++i)
+        node = trie_.step(node, static_cast<unsigned char>(piece[i]));
+    }
+  }
+  pairs_.assign(std::bit_ceil(found.size() * 2 + 2), {});
+  pair_mask_ = pairs_.size() - 1;
+  for (const Pair& pair : found) {
+    uint64_t at = mixed(pair_key(pair.left, pair.right)) & pair_mask_;
+    while (pairs_[at].left >= 0) at = (at + 1) & pair_mask_;
+    pairs_[at] = pair;
+    takes_apart_ |= unused_[pair.id];
+  }
+  std::sort(sides.begin(), sides.end());
+  sides.erase(std::unique(sides.begin(), sides.end()), sides.end());
+  sides_.assign(std::bit_ceil(sides.size() * 2 + 2), 0);
+  for (const uint64_t side : sides) {
+    uint64_t at = mixed(side) & (sides_.size() - 1);
+    while (sides_[at] != 0) at = (at + 1) & (sides_.size() - 1);
+    sides_[at] = side;
+    const uint64_t left = (side - 1) >> 21, right = (side - 1) & 0x1FFFFF;
+    if (left < 128 && right < 128) ascii_sides_[left][right >> 6] |= uint64_t{1} << (right & 63);
+  }
+}
+
+const SpmBpeModel::Pair* SpmBpeModel::find(int32_t left, int32_t right) const {
+  if (left < 0 || right < 0) return nullptr;
+  for (uint64_t at = mixed(pair_key(left, right)) & pair_mask_; pairs_[at].left >= 0;
+       at = (at + 1) & pair_mask_) {
+    if (pairs_[at].left == left && pairs_[at].right == right) return &pairs_[at];
+  }
+  return nullptr;
+}
+
+bool SpmBpeModel::joins(char32_t left, char32_t right) const {
+  if (takes_apart_) return true;
+  if (left < 128 && right < 128) return ascii_sides_[left][right >> 6] >> (right & 63) & 1;
+  const uint64_t side = character_pair(left, right);
+  for (uint64_t at = mixed(side) & (sides_.size() - 1); sides_[at] != 0;
+       at = (at + 1) & (sides_.size() - 1)) {
+    if (sides_[at] == side) return true;
+  }
+  return false;
+}
+
+// The end of the part of text that begins at `begin` and that no merge leaves.
+uint32_t SpmBpeModel::part_end(std::string_view text, uint32_t begin) const {
+  Utf8Step step = utf8_step(text, begin);
+  char32_t before = step.cp;
+  uint32_t at = begin + step.bytes;
+  for (; at < text.size(); at += step.bytes) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    step = byte < 128 ? Utf8Step{byte, 1, true, false} : utf8_step(text, at);
+    if (!joins(before, step.cp)) break;
+    before = step.cp;
+  }
+  return at;
+}
+
+void SpmBpeModel::encode(std::string_view word, std::vector<WordToken>& out,
+                         std::vector<WordStep>* steps) const {
+  const size_t first = out.size();
+  const uint32_t size = static_cast<uint32_t>(word.size());
+  for (uint32_t at = 0; at < size;) {
+    const uint32_t end = steps ? size : part_end(word, at);  // the order of all merges is for explain()
+    encode_part(word, at, end, first, out, steps);
+    at = end;
+  }
+}
+
+// A symbol of the finished row as tokens: its piece, else its bytes, else the unknown token.
+void SpmBpeModel::emit(std::string_view word, int32_t symbol, uint32_t begin, uint32_t end, size_t first,
+                       std::vector<WordToken>& out) const {
+  if (symbol >= 0 && symbol < pieces_) {
+    out.push_back({symbol, begin, end});
+  } else if (!options_.byte_ids.empty()) {
+    for (uint32_t i = begin; i < end; ++i)
+      out.push_back({options_.byte_ids[static_cast<unsigned char>(word[i])], i, i + 1});
+  } else if (options_.unknown >= 0) {
+    const bool goes_on = out.size() > first && out.back().id == options_.unknown;
+    goes_on ? void(out.back().end = end) : out.push_back({options_.unknown, begin, end});
+  }
+}
+
+void SpmBpeModel::encode_part(std::string_view word, uint32_t begin, uint32_t end, size_t first,
+                              std::vector<WordToken>& out, std::vector<WordStep>* steps) const {
+  thread_local std::vector<MergeSymbol> row;
+  row.clear();
+  for (uint32_t i = begin; i < end;) {
+    const uint32_t bytes = utf8_step(word, i).bytes;
+    const int32_t at = static_cast<int32_t>(row.size());
+    row.push_back({trie_.find(word.substr(i, bytes)), i, i + bytes, at - 1, at + 1});
+    i += bytes;
+  }
+  row.back().next = -1;
+
+  // Unused pieces come apart at the end as they were joined; of several ways the one that was seen last.
+  std::vector<std::pair<int32_t, uint32_t>> joined;  // unused piece, bytes of its left part
+  const auto find_pair = [&](const MergeSymbol& left, const MergeSymbol& right) -> RankedMerge {
+    const Pair* pair = find(left.id, right.id);
+    if (!pair) return {};
+    if (takes_apart_ && unused_[pair->id]) {
+      const auto known =
+          std::find_if(joined.begin(), joined.end(), [&](const auto& j) { return j.first == pair->id; });
+      const std::pair<int32_t, uint32_t> way{pair->id, left.end - left.begin};
+      known == joined.end() ? void(joined.push_back(way)) : void(*known = way);
+    }
+    return {pair->id, pair->rank};
+  };
+  const auto slice = [&](uint32_t from, uint32_t to) { return word.substr(from, to - from); };
+  merge_by_rank(row, find_pair, [&](const MergeSymbol& left, const MergeSymbol& right, int32_t id) {
+    if (!steps) return;
+    steps->push_back({std::string(slice(left.begin, left.end)), std::string(slice(right.begin, right.end)),
+                      id, scores_[id], left.begin, right.end});
+  });
+
+  struct Open {
+    int32_t id;
+    uint32_t begin, end;
+    int depth;
+  };
+  std::vector<Open> open;
+  for (int32_t i = 0; i >= 0; i = row[i].next) {
+    open.push_back({row[i].id, row[i].begin, row[i].end, 0});
+    while (!open.empty()) {
+      Open part = open.back();
+      open.pop_back();
+      const bool is_unused = part.id >= 0 && part.id < pieces_ && unused_[part.id];
+      const auto way =
+          is_unused && part.depth <= kDeepest
+              ? std::find_if(joined.begin(), joined.end(), [&](const auto& j) { return j.first == part.id; })
+              : joined.end();
+      if (way == joined.end()) {
+        if (is_unused && part.depth <= kDeepest) part.id = -1;  // one that no merge made is unknown
+        emit(word, part.id, part.begin, part.end, first, out);
+        continue;
+      }
+      const uint32_t middle = part.begin + way->second;
+      open.push_back({trie_.find(slice(middle, part.end)), middle, part.end, part.depth + 1});
+      open.push_back({trie_.find(slice(part.begin, middle)), part.begin, middle, part.depth + 1});
+    }
+  }
+}
+
+}  // namespace cutaway
