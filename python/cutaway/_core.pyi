@@ -65,8 +65,12 @@ class Tokenizer:
     """
     Text to ids and back; cutaway.Tokenizer is its face.
     """
-    def __init__(self, path: typing.Any) -> None: ...
+    def __init__(self, path: typing.Any, pattern: str = "", encoding: str = "") -> None: ...
     def __len__(self) -> int: ...
+    def count(self, text: typing.Any, add_special_tokens: bool, parse_special: bool) -> int:
+        """
+        How many ids encode() gives.
+        """
     def decode(
         self, ids: typing.Annotated[numpy.typing.ArrayLike, numpy.int32], skip_special_tokens: bool, continuation: bool
     ) -> str: ...
@@ -77,7 +81,13 @@ class Tokenizer:
         """
         -> (ids int32 [n], bytes that had no token)
         """
-    def encode_batch(self, texts: list, add_special_tokens: bool, parse_special: bool) -> tuple:
+    def encode_batch(
+        self,
+        texts: list,
+        add_special_tokens: bool,
+        parse_special: bool,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple:
         """
         -> ([ids], bytes that had no token)
         """

@@ -39,18 +39,25 @@ class Tokenizer:
         self._core = core
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Tokenizer:
-        """The tokenizer of a GGUF file, with or without tensors.
+    def from_file(cls, path: str | os.PathLike[str], pattern: str | None = None) -> Tokenizer:
+        """The tokenizer of a file, whose content tells its format: GGUF, with or without tensors, or the base64 ranks
+        of tiktoken.
 
-        FormatError, naming the file and the key, where the vocabulary is damaged or of a kind that is not supported.
+        pattern: for ranks, the pre-tokenizer that cuts the text, such as "cl100k". r50k, p50k, cl100k, o200k and
+        Llama 3 are known by their SHA-256 and need none; without it others are an error, since the file does not say.
+
+        FormatError, naming the file and the key or line, where the vocabulary is damaged or of a kind that is not
+        supported.
         """
         if not isinstance(path, (str, os.PathLike)):
             raise ArgumentError(f"from_file takes a path, as str or Path, got {described(path)}.")
+        if pattern is not None and not isinstance(pattern, str):
+            raise ArgumentError(f"pattern is the name of a pre-tokenizer, a str, got {described(pattern)}.")
         if os.path.isdir(path):
             raise FormatError(f"{os.fspath(path)} is a folder; expected a GGUF file, which holds its tokenizer.")
         if isinstance(path, str) and not os.path.exists(path):
             raise FormatError(f"There is no file {path}. A model's name is for ca.load(name).tokenizer.")
-        return cls(_core.Tokenizer(os.fspath(path)))
+        return cls(_core.Tokenizer(os.fspath(path), pattern or ""))
 
     # ---- text to ids
 
@@ -69,20 +76,27 @@ class Tokenizer:
         return ids
 
     def encode_batch(
-        self, texts: Sequence[Text], add_special_tokens: bool = False, parse_special: bool = False
+        self,
+        texts: Sequence[Text],
+        add_special_tokens: bool = False,
+        parse_special: bool = False,
+        threads: int | None = None,
     ) -> list[np.ndarray]:
-        """`encode` of each text: a list of int32 [n_i]."""
+        """`encode` of each text: a list of int32 [n_i]. threads: None takes every core that there is."""
         if isinstance(texts, (str, bytes)):
             raise ArgumentError("encode_batch takes a list of texts, got one text; use encode, or wrap it in a list")
         if not isinstance(texts, Iterable):
             raise ArgumentError(f"encode_batch takes a list of texts, got {described(texts)}")
-        ids, dropped = self._core.encode_batch([_text(text) for text in texts], add_special_tokens, parse_special, 2)
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise ArgumentError(f"threads is a whole number from 1 on, or None, got {described(threads)}")
+        given = [_text(text) for text in texts]
+        ids, dropped = self._core.encode_batch(given, add_special_tokens, parse_special, threads or 0)
         self._warn_dropped(dropped)
         return ids
 
     def count(self, text: Text, add_special_tokens: bool = False, parse_special: bool = False) -> int:
-        """How many tokens `encode` gives."""
-        return len(self.encode(text, add_special_tokens, parse_special))
+        """How many tokens `encode` gives, without making them."""
+        return self._core.count(_text(text), add_special_tokens, parse_special)
 
     def offsets(self, text: Text, add_special_tokens: bool = False, parse_special: bool = False) -> np.ndarray:
         """Where each token of `encode` lies in the text: int64 [n, 2], begin and end (exclusive).
