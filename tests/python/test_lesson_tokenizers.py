@@ -98,6 +98,12 @@ def test_bpe(answer, right, words):
     judged(lesson.bpe(answer), right, words)
 
 
+def test_a_word_that_was_not_there():
+    """What the notebook says of its eight merges."""
+    merges = [("e", "s"), ("es", "t"), ("l", "o"), ("lo", "w"), ("n", "e"), ("ne", "w"), ("new", "est"), ("w", "i")]
+    assert by_rank("lowest", merges) == in_order("lowest", merges) == ["low", "est"]
+
+
 class Counter:
     """A tokenizer with `size` tokens for every byte beyond ASCII, and one for each `ascii` letters."""
 
