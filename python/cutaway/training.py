@@ -15,7 +15,7 @@ from .errors import ArgumentError
 from .nearest import did_you_mean, nearest
 from .progress import bar
 from .reference.tokenizer import byte_characters
-from .tokenizer import Text, Tokenizer
+from .tokenization import Text, Tokenizer
 
 
 class TrainedTokenizer(Tokenizer):
