@@ -7,8 +7,8 @@
 #include "format/utf8.h"
 #include "tokenizer/append_word.h"
 #include "tokenizer/bert_words.h"
+#include "tokenizer/cached_words.h"
 #include "tokenizer/normalize.h"
-#include "tokenizer/tokenizer.h"
 #include "tokenizer/wordpiece.h"
 
 namespace cutaway {
@@ -77,7 +77,7 @@ class Bert final : public Tokenizer {
  protected:
   void encode_text(std::string_view seen, size_t begin, size_t end, bool trace,
                    Encoding& out) const override {
-    words_.cut(seen.substr(begin, end - begin), [&](const BertWords::Word& word) {
+    words_.cut<true>(seen.substr(begin, end - begin), [&](const BertWords::Word& word) {
       const size_t first = out.ids.size();
       append_word(
           model_, word.bytes, word.is_alone ? Rule::symbols : Rule::text, trace,
@@ -90,6 +90,26 @@ class Bert final : public Tokenizer {
       if (trace) place(out.pieces.back().span);
     });
   }
+  void encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
+                       std::string&) const override {
+    CachePool::Lease cache(caches_);
+    words_.cut<false>(seen.substr(begin, end - begin), [&](const BertWords::Word& word) {
+      const std::span<const int32_t> ids =
+          cached_ids(*cache, word.bytes,
+                     [&](std::vector<WordToken>& tokens) { model_.encode(word.bytes, tokens, nullptr); });
+      int32_t* to = out.room(ids.size());
+      for (const int32_t id : ids) *to++ = id;
+      out.commit(to);
+    });
+  }
+  size_t count_text(std::string_view seen, size_t begin, size_t end) const override {
+    thread_local IdBuffer ids;
+    std::string dropped;
+    ids.clear();
+    encode_text_ids(seen, begin, end, ids, dropped);
+    return ids.size();
+  }
+  bool depends_on_start() const override { return true; }
   std::string_view written(int32_t id) const override { return vocab_.pieces[id]; }
   int32_t first_id() const override {
     return vocab_.special("cls") >= 0 ? vocab_.special("cls") : vocab_.special("bos");
@@ -109,6 +129,7 @@ class Bert final : public Tokenizer {
 
   BertWords words_;
   WordPieceModel model_;
+  mutable CachePool caches_;
   std::vector<std::string> later_;  // what an id decodes to where it is not the first; bytes_: where it is
 };
 
@@ -133,7 +154,6 @@ bool is_vocab_txt(std::string_view head) {
 
 std::shared_ptr<Tokenizer> open_vocab_txt(const std::string& path, const OpenOptions& options) {
   const std::string content = whole_tokenizer_file(path), file = shown(path);
-  const std::optional<bool> lowercase = options.lowercase;
   std::vector<std::string> pieces;
   for (size_t begin = 0; begin < content.size();) {
     const size_t end = std::min(content.find('\n', begin), content.size());
@@ -153,7 +173,7 @@ std::shared_ptr<Tokenizer> open_vocab_txt(const std::string& path, const OpenOpt
   if (vocab.special("unk") < 0)
     throw FormatError(text("{}: no line is '[UNK]', which words without pieces become", file));
   set_types(vocab);
-  const bool lower = lowercase.value_or(is_uncased(vocab.pieces));
+  const bool lower = options.lowercase.value_or(is_uncased(vocab.pieces));
   return std::make_shared<Bert>(std::move(vocab), lower, false);
 }
 

@@ -23,8 +23,8 @@ class BertWords {
     bool is_alone = false;           // punctuation, or a Chinese character
   };
 
-  // on_word(const Word&) for every word of text, in order.
-  template <class OnWord>
+  // on_word(const Word&) for every word of text, in order. kSpans: else `from` and `to` stay empty.
+  template <bool kSpans, class OnWord>
   void cut(std::string_view text, const OnWord& on_word) const {
     thread_local Word word;
     const auto flush = [&](bool alone) {
@@ -32,8 +32,7 @@ class BertWords {
       if (!word.bytes.empty()) on_word(word);
       word.bytes.clear(), word.from.clear(), word.to.clear();
     };
-    flush(false);
-    word.bytes.clear();
+    word.bytes.clear(), word.from.clear(), word.to.clear();
     for (size_t at = 0; at < text.size();) {
       const auto byte = static_cast<unsigned char>(text[at]);
       const Utf8Step step = byte < 128 ? Utf8Step{byte, 1, true, false} : utf8_step(text, at);
@@ -42,10 +41,12 @@ class BertWords {
         const Character& c = becomes.characters[i];
         if (c.kind != kept) flush(false);
         if (c.kind == space) continue;
-        const size_t before = word.bytes.size();
+        [[maybe_unused]] const size_t before = word.bytes.size();
         c.cp < 128 ? word.bytes.push_back(static_cast<char>(c.cp)) : utf8_append(word.bytes, c.cp);
-        word.from.insert(word.from.end(), word.bytes.size() - before, static_cast<uint32_t>(at));
-        word.to.insert(word.to.end(), word.bytes.size() - before, static_cast<uint32_t>(at + step.bytes));
+        if constexpr (kSpans) {
+          word.from.insert(word.from.end(), word.bytes.size() - before, static_cast<uint32_t>(at));
+          word.to.insert(word.to.end(), word.bytes.size() - before, static_cast<uint32_t>(at + step.bytes));
+        }
         if (c.kind == alone) flush(true);
       }
       at += step.bytes;

@@ -72,6 +72,18 @@ class SentencePiece final : public Tokenizer {
 
  protected:
   void encode_text(std::string_view seen, size_t begin, size_t end, bool trace, Encoding& out) const override;
+  void encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
+                       std::string& dropped) const override;
+  size_t count_text(std::string_view seen, size_t begin, size_t end) const override {
+    thread_local IdBuffer ids;
+    std::string dropped;
+    ids.clear();
+    encode_text_ids(seen, begin, end, ids, dropped);
+    return ids.size();
+  }
+  bool depends_on_start() const override {
+    return rewrites() || file_.normalizer.add_dummy_prefix || file_.normalizer.remove_extra_whitespaces;
+  }
   std::string_view written(int32_t id) const override {
     return vocab_.types[id] == TokenType::unknown ? vocab_.pieces[id] : bytes_[id];
   }
@@ -99,6 +111,8 @@ class SentencePiece final : public Tokenizer {
   SpmNormalizer normalizer_, denormalizer_;
   AddedTokens user_defined_;  // for BPE, which takes them out first; to unigram they are pieces like others
   std::unique_ptr<const WordModel> model_;
+  const SpmBpeModel* bpe_model_ = nullptr;  // model_, where it is that
+  mutable CachePool caches_;
   bool bpe_ = false;
 };
 
@@ -163,8 +177,10 @@ void SentencePiece::make_model() {
   }
   user_defined_ = AddedTokens(std::move(user_defined));
   if (bpe_) {
-    model_ = std::make_unique<SpmBpeModel>(spelled_, file_.scores, types,
-                                           SpmBpeModel::Options{unknown_, byte_ids_});
+    auto model = std::make_unique<SpmBpeModel>(spelled_, file_.scores, types,
+                                               SpmBpeModel::Options{unknown_, byte_ids_});
+    bpe_model_ = model.get();
+    model_ = std::move(model);
   } else {
     const UnigramModel::Options options{unknown_, byte_ids_, UnigramModel::Sums::float32};
     model_ = std::make_unique<UnigramModel>(spelled_, file_.scores, types, options);
@@ -194,6 +210,27 @@ void SentencePiece::encode_text(std::string_view seen, size_t begin, size_t end,
     out.spans.push_back({origin[match.begin], origin[match.end]});
     if (trace)
       out.pieces.push_back({out.spans.back(), Rule::added_token, out.ids.size() - 1, out.ids.size(), {}});
+    at = match.end;
+  }
+}
+
+void SentencePiece::encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
+                                    std::string& dropped) const {
+  if (!bpe_model_ || !bpe_model_->covers_all())
+    return Tokenizer::encode_text_ids(seen, begin, end, out, dropped);
+  thread_local std::string line;
+  line.clear();
+  normalizer_.normalize(seen.substr(begin, end - begin), line, nullptr);
+  const size_t size = line.size();
+  line.append(16, '\0');
+  const std::string_view text = std::string_view(line).substr(0, size);
+  CachePool::Lease cache(caches_);
+  for (size_t at = 0; at < size;) {
+    const AddedTokens::Match match = user_defined_.find(text, at);
+    const size_t stop = std::min(match.begin, size);
+    bpe_model_->encode_ids(text.substr(at, stop - at), *cache, out);
+    if (match.id < 0) break;
+    out.push(match.id);
     at = match.end;
   }
 }

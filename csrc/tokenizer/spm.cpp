@@ -49,6 +49,24 @@ class SentencePieces final : public Tokenizer {
   bool normalize(std::string_view given, std::string& changed, std::vector<uint32_t>& origin) const override;
   void encode_text(std::string_view seen, size_t begin, size_t end, bool trace, Encoding& out) const override;
 
+  void encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
+                       std::string& dropped) const override {
+    if (!model_->covers_all()) return Tokenizer::encode_text_ids(seen, begin, end, out, dropped);
+    thread_local std::string line;
+    line.assign(space_prefix(), ' ').append(seen, begin, end - begin);
+    const size_t size = line.size();
+    line.append(16, '\0');
+    CachePool::Lease cache(caches_);
+    model_->encode_ids(std::string_view(line).substr(0, size), *cache, out);
+  }
+  size_t count_text(std::string_view seen, size_t begin, size_t end) const override {
+    thread_local IdBuffer ids;
+    std::string dropped;
+    ids.clear();
+    encode_text_ids(seen, begin, end, ids, dropped);
+    return ids.size();
+  }
+
   // Phi-3's tokenizer.json marks its added tokens rstrip, except these three. GGUF has no field for it.
   bool eats_spaces(int32_t id) const override {
     const std::string& piece = vocab_.pieces[id];
@@ -62,6 +80,7 @@ class SentencePieces final : public Tokenizer {
   void make_model();
 
   std::unique_ptr<const SpmBpeModel> model_;
+  mutable CachePool caches_;
   std::vector<double> scores_;  // [size]
   std::array<int32_t, 256> byte_ids_;
   bool byte_fallback_ = false, phi3_ = false;

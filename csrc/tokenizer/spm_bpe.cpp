@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "tokenizer/cached_words.h"
 #include "tokenizer/merge_queue.h"
 #include "tokenizer/unicode.h"
 
@@ -121,14 +122,23 @@ bool SpmBpeModel::joins(char32_t left, char32_t right) const {
 
 // The end of the part of text that begins at `begin` and that no merge leaves.
 uint32_t SpmBpeModel::part_end(std::string_view text, uint32_t begin) const {
+  const uint32_t size = static_cast<uint32_t>(text.size());
+  if (takes_apart_) return size;
   Utf8Step step = utf8_step(text, begin);
   char32_t before = step.cp;
   uint32_t at = begin + step.bytes;
-  for (; at < text.size(); at += step.bytes) {
+  while (at < size) {
     const auto byte = static_cast<unsigned char>(text[at]);
-    step = byte < 128 ? Utf8Step{byte, 1, true, false} : utf8_step(text, at);
+    if (byte < 128 && before < 128) {
+      if (!(ascii_sides_[before][byte >> 6] >> (byte & 63) & 1)) break;
+      before = byte;
+      ++at;
+      continue;
+    }
+    step = utf8_step(text, at);
     if (!joins(before, step.cp)) break;
     before = step.cp;
+    at += step.bytes;
   }
   return at;
 }
@@ -141,6 +151,27 @@ void SpmBpeModel::encode(std::string_view word, std::vector<WordToken>& out,
     const uint32_t end = steps ? size : part_end(word, at);  // the order of all merges is for explain()
     encode_part(word, at, end, first, out, steps);
     at = end;
+  }
+}
+
+void SpmBpeModel::encode_ids(std::string_view text, WordCache& cache, IdBuffer& out) const {
+  const uint32_t size = static_cast<uint32_t>(text.size());
+  const bool fuses = options_.byte_ids.empty();
+  int32_t last = -1;
+  for (uint32_t at = 0; at < size;) {
+    const uint32_t end = part_end(text, at);
+    std::span<const int32_t> ids =
+        cached_ids(cache, text.substr(at, end - at),
+                   [&](std::vector<WordToken>& tokens) { encode_part(text, at, end, 0, tokens, nullptr); });
+    at = end;
+    if (ids.empty()) continue;
+    // A run of unknown characters is one token, also where the text was cut inside it.
+    const bool goes_on = fuses && last == options_.unknown && ids[0] == last;
+    last = ids.back();
+    if (goes_on) ids = ids.subspan(1);
+    int32_t* to = out.room(ids.size());
+    for (const int32_t id : ids) *to++ = id;
+    out.commit(to);
   }
 }
 

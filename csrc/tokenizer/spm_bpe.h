@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/id_buffer.h"
 #include "tokenizer/trie.h"
 #include "tokenizer/vocab.h"
+#include "tokenizer/word_cache.h"
 #include "tokenizer/word_model.h"
 
 namespace cutaway {
@@ -24,6 +26,11 @@ class SpmBpeModel final : public WordModel {
 
   void encode(std::string_view word, std::vector<WordToken>& out,
               std::vector<WordStep>* steps) const override;
+
+  // The ids alone. 16 bytes behind the text may be read.
+  void encode_ids(std::string_view text, WordCache& cache, IdBuffer& out) const;
+  // Has every text an encoding that leaves nothing out?
+  bool covers_all() const { return options_.unknown >= 0 || !options_.byte_ids.empty(); }
 
   // Is there a piece in which these two characters stand side by side? If not, no merge crosses a place
   // between them, and what lies on either side can be encoded on its own. Vocabularies whose unused pieces

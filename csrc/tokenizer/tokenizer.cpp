@@ -192,7 +192,7 @@ std::string Tokenizer::decode_bytes(const int32_t* ids, size_t n, const DecodeOp
     if (static_cast<uint32_t>(ids[i]) >= size) check_id(ids[i]);
   }
   std::string out;
-  if (space_prefix() || options.skip_special_tokens) {
+  if (depends_on_start() || options.skip_special_tokens) {
     bool at_start = !options.continuation;
     for (size_t i = 0; i < n; ++i) {
       const bool shown = !options.skip_special_tokens || !hides(ids[i]);

@@ -112,6 +112,8 @@ class Tokenizer {
   // What add_special_tokens puts first and last, -1: nothing.
   virtual int32_t first_id() const { return vocab_.special("bos"); }
   virtual int32_t last_id() const { return vocab_.special("eos"); }
+  // Are there tokens that decode otherwise at the start of a text, or rules for the text as a whole?
+  virtual bool depends_on_start() const { return space_prefix(); }
   // Does this token lose its first space at the start of a text?
   virtual bool has_space_prefix(int32_t id) const;
   // Does this added token swallow the white space after it?

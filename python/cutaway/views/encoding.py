@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -38,13 +39,24 @@ _HINT = "Point at a token, or press Tab: its id, its bytes, and the piece of the
 
 @dataclass(frozen=True)
 class Merge:
-    """One merge: `left + right` became token `id`. `key` is its rank (byte-level BPE; lowest first) or its score
-    (SentencePiece; highest first)."""
+    """One step. Of BPE a merge: `left + right` became token `id`, and `key` is its rank (byte-level; lowest first) or
+    its score (SentencePiece; highest first). Elsewhere `right` is empty: an edge of unigram's lattice, with its score,
+    `chosen` if it lies on the best path; or a match of WordPiece or RWKV, with its length in bytes."""
 
     left: bytes
     right: bytes
     id: int
     key: float
+    begin: int = 0  # bytes of the normalised piece; both 0 for a merge of byte-level BPE
+    end: int = 0
+    chosen: bool = True
+
+    def describe(self, key_name: str, show: Callable[[bytes], str]) -> str:
+        """In one line; `show` writes bytes."""
+        if self.right:
+            joined = show(self.left + self.right)
+            return f"{show(self.left)} + {show(self.right)} -> {joined}  {key_name} {self.key:g}"
+        return f"{show(self.left)}  {key_name} {self.key:g}{'' if self.chosen else '  (not on the best path)'}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,9 @@ class Explanation(Shown):
         self._unit = "bytes" if isinstance(text, bytes) else "characters"
         self._tokenizer = tokenizer
         rest = iter(offsets.tolist())  # [n, 2]: begin, end of every token
-        self.key_name = "rank" if tokenizer.info()["model"] == "gpt2" else "score"
+        model = tokenizer.info()["model"]
+        self.key_name = {"gpt2": "rank", "bert": "length", "rwkv": "length"}.get(model, "score")
+        self.step_name = {"t5": "edge", "bert": "match", "rwkv": "match"}.get(model, "merge")
         self.pieces = tuple(
             Piece(
                 data[begin:end],
@@ -101,12 +115,9 @@ class Explanation(Shown):
         for piece in self.pieces[:_SHOWN_PIECES]:
             lines.append(f"{_show(piece.text)}  [{piece.rule}]")
             for merge in piece.merges[:_SHOWN_MERGES]:
-                joined = merge.left + merge.right
-                lines.append(
-                    f"    {_show(merge.left)} + {_show(merge.right)} -> {_show(joined)}  {self.key_name} {merge.key:g}"
-                )
+                lines.append(f"    {merge.describe(self.key_name, _show)}")
             if len(piece.merges) > _SHOWN_MERGES:
-                lines.append(f"    ... {len(piece.merges) - _SHOWN_MERGES} more merges (see .pieces)")
+                lines.append(f"    ... {len(piece.merges) - _SHOWN_MERGES} more {self.step_name}s (see .pieces)")
             lines.append(
                 "    = " + "  ".join(f"{token!r}:{id}" for token, id in zip(piece.tokens, piece.ids, strict=True))
             )
@@ -136,7 +147,7 @@ class Explanation(Shown):
         open = " open" if len(parts) <= _OPEN else ""
         rows = "".join(self._row(part, open) for part in parts)
         said = f"{counted(len(self.pieces), 'piece')}; {said}"
-        heads = "".join(f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", "merges, in order"))
+        heads = "".join(f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", f"{self.step_name}s, in order"))
         table = f"<table class=encoding><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         flowing = flow([chip.html() for chip in chips], _HINT, 5)
         body = f"<h4>Pieces and tokens</h4>{flowing}<p class=dim>{said}</p>{wide(table, 'pieces')}"
@@ -164,15 +175,14 @@ class Explanation(Shown):
             f"<span class=id><code>{_visible(raw)}</code> {id} <small>{_hex(raw)}</small></span>"
             for id, raw in zip(piece.ids, piece.token_bytes, strict=True)
         )
-        merges = "<br>".join(
-            f"<code>{_visible(m.left)} + {_visible(m.right)} → {_visible(m.left + m.right)}</code> "
-            f"<small>{self.key_name} {m.key:g}</small>"
+        steps = "<br>".join(
+            f"<code>{_step(m)}</code> <small>{self.key_name} {m.key:g}{'' if m.chosen else ', not chosen'}</small>"
             for m in piece.merges[:_LISTED_MERGES]
         )
         if len(piece.merges) > _LISTED_MERGES:
-            merges += f"<br>… {len(piece.merges) - _LISTED_MERGES} more (see .pieces)"
+            steps += f"<br>… {len(piece.merges) - _LISTED_MERGES} more (see .pieces)"
         n = len(piece.merges)
-        folded = f"<details{open}><summary>{counted(n, 'merge')}</summary>{merges}</details>" if n else ""
+        folded = f"<details{open}><summary>{counted(n, self.step_name)}</summary>{steps}</details>" if n else ""
         return (
             f"<tr><td><code>{_visible(piece.text)}</code></td><td>{escape(piece.rule)}</td>"
             f"<td>{tokens}</td><td>{folded}</td></tr>"
@@ -220,6 +230,13 @@ def _visible(raw: bytes) -> str:
     from ..tokenization import readable
 
     return escape(shorten(marked(readable(raw)).replace(" ", "·"), 60))
+
+
+def _step(merge: Merge) -> str:
+    """A step as HTML."""
+    if not merge.right:
+        return _visible(merge.left)
+    return f"{_visible(merge.left)} + {_visible(merge.right)} → {_visible(merge.left + merge.right)}"
 
 
 def _terminal(pieces: list[Piece], chips: list[Chip], said: str, unit: str) -> RenderableType:
