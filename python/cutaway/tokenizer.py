@@ -40,14 +40,17 @@ class Tokenizer:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Tokenizer:
-        """The tokenizer of a GGUF file, with or without tensors.
+        """The tokenizer of a file, whose content tells its format, or of a model folder with tokenizer files.
 
-        FormatError, naming the file and the key, where the vocabulary is damaged or of a kind that is not supported.
+        GGUF with or without tensors, tokenizer.json, and the other kinds of docs/tokenizers.md. Of a folder:
+        tokenizer.json, else vocab.json and merges.txt; tokenizer_config.json and its like add the names of special
+        tokens, chat templates and add_bos_token.
+
+        FormatError, naming the file and the place in it, where the vocabulary is damaged or of a kind that is not
+        supported.
         """
         if not isinstance(path, (str, os.PathLike)):
             raise ArgumentError(f"from_file takes a path, as str or Path, got {described(path)}.")
-        if os.path.isdir(path):
-            raise FormatError(f"{os.fspath(path)} is a folder; expected a GGUF file, which holds its tokenizer.")
         if isinstance(path, str) and not os.path.exists(path):
             raise FormatError(f"There is no file {path}. A model's name is for ca.load(name).tokenizer.")
         return cls(_core.Tokenizer(os.fspath(path)))
