@@ -24,7 +24,6 @@ std::string folder_of(const std::string& path) {
   return parent.empty() ? "." : parent.string();
 }
 
-
 constexpr size_t kPoolKeeps = size_t{1} << 30;
 
 }  // namespace

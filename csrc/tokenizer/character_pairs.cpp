@@ -36,9 +36,10 @@ CharacterPairModel::CharacterPairModel(const std::vector<std::string>& pieces,
     const std::string joined = left + right.substr(cut);
     for (const std::string& piece : {left, right, joined}) {
       if (find(piece) >= 0) continue;
-      throw FormatError(text("{}: entry {} of the merges, '{} {}', needs the piece '{}', which is not in the "
-                             "vocabulary",
-                             where, rank, format::shown(left), format::shown(right), format::shown(piece)));
+      throw FormatError(
+          text("{}: entry {} of the merges, '{} {}', needs the piece '{}', which is not in the "
+               "vocabulary",
+               where, rank, format::shown(left), format::shown(right), format::shown(piece)));
     }
     merges_[pair_of(find(left), find(right))] = {static_cast<uint32_t>(rank), find(joined)};
   }
@@ -52,9 +53,10 @@ int32_t CharacterPairModel::find(std::string_view piece) const {
 int32_t CharacterPairModel::unknown() const {
   const int32_t id = find(*options_.unknown);
   if (id < 0) {
-    throw FormatError(text("{}: the text has a character without a token, and the unknown token '{}' is not in "
-                           "the vocabulary",
-                           where_, format::shown(*options_.unknown)));
+    throw FormatError(
+        text("{}: the text has a character without a token, and the unknown token '{}' is not in "
+             "the vocabulary",
+             where_, format::shown(*options_.unknown)));
   }
   return id;
 }

@@ -30,9 +30,9 @@ enum class Break : uint8_t {
   lv,
   lvt,
   pictographic,
-  consonant,      // InCB=Consonant
-  linker,         // InCB=Linker: extends, and joins two consonants
-  extend_indic,   // InCB=Extend: extends, and may stand between linker and consonant
+  consonant,     // InCB=Consonant
+  linker,        // InCB=Linker: extends, and joins two consonants
+  extend_indic,  // InCB=Extend: extends, and may stand between linker and consonant
 };
 
 Break break_of(char32_t cp) {
@@ -47,34 +47,34 @@ bool extends(Break b) {
 // What the rules need to know of the cluster so far.
 struct Before {
   Break last;
-  bool pictograph = false;   // Extended_Pictographic Extend*, GB11
-  bool consonant = false;    // a consonant, then only what extends or links, GB9c
-  bool linked = false;       // and a linker among it
-  bool odd_region = false;   // an odd number of regional indicators, GB12
+  bool pictograph = false;  // Extended_Pictographic Extend*, GB11
+  bool consonant = false;   // a consonant, then only what extends or links, GB9c
+  bool linked = false;      // and a linker among it
+  bool odd_region = false;  // an odd number of regional indicators, GB12
 };
 
 bool joins(const Before& before, Break next) {
   const Break last = before.last;
-  if (last == Break::cr) return next == Break::lf;                                      // GB3
-  if (last == Break::lf || last == Break::control) return false;                        // GB4
-  if (next == Break::cr || next == Break::lf || next == Break::control) return false;   // GB5
-  if (last == Break::l) {                                                               // GB6
+  if (last == Break::cr) return next == Break::lf;                                     // GB3
+  if (last == Break::lf || last == Break::control) return false;                       // GB4
+  if (next == Break::cr || next == Break::lf || next == Break::control) return false;  // GB5
+  if (last == Break::l) {                                                              // GB6
     if (next == Break::l || next == Break::v || next == Break::lv || next == Break::lvt) return true;
   }
   if ((last == Break::lv || last == Break::v) && (next == Break::v || next == Break::t)) return true;  // GB7
   if ((last == Break::lvt || last == Break::t) && next == Break::t) return true;                       // GB8
-  if (extends(next) || next == Break::spacing) return true;                              // GB9, GB9a
-  if (last == Break::prepend) return true;                                               // GB9b
-  if (before.consonant && before.linked && next == Break::consonant) return true;        // GB9c
+  if (extends(next) || next == Break::spacing) return true;                                 // GB9, GB9a
+  if (last == Break::prepend) return true;                                                  // GB9b
+  if (before.consonant && before.linked && next == Break::consonant) return true;           // GB9c
   if (last == Break::zwj && before.pictograph && next == Break::pictographic) return true;  // GB11
-  return last == Break::regional && next == Break::regional && before.odd_region;        // GB12, GB13
+  return last == Break::regional && next == Break::regional && before.odd_region;           // GB12, GB13
 }
 
 void note(Before& before, Break next) {
   before.pictograph = next == Break::pictographic || (before.pictograph && extends(next));
   const bool indic = next == Break::linker || next == Break::extend_indic || next == Break::zwj;
-  before.linked = next != Break::consonant && before.consonant && indic &&
-                  (before.linked || next == Break::linker);
+  before.linked =
+      next != Break::consonant && before.consonant && indic && (before.linked || next == Break::linker);
   before.consonant = next == Break::consonant || (before.consonant && indic);
   before.odd_region = next == Break::regional && !before.odd_region;
   before.last = next;

@@ -46,7 +46,7 @@ class DecodeStream {
  public:
   virtual ~DecodeStream() = default;
   virtual std::string push(int32_t id) = 0;  // UTF-8, never half a character
-  virtual std::string finish() = 0;          // what is left: a cut character becomes U+FFFD; the stream starts anew
+  virtual std::string finish() = 0;  // what is left: a cut character becomes U+FFFD; the stream starts anew
 };
 
 class Tokenizer {
@@ -76,7 +76,8 @@ class Tokenizer {
   std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
     return decode_bytes(ids.data(), ids.size(), options);
   }
-  // As text; where bytes are no UTF-8, whoever reads it puts U+FFFD, but for families with rules of their own.
+  // As text; where bytes are no UTF-8, whoever reads it puts U+FFFD, but for families with rules of their
+  // own.
   virtual std::string decode(const int32_t* ids, size_t n, const DecodeOptions& options) const {
     return decode_bytes(ids, n, options);
   }

@@ -25,7 +25,8 @@ class AddedSet {
   AddedSet() = default;
   AddedSet(AddedSet&&) = default;  // the matcher points into the tokens
   AddedSet& operator=(AddedSet&&) = default;
-  explicit AddedSet(std::vector<AddedToken> tokens);  // in the order of the file; of one content the last counts
+  explicit AddedSet(
+      std::vector<AddedToken> tokens);  // in the order of the file; of one content the last counts
 
   struct Found {
     size_t begin, end;

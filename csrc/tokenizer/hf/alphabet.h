@@ -17,6 +17,6 @@ void append_letters(std::string& out, std::string_view bytes);
 bool append_bytes_of(std::string& out, std::string_view piece);
 
 void into_letters(AlignedText& text);  // every byte becomes its letter
-void out_of_letters(CutText& cut);      // every letter its byte; other characters are left out
+void out_of_letters(CutText& cut);     // every letter its byte; other characters are left out
 
 }  // namespace cutaway::hf

@@ -20,9 +20,10 @@ TokenizerClass find_class(const std::string& name, const std::string& where) {
     if (known.name == name) return known;
     names += (names.empty() ? "" : ", ") + std::string(known.name);
   }
-  throw UnsupportedError(text("{}: vocab.json and merges.txt of the class '{}', which is not known; there are: {}. "
-                              "A tokenizer.json says by itself what to do",
-                              where, format::shown(name), names));
+  throw UnsupportedError(
+      text("{}: vocab.json and merges.txt of the class '{}', which is not known; there are: {}. "
+           "A tokenizer.json says by itself what to do",
+           where, format::shown(name), names));
 }
 
 }  // namespace cutaway::hf

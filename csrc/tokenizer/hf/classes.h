@@ -1,5 +1,5 @@
-// Tokenizer classes of transformers whose files are vocab.json and merges.txt: what they do to a text stands in
-// no file, so it stands here (classes.def).
+// Tokenizer classes of transformers whose files are vocab.json and merges.txt: what they do to a text stands
+// in no file, so it stands here (classes.def).
 #pragma once
 #include <string>
 #include <string_view>

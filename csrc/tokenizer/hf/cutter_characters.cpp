@@ -10,9 +10,7 @@ namespace {
 
 class WhitespaceSplit final : public Cutter {
  public:
-  void apply(CutText& cut) const override {
-    cut_at_characters(cut, Behavior::removed, Rule::spaces, &white);
-  }
+  void apply(CutText& cut) const override { cut_at_characters(cut, Behavior::removed, Rule::spaces, &white); }
 };
 
 class Bert final : public Cutter {
@@ -49,7 +47,8 @@ class Delimiter final : public Cutter {
  public:
   explicit Delimiter(const Part& part) : delimiter_(part.character("delimiter")) {}
   void apply(CutText& cut) const override {
-    cut_at_characters(cut, Behavior::removed, Rule::pattern, [this](char32_t cp) { return cp == delimiter_; });
+    cut_at_characters(cut, Behavior::removed, Rule::pattern,
+                      [this](char32_t cp) { return cp == delimiter_; });
   }
 
  private:
@@ -121,13 +120,19 @@ class FixedLength final : public Cutter {
 
 }  // namespace
 
-std::unique_ptr<Cutter> make_cutter_whitespace_split(const Part&) { return std::make_unique<WhitespaceSplit>(); }
+std::unique_ptr<Cutter> make_cutter_whitespace_split(const Part&) {
+  return std::make_unique<WhitespaceSplit>();
+}
 std::unique_ptr<Cutter> make_cutter_whitespace(const Part&) { return std::make_unique<Whitespace>(); }
 std::unique_ptr<Cutter> make_cutter_bert(const Part&) { return std::make_unique<Bert>(); }
 std::unique_ptr<Cutter> make_cutter_digits(const Part& part) { return std::make_unique<Digits>(part); }
-std::unique_ptr<Cutter> make_cutter_punctuation(const Part& part) { return std::make_unique<Punctuation>(part); }
+std::unique_ptr<Cutter> make_cutter_punctuation(const Part& part) {
+  return std::make_unique<Punctuation>(part);
+}
 std::unique_ptr<Cutter> make_cutter_delimiter(const Part& part) { return std::make_unique<Delimiter>(part); }
 std::unique_ptr<Cutter> make_cutter_scripts(const Part&) { return std::make_unique<Scripts>(); }
-std::unique_ptr<Cutter> make_cutter_fixed_length(const Part& part) { return std::make_unique<FixedLength>(part); }
+std::unique_ptr<Cutter> make_cutter_fixed_length(const Part& part) {
+  return std::make_unique<FixedLength>(part);
+}
 
 }  // namespace cutaway::hf

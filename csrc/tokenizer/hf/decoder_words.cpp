@@ -20,7 +20,7 @@ std::string replaced(std::string_view text, std::string_view what, std::string_v
 // The English clean-up of the library, one replacement after the other.
 std::string cleaned(std::string text) {
   static constexpr std::pair<const char*, const char*> kRules[] = {
-      {" .", "."},     {" ?", "?"},   {" !", "!"},           {" ,", ","},   {" ' ", "'"},  {" n't", "n't"},
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},    {" n't", "n't"},
       {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
   };
   for (const auto& [what, with] : kRules) text = replaced(text, what, with);
@@ -129,7 +129,9 @@ class Ctc final : public Decoder {
 
 }  // namespace
 
-std::unique_ptr<Decoder> make_decoder_wordpiece(const Part& part) { return std::make_unique<WordPiece>(part); }
+std::unique_ptr<Decoder> make_decoder_wordpiece(const Part& part) {
+  return std::make_unique<WordPiece>(part);
+}
 std::unique_ptr<Decoder> make_decoder_bpe(const Part& part) { return std::make_unique<EndOfWord>(part); }
 std::unique_ptr<Decoder> make_decoder_ctc(const Part& part) { return std::make_unique<Ctc>(part); }
 

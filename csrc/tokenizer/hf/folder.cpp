@@ -1,4 +1,5 @@
-// A model folder: tokenizer.json, or vocab.json and merges.txt, and what tokenizer_config.json says beside it.
+// A model folder: tokenizer.json, or vocab.json and merges.txt, and what tokenizer_config.json says beside
+// it.
 #include <algorithm>
 #include <filesystem>
 
@@ -18,7 +19,9 @@ using format::shown;
 
 constexpr const char* kNamed[] = {"bos", "eos", "unk", "pad", "sep", "cls", "mask"};
 
-bool there(const std::string& folder, const char* name) { return fs::is_regular_file(fs::path(folder) / name); }
+bool there(const std::string& folder, const char* name) {
+  return fs::is_regular_file(fs::path(folder) / name);
+}
 
 Source read_json(const std::string& path) {
   Source source{shown(path), format::read_json_text(format::File(path))};
@@ -27,7 +30,9 @@ Source read_json(const std::string& path) {
   reader.end();
   return source;
 }
-Source read_json(const std::string& folder, const char* name) { return read_json((fs::path(folder) / name).string()); }
+Source read_json(const std::string& folder, const char* name) {
+  return read_json((fs::path(folder) / name).string());
+}
 
 std::string read_text(const std::string& folder, const char* name) {
   const std::string path = (fs::path(folder) / name).string();
@@ -86,7 +91,8 @@ Settings read_settings(const std::string& folder) {
   if (there(folder, "tokenizer_config.json")) {
     const Source source = read_json(folder, "tokenizer_config.json");
     const Part config(source, source.text, "");
-    for (const char* name : kNamed) name_piece(settings, name, piece_of(config, std::string(name) + "_token"));
+    for (const char* name : kNamed)
+      name_piece(settings, name, piece_of(config, std::string(name) + "_token"));
     if (config.has("add_bos_token")) settings.add_bos = config.boolean("add_bos_token");
     if (config.has("add_eos_token")) settings.add_eos = config.boolean("add_eos_token");
     read_templates(config, settings);
@@ -136,7 +142,8 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
-// vocab.json and merges.txt with what their class does to a text, written as the tokenizer.json they would be.
+// vocab.json and merges.txt with what their class does to a text, written as the tokenizer.json they would
+// be.
 Source compose(const std::string& folder) {
   std::string name = "GPT2Tokenizer";  // who wrote these files first, and wrote no configuration
   bool prefix = false;
@@ -175,16 +182,19 @@ std::shared_ptr<Tokenizer> read_tokenizer_file(const std::string& path) {
 }
 
 std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path, const OpenOptions& options) {
-  if (there(path, "tokenizer.json")) return read_tokenizer(read_json(path, "tokenizer.json"), read_settings(path));
+  if (there(path, "tokenizer.json"))
+    return read_tokenizer(read_json(path, "tokenizer.json"), read_settings(path));
   const bool vocab = there(path, "vocab.json"), merges = there(path, "merges.txt");
   if (vocab && merges) return read_tokenizer(compose(path), read_settings(path));
   for (const char* name : {"tokenizer.model", "vocab.txt"}) {
     if (there(path, name)) return open_tokenizer((fs::path(path) / name).string(), options);
   }
-  const char* half = vocab ? "merges.txt beside its vocab.json" : merges ? "vocab.json beside its merges.txt" : "";
-  throw UnsupportedError(text("{}: the folder has no tokenizer: {}", shown(path),
-                              *half ? std::string("it lacks ") + half
-                                    : "expected tokenizer.json, or vocab.json and merges.txt"));
+  const char* half = vocab    ? "merges.txt beside its vocab.json"
+                     : merges ? "vocab.json beside its merges.txt"
+                              : "";
+  throw UnsupportedError(text(
+      "{}: the folder has no tokenizer: {}", shown(path),
+      *half ? std::string("it lacks ") + half : "expected tokenizer.json, or vocab.json and merges.txt"));
 }
 
 }  // namespace cutaway::hf

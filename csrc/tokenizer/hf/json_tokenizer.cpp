@@ -19,7 +19,7 @@ struct Parts {
   std::unique_ptr<Normalizer> normalizer;
   std::unique_ptr<Cutter> cutter;
   Model model;
-  bool from_letters = false;  // the cutter leaves letters, and the model reads bytes
+  bool from_letters = false;        // the cutter leaves letters, and the model reads bytes
   std::unique_ptr<ByteLevel> fast;  // cutter and model in one, where they are no more than a scanner and BPE
   std::unique_ptr<Decoder> decoder;
   std::string decoder_type;
@@ -175,7 +175,8 @@ size_t JsonTokenizer::count(std::string_view given, const EncodeOptions& options
 }
 
 // A stretch of normalised text with no added token in it.
-void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, bool trace, Encoding& out) const {
+void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, bool trace,
+                                   Encoding& out) const {
   CutText cut{std::move(text), {}};
   cut.pieces.push_back({0, static_cast<uint32_t>(cut.text.view().size()), Rule::text});
   if (parts_.cutter) parts_.cutter->apply(cut);
@@ -186,7 +187,8 @@ void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, boo
   for (const Pretoken& piece : cut.pieces) {
     tokens.clear();
     const size_t first = out.ids.size();
-    parts_.model.words->encode(seen.substr(piece.begin, piece.end - piece.begin), tokens, trace ? &steps : nullptr);
+    parts_.model.words->encode(seen.substr(piece.begin, piece.end - piece.begin), tokens,
+                               trace ? &steps : nullptr);
     uint32_t covered = 0;
     const auto drop = [&](uint32_t end) {
       if (covered >= end) return;
@@ -232,7 +234,9 @@ void JsonTokenizer::spell() const {
       if (parts_.decoder) one.push(decoded(id));
       one.finish();
       std::string text = one.taken();
-      spellings_[id] = !parts_.decoder ? decoded(id) : text.rfind(other, 0) == 0 ? text.substr(other.size()) : text;
+      spellings_[id] = !parts_.decoder             ? decoded(id)
+                       : text.rfind(other, 0) == 0 ? text.substr(other.size())
+                                                   : text;
     }
   }
 }
@@ -262,8 +266,8 @@ std::unique_ptr<DecodeStream> JsonTokenizer::stream(const DecodeOptions& options
   return std::make_unique<JsonStream>(*this, options);
 }
 
-// Gives every added token its id as the library does: the model's if the piece is one of its own, else the next
-// free one. A file that says otherwise contradicts itself.
+// Gives every added token its id as the library does: the model's if the piece is one of its own, else the
+// next free one. A file that says otherwise contradicts itself.
 void add_tokens(const Part& file, const std::vector<AddedToken>& given, Parts& parts) {
   std::unordered_map<std::string, int32_t> known;
   for (size_t id = 0; id < parts.pieces.size(); ++id) {
@@ -283,7 +287,8 @@ void add_tokens(const Part& file, const std::vector<AddedToken>& given, Parts& p
       known.emplace(token.content, id);
       if (static_cast<size_t>(id) >= parts.pieces.size()) parts.pieces.resize(id + 1);
       if (!parts.pieces[id].empty()) {
-        file.fail(text("tokens '{}' and '{}' both have the id {}", shown(parts.pieces[id]), shown(token.content), id));
+        file.fail(text("tokens '{}' and '{}' both have the id {}", shown(parts.pieces[id]),
+                       shown(token.content), id));
       }
       parts.pieces[id] = token.content;
     }
@@ -373,13 +378,15 @@ std::shared_ptr<Tokenizer> read_tokenizer(const Source& source, const Settings& 
     const char* name = vocab.special("eos") < 0 ? "eos" : vocab.special("eot") < 0 ? "eot" : "eom";
     if (vocab.special(name) < 0) vocab.specials.emplace_back(name, id);
   }
-  if (parts.model.unknown >= 0 && vocab.special("unk") < 0) vocab.specials.emplace_back("unk", parts.model.unknown);
+  if (parts.model.unknown >= 0 && vocab.special("unk") < 0)
+    vocab.specials.emplace_back("unk", parts.model.unknown);
   apply_flag(settings.add_bos, vocab.special("bos"), parts.around.before, file, "bos");
   apply_flag(settings.add_eos, vocab.special("eos"), parts.around.after, file, "eos");
   for (const auto& side : {parts.around.before, parts.around.after}) {
     for (const int32_t id : side) {
       if (id >= vocab.size() || vocab.pieces[id].empty()) {
-        file.fail(text("post_processor: puts the token {} around a text, which is not in the vocabulary", id));
+        file.fail(
+            text("post_processor: puts the token {} around a text, which is not in the vocabulary", id));
       }
     }
   }

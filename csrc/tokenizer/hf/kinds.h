@@ -22,8 +22,8 @@ Make maker_of(const Part& part, const std::string& type, const Kind<Make> (&kind
     if (type == kind.type) return kind.make;
     names += (names.empty() ? "" : ", ") + std::string(kind.type);
   }
-  part.unsupported(text("is of type '{}', which is no {} that is known; there are: {}", format::shown(type),
-                        what, names));
+  part.unsupported(
+      text("is of type '{}', which is no {} that is known; there are: {}", format::shown(type), what, names));
 }
 
 }  // namespace cutaway::hf

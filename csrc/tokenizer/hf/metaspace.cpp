@@ -51,11 +51,13 @@ Metaspace::Metaspace(const Part& part) {
   mark = part.string("replacement");
   const std::string scheme = part.string("prepend_scheme", "always");
   if (scheme != "always" && scheme != "first" && scheme != "never") {
-    part.fail(text("member 'prepend_scheme' is '{}', expected always, first or never", format::shown(scheme)));
+    part.fail(
+        text("member 'prepend_scheme' is '{}', expected always, first or never", format::shown(scheme)));
   }
   prepend = scheme == "always" ? Prepend::always : scheme == "first" ? Prepend::first : Prepend::never;
   if (!part.boolean("add_prefix_space", true) && prepend != Prepend::never) {  // the older spelling of it
-    if (part.has("prepend_scheme")) part.fail("members 'add_prefix_space' and 'prepend_scheme' contradict each other");
+    if (part.has("prepend_scheme"))
+      part.fail("members 'add_prefix_space' and 'prepend_scheme' contradict each other");
     part.fail("member 'add_prefix_space' is false, expected \"prepend_scheme\": \"never\" beside it");
   }
   split = part.boolean("split", true);

@@ -36,9 +36,8 @@ Model read_model(const Part& part, bool letters) {
 void read_vocabulary(const Part& part, Model& model) {
   format::JsonReader vocab = part.reader("vocab");
   std::vector<std::pair<std::string, uint64_t>> read;
-  vocab.object([&](const std::string& piece) {
-    read.emplace_back(piece, vocab.unsigned_integer("a token id"));
-  });
+  vocab.object(
+      [&](const std::string& piece) { read.emplace_back(piece, vocab.unsigned_integer("a token id")); });
   const uint64_t most = 4 * uint64_t{read.size()} + 65536;
   for (const auto& [piece, id] : read) {
     if (id >= most) {

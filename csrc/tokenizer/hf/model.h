@@ -15,7 +15,8 @@ struct Model {
   std::vector<std::string> pieces;  // by id; "" for ids that the vocabulary leaves out
   size_t count = 0;                 // of ids that it does not
   std::shared_ptr<const WordModel> words;
-  std::shared_ptr<const BytePairModel> over_bytes;  // the same, where its words are bytes and not GPT-2's letters
+  std::shared_ptr<const BytePairModel>
+      over_bytes;  // the same, where its words are bytes and not GPT-2's letters
   int32_t unknown = -1;
 };
 
@@ -26,8 +27,8 @@ Model read_model(const Part& part, bool letters);
 #include "tokenizer/hf/models.def"
 #undef MODEL
 
-// {"piece": id, ...} into model.pieces and model.count. FormatError for an id that is there twice, or one that
-// lies far beyond the number of pieces.
+// {"piece": id, ...} into model.pieces and model.count. FormatError for an id that is there twice, or one
+// that lies far beyond the number of pieces.
 void read_vocabulary(const Part& part, Model& model);
 int32_t find_piece(const Model& model, const std::string& piece);  // -1: none
 

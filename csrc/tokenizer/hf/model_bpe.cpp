@@ -1,4 +1,5 @@
-// BPE. A byte-level vocabulary goes to the fast model over bytes; any other to the general one over characters.
+// BPE. A byte-level vocabulary goes to the fast model over bytes; any other to the general one over
+// characters.
 #include <unordered_map>
 
 #include "core/error.h"
@@ -66,8 +67,9 @@ std::shared_ptr<const BytePairModel> over_bytes(const Part& part, const Model& m
                                     std::pair<const std::string*, int32_t*>(&joined, &rule.id)}) {
       const auto it = index.find(*piece);
       if (it == index.end()) {
-        part.fail(text("entry {} of the merges, '{} {}', needs the piece '{}', which is not in the vocabulary",
-                       rank, format::shown(left), format::shown(right), format::shown(*piece)));
+        part.fail(
+            text("entry {} of the merges, '{} {}', needs the piece '{}', which is not in the vocabulary",
+                 rank, format::shown(left), format::shown(right), format::shown(*piece)));
       }
       *id = it->second;
     }
@@ -84,7 +86,8 @@ Model make_model_bpe(const Part& part, bool letters) {
   read_vocabulary(part, model);
   const Merges merges = read_merges(part);
   if (part.has("dropout") && part.number("dropout") != 0) {
-    part.unsupported("member 'dropout' is not 0: merges would be left out at random, other ids at every call");
+    part.unsupported(
+        "member 'dropout' is not 0: merges would be left out at random, other ids at every call");
   }
   CharacterPairModel::Options options;
   options.unknown = part.optional_string("unk_token");

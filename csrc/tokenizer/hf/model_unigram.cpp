@@ -11,9 +11,9 @@
 namespace cutaway::hf {
 namespace {
 
-// A number as serde_json reads it into an f64, which rounds twice: its digits to a double, and that divided by
-// a power of ten. Sums of scores that ought to be equal are told apart by their last bits, so these must be the
-// same.
+// A number as serde_json reads it into an f64, which rounds twice: its digits to a double, and that divided
+// by a power of ten. Sums of scores that ought to be equal are told apart by their last bits, so these must
+// be the same.
 double read_score(format::JsonReader& vocab) {
   const auto begin = vocab;
   const format::JsonNumber exact = vocab.number();  // checks the form
@@ -75,7 +75,8 @@ Model make_model_unigram(const Part& part, bool) {
     for (int b = 0; b < 256; ++b) {
       static const char* const kDigits = "0123456789ABCDEF";
       const int32_t id = find_piece(model, std::string("<0x") + kDigits[b >> 4] + kDigits[b & 15] + ">");
-      if (id < 0) part.unsupported(text("member 'byte_fallback' is true, but there is no piece for byte {}", b));
+      if (id < 0)
+        part.unsupported(text("member 'byte_fallback' is true, but there is no piece for byte {}", b));
       options.byte_ids.push_back(id);
     }
   }

@@ -12,7 +12,8 @@ namespace {
 constexpr uint32_t kShortGrapheme = 6;
 
 std::string from_base64(const Part& part, const std::string& text) {
-  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   uint32_t bits = 0, count = 0;
   size_t end = text.size();

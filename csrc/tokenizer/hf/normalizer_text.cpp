@@ -65,7 +65,11 @@ class Replace final : public Normalizer {
 }  // namespace
 
 std::unique_ptr<Normalizer> make_normalizer_strip(const Part& part) { return std::make_unique<Strip>(part); }
-std::unique_ptr<Normalizer> make_normalizer_prepend(const Part& part) { return std::make_unique<Prepend>(part); }
-std::unique_ptr<Normalizer> make_normalizer_replace(const Part& part) { return std::make_unique<Replace>(part); }
+std::unique_ptr<Normalizer> make_normalizer_prepend(const Part& part) {
+  return std::make_unique<Prepend>(part);
+}
+std::unique_ptr<Normalizer> make_normalizer_replace(const Part& part) {
+  return std::make_unique<Replace>(part);
+}
 
 }  // namespace cutaway::hf

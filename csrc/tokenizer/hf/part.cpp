@@ -96,7 +96,8 @@ void Part::ignore(std::string_view name) const { find(name); }
 void Part::end() const {
   for (const Member& member : members_) {
     if (!member.read) {
-      unsupported(text("has the member '{}', which is not known; it might change the ids", shown(member.name)));
+      unsupported(
+          text("has the member '{}', which is not known; it might change the ids", shown(member.name)));
     }
   }
 }

@@ -36,12 +36,12 @@ class Part {
   uint64_t integer(std::string_view name) const;
   double number(std::string_view name) const;
   Part part(std::string_view name) const;
-  std::vector<Part> parts(std::string_view name) const;  // an array of objects
+  std::vector<Part> parts(std::string_view name) const;    // an array of objects
   format::JsonReader reader(std::string_view name) const;  // at the value of a member that must be there
   void ignore(std::string_view name) const;                // may be there, and means nothing to the ids
   void end() const;
 
-  std::string type() const;  // member "type", "" where there is none
+  std::string type() const;                                       // member "type", "" where there is none
   [[noreturn]] void fail(std::string_view problem) const;         // FormatError: path, place, problem
   [[noreturn]] void unsupported(std::string_view problem) const;  // UnsupportedError, the same
 

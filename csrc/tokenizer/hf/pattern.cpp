@@ -70,8 +70,8 @@ std::shared_ptr<const Pattern> regex_pattern(const std::string& expression) {
     if (const Pretokenizer scan = find_pretokenizer(known.name)) return std::make_shared<Scanned>(scan);
   }
   if (!engine()) {
-    throw UnsupportedError(text("the regular expression '{}' needs an engine, and none is set",
-                                format::shown(expression)));
+    throw UnsupportedError(
+        text("the regular expression '{}' needs an engine, and none is set", format::shown(expression)));
   }
   return std::make_shared<Searched>(engine()(expression));
 }

@@ -66,11 +66,13 @@ void read_processor_template(const Part& part, Around& around) {
     inner.end();
     item.end();
     if (is_text) {
-      if (id != "A") inner.fail(text("member 'id' is '{}', expected A: the template is for one text", format::shown(id)));
+      if (id != "A")
+        inner.fail(text("member 'id' is '{}', expected A: the template is for one text", format::shown(id)));
       ++texts;
       continue;
     }
-    if (!tokens.has(id)) inner.fail(text("the token '{}' is not among the 'special_tokens'", format::shown(id)));
+    if (!tokens.has(id))
+      inner.fail(text("the token '{}' is not among the 'special_tokens'", format::shown(id)));
     for (const int32_t one : ids_of(tokens.part(id))) (texts ? after : before).push_back(one);
   }
   if (texts != 1) part.unsupported(text("member 'single' has the text {} times, expected once", texts));

@@ -70,9 +70,9 @@ void cut_stretches(std::vector<Stretch>& stretches, Behavior behavior, std::vect
       std::reverse(out.begin() + first, out.end());
       break;
   }
-  out.erase(std::remove_if(out.begin() + first, out.end(),
-                           [](const Pretoken& p) { return p.begin == p.end; }),
-            out.end());
+  out.erase(
+      std::remove_if(out.begin() + first, out.end(), [](const Pretoken& p) { return p.begin == p.end; }),
+      out.end());
 }
 
 }  // namespace cutaway::hf
