@@ -108,8 +108,8 @@ py::tuple encode_batch(const Tokenizer& t, const py::list& given, bool add_speci
   {
     py::gil_scoped_release unlocked;
     std::atomic<size_t> next{0};
-    const int team = static_cast<int>(std::clamp<size_t>(runs.size(), 1, static_cast<size_t>(threads)));
-    parallel(team_size(team), [&](Worker&) {
+    const size_t most = static_cast<size_t>(threads > 0 ? threads : usable_cores());
+    parallel(team_size(static_cast<int>(std::clamp<size_t>(runs.size(), 1, most))), [&](Worker&) {
       for (size_t i; (i = next++) < runs.size();) {
         BatchRun& run = runs[i];
         try {

@@ -37,6 +37,16 @@ size_t cut_with(std::string_view text, size_t& at, uint32_t* ends, size_t capaci
   return n;
 }
 
+// The same for a family without a fast path.
+template <class Family>
+size_t scan_with(std::string_view text, size_t& at, uint32_t* ends, size_t capacity) {
+  const Reader reader(text);
+  size_t n = 0;
+  for (; at < text.size() && n < capacity; ends[n++] = static_cast<uint32_t>(at))
+    at = Family::next(reader, at);
+  return n;
+}
+
 // 's 't 're 've 'm 'll 'd at `at`: their bytes, or 0. In any case, U+017F is an s too (simple case folding).
 template <bool kAnyCase>
 size_t contraction(const Reader& r, size_t at) {
@@ -54,7 +64,8 @@ size_t contraction(const Reader& r, size_t at) {
 struct White {
   size_t end, last, after_newline;  // after_newline: 0 without one
 };
-inline White white_run(const Reader& r, size_t at) {
+template <class Text>
+White white_run(const Text& r, size_t at) {
   White run{at, at, 0};
   for (Char c = r.at(at); c.in(kSpaces); c = r.at(run.end)) {
     run.last = run.end;

@@ -44,7 +44,12 @@ MODELS: dict[str, dict[str, Any]] = {
     "unigram, control and surface": {"control_symbols": ["<ctl>", "<c2>"], "unk_surface": "[?]", "unk_piece": "[UNK]"},
     "unigram, no bos": {"bos_id": -1, "eos_id": 1, "pad_id": 0, "unk_id": 2},
     "bpe": {"model_type": "bpe"},
-    "bpe, bytes": {"model_type": "bpe", "byte_fallback": True, "vocab_size": 1400, "normalization_rule_name": "identity"},
+    "bpe, bytes": {
+        "model_type": "bpe",
+        "byte_fallback": True,
+        "vocab_size": 1400,
+        "normalization_rule_name": "identity",
+    },
     "bpe, suffix": {"model_type": "bpe", "treat_whitespace_as_suffix": True},
     "bpe, spaces kept": {"model_type": "bpe", "remove_extra_whitespaces": False, "allow_whitespace_only_pieces": True},
     "bpe, pieces over spaces": {"model_type": "bpe", "split_by_whitespace": False},
