@@ -17,13 +17,14 @@ std::shared_ptr<py::object> shared(py::object object) {
           }};
 }
 
-// The package's tables are newer than Unicode 16: what was not assigned then reads as U+0378, which never is.
+// The package's tables are newer than Unicode 16: what was not assigned then reads as U+0378, which never is,
+// where the expression asks for properties.
 // A byte that is no character reads as a lone surrogate, which no class of letters, digits or spaces holds.
 struct Readable {
   std::u32string characters;
   std::vector<uint32_t> begins;  // byte of each character, and the end
 };
-Readable readable(std::string_view text) {
+Readable readable(std::string_view text, bool properties) {
   Readable out;
   out.characters.reserve(text.size());
   out.begins.reserve(text.size() + 1);
@@ -31,7 +32,7 @@ Readable readable(std::string_view text) {
     const Utf8Step step = utf8_step(text, at);
     out.begins.push_back(static_cast<uint32_t>(at));
     const char32_t stray = 0xDC00 + static_cast<unsigned char>(text[at]);
-    const bool unassigned = step.ok && category(step.cp) == Category::Cn;
+    const bool unassigned = properties && step.ok && category(step.cp) == Category::Cn;
     out.characters.push_back(!step.ok ? stray : unassigned ? U'\u0378' : step.cp);
     at += step.ok ? step.bytes : 1;
   }
@@ -41,9 +42,11 @@ Readable readable(std::string_view text) {
 
 hf::Search compile(const std::string& expression) {
   py::gil_scoped_acquire locked;
-  const auto find = shared(py::module_::import("cutaway.patterns").attr("compile_pattern")(expression));
-  return [find](std::string_view text, std::vector<Span>& out) {
-    const Readable given = readable(text);
+  const py::tuple compiled = py::module_::import("cutaway.patterns").attr("compile_pattern")(expression);
+  const auto find = shared(compiled[0]);
+  const bool properties = compiled[1].cast<bool>();
+  return [find, properties](std::string_view text, std::vector<Span>& out) {
+    const Readable given = readable(text, properties);
     py::gil_scoped_acquire held;
     const py::object str = py::reinterpret_steal<py::object>(PyUnicode_FromKindAndData(
         PyUnicode_4BYTE_KIND, given.characters.data(), static_cast<Py_ssize_t>(given.characters.size())));

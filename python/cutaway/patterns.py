@@ -14,15 +14,18 @@ from .errors import Error
 
 # What one atom can be: an escape with braces, any other escape, a class (found by hand), a group's head, a character.
 _ESCAPE = re.compile(r"\\(?:[pP]\{[^}]*\}|x\{[0-9A-Fa-f]+\}|x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}|k<[^>]*>|.)", re.S)
+_PROPERTIES = re.compile(r"\\[pPwWdDsSX]|\[:")
 _QUANTIFIER = re.compile(r"[*+?]|\{\d*,?\d*\}")
 _HEAD = re.compile(r"\((?:\?(?:[:=!>]|<[=!]|<[A-Za-z_]\w*>|[a-z]*(?:-[a-z]+)?[:)]|#[^)]*\)))?")
-_WORD = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}"  # \w of Oniguruma
+_WORD = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}"  # \w of Oniguruma in a class
+_LATIN = "²³¹¼-¾"  # and these, outside of one
 _ONLY_RUBY = {"h": "0-9A-Fa-f"}  # \h: a hexadecimal digit
 _REFUSED = "gKRXyYzZ"  # calls, keep, line breaks, grapheme clusters; \z and \Z mean other things in both
 
 
-def compile_pattern(expression: str) -> Callable[[str], list[tuple[int, int]]]:
-    """A function that gives every match in a text, (begin, end) in characters, as Oniguruma's iterator would.
+def compile_pattern(expression: str) -> tuple[Callable[[str], list[tuple[int, int]]], bool]:
+    """A function that gives every match in a text, (begin, end) in characters, as Oniguruma's iterator would; and
+    whether the expression asks for properties of characters, which `regex` has of a newer Unicode.
 
     Error where the package `regex` is missing, or the expression cannot be read.
     """
@@ -37,7 +40,7 @@ def compile_pattern(expression: str) -> Callable[[str], list[tuple[int, int]]]:
         pattern = regex.compile(translated(expression), regex.VERSION1 | regex.MULTILINE)
     except regex.error as problem:
         raise Error(f"The regular expression {expression!r} of the tokenizer cannot be read: {problem}.") from None
-    return lambda text: list(_matches(pattern, text))
+    return (lambda text: list(_matches(pattern, text))), _PROPERTIES.search(expression) is not None
 
 
 def _matches(pattern: Any, text: str) -> Iterator[tuple[int, int]]:
@@ -58,7 +61,7 @@ def translated(expression: str) -> str:
     r"""The expression with what `regex` would read differently rewritten.
 
     - `{1,3}+` repeats the repetition in Ruby's syntax, and is possessive in others.
-    - `\w` has no `²` in it, `\h` is a hexadecimal digit.
+    - `\w` is another set (with `²` and its like in it, but not in a class), `\h` is a hexadecimal digit.
     - `(?m` makes a dot match line breaks; `^` and `$` always are those of lines.
     """
     out: list[str] = []
@@ -127,6 +130,8 @@ def _escape(escape: str, expression: str, in_class: bool) -> str:
     inside = _WORD if letter in "wW" else _ONLY_RUBY.get(letter.lower())
     if inside is None:
         return escape
+    if letter in "wW" and not in_class:
+        inside += _LATIN
     if letter.islower() and in_class:
         return inside
     return f"[^{inside}]" if letter.isupper() else f"[{inside}]"
@@ -156,4 +161,4 @@ def _class_end(expression: str, at: int) -> int:
 def _class(given: str, expression: str) -> str:
     """A class; what `regex` takes for operators between sets is a character twice in Oniguruma."""
     text = _ESCAPE.sub(lambda found: _escape(found[0], expression, True), given)
-    return re.sub(r"(?<!\\)(--|\|\||~~)", lambda found: "\\" + found[0][0] + "\\" + found[0][1], text)
+    return re.sub(r"(?<!\\)(--|\|\||~~)", lambda found: "\\" + found[0], text)
