@@ -7,16 +7,22 @@
 namespace cutaway {
 namespace {
 
-constexpr size_t kShort = 96;                  // bytes: below, a plain array beats the heap
-constexpr size_t kFourBits = size_t{1} << 21;  // of the set of four neighbours
-constexpr size_t kSample = 512;                // repetitions that show how a repeated character is cut
+constexpr size_t kShort = 96;    // bytes: below, a plain array beats the heap
+constexpr int kAroundBits = 23;  // of the set of neighbours: 2^23 bits, 1 MiB
+constexpr size_t kSample = 512;  // repetitions that show how a repeated character is cut
 
 size_t two_at(const char* p) {
   return static_cast<size_t>(static_cast<unsigned char>(p[0])) << 8 | static_cast<unsigned char>(p[1]);
 }
-size_t four_at(const char* p) {
-  return static_cast<uint32_t>(loaded<uint32_t>(p) * 0x9E3779B1u) / (UINT32_MAX / kFourBits + 1);
+// Three bytes before a border and `after` (1 to 3) behind it.
+size_t around(const char* border, uint64_t after) {
+  const auto byte = [&](int i) { return static_cast<uint64_t>(static_cast<unsigned char>(border[i])); };
+  uint64_t word = byte(-3) | byte(-2) << 8 | byte(-1) << 16 | byte(0) << 24 | after << 56;
+  if (after > 1) word |= byte(1) << 32;
+  if (after > 2) word |= byte(2) << 40;
+  return (word * 0x9E3779B97F4A7C15u) >> (64 - kAroundBits);
 }
+bool beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 bool has(const std::vector<uint64_t>& set, size_t bit) { return set[bit / 64] >> (bit % 64) & 1; }
 void put(std::vector<uint64_t>& set, size_t bit) { set[bit / 64] |= uint64_t{1} << (bit % 64); }
 
@@ -73,21 +79,30 @@ std::shared_ptr<const BytePairModel> BytePairModel::from_ranks(std::vector<std::
   return model;
 }
 
+// Only where a character beyond ASCII begins or ends: elsewhere nearly any two bytes stand in some token.
 void BytePairModel::note_neighbours() {
   two_.assign(256 * 256 / 64, 0);
-  four_.assign(kFourBits / 64, 0);
+  around_.assign((size_t{1} << kAroundBits) / 64, 0);
   for (int32_t id = 0; id < index_.size(); ++id) {
     const std::string_view token = index_.bytes(id);
-    if (token.size() < 2) continue;
-    put(two_, two_at(token.data()));                     // a border after the first byte
-    put(two_, two_at(token.data() + token.size() - 2));  // before the last
-    for (size_t i = 0; i + 4 <= token.size(); ++i) put(four_, four_at(token.data() + i));
+    for (size_t at = 1; at < token.size(); ++at) {
+      if ((token[at] & 0xC0) == 0x80 || !(beyond_ascii(token[at]) || beyond_ascii(token[at - 1]))) continue;
+      const char* border = token.data() + at;
+      if (at < 3) {
+        put(two_, two_at(border - 1));
+      } else {
+        put(around_, around(border, std::min<size_t>(token.size() - at, 3)));
+      }
+    }
   }
 }
 
 bool BytePairModel::may_cross(std::string_view word, size_t at) const {
-  if (at < 2 || at + 2 > word.size()) return at > 0 && at < word.size();
-  return has(four_, four_at(word.data() + at - 2)) || has(two_, two_at(word.data() + at - 1));
+  if (at < 3 || at + 3 > word.size()) return true;
+  if ((word[at] & 0xC0) == 0x80 || !(beyond_ascii(word[at]) || beyond_ascii(word[at - 1]))) return true;
+  const char* border = word.data() + at;
+  return has(around_, around(border, 3)) || has(two_, two_at(border - 1)) ||
+         has(around_, around(border, 1)) || has(around_, around(border, 2));
 }
 
 int32_t BytePairModel::rank(int32_t left, int32_t right) const {

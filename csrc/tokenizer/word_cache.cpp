@@ -48,13 +48,13 @@ void WordCache::put(const Key& given, std::span<const int32_t> ids) {
   pair[0] = made;
 }
 
-void WordCache::put(std::string_view word, std::span<const int32_t> ids) {
+void WordCache::put(std::string_view word, uint32_t part, std::span<const int32_t> ids) {
   if (ids_used_ + ids.size() > kIds || bytes_used_ + word.size() > kBytes) start_anew();
   const uint64_t hash = hash_bytes(word);
   LongSlot& slot = long_[hash & (kLongSlots - 1)];
   std::memcpy(&bytes_[bytes_used_], word.data(), word.size());
   slot = {static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(bytes_used_), 0,
-          static_cast<uint16_t>(word.size()), static_cast<uint16_t>(ids.size())};
+          static_cast<uint16_t>(word.size() | part), static_cast<uint16_t>(ids.size())};
   slot.ids = keep(ids);
   bytes_used_ += word.size();
 }

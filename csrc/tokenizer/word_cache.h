@@ -71,15 +71,15 @@ class WordCache {
   }
   void put(const Key& k, std::span<const int32_t> ids);
 
-  // Words of 16 to 63 bytes; no data where there is none.
-  std::span<const int32_t> find(std::string_view word) const {
+  // Words of 16 to 63 bytes; no data where there is none. part: kPart or 0, as above.
+  std::span<const int32_t> find(std::string_view word, uint32_t part) const {
     const uint64_t hash = hash_bytes(word);
     const LongSlot& slot = long_[hash & (kLongSlots - 1)];
-    const bool same = slot.size == word.size() && slot.tag == hash >> 32 &&
+    const bool same = slot.size == (word.size() | part) && slot.tag == hash >> 32 &&
                       std::memcmp(&bytes_[slot.bytes], word.data(), word.size()) == 0;
     return same ? std::span(&ids_[slot.ids], slot.count) : std::span<const int32_t>();
   }
-  void put(std::string_view word, std::span<const int32_t> ids);
+  void put(std::string_view word, uint32_t part, std::span<const int32_t> ids);
 
   std::vector<int32_t> scratch, gathered;  // the ids of one word, while they are made
   bool met_unknown = false;                // did this text hold bytes without a token?
@@ -135,10 +135,10 @@ class CachePool {
     CachePool& pool_;
     std::unique_ptr<WordCache> cache_;
   };
+  void give(std::unique_ptr<WordCache> cache);
 
  private:
   std::unique_ptr<WordCache> take();
-  void give(std::unique_ptr<WordCache> cache);
   std::mutex mutex_;
   std::vector<std::unique_ptr<WordCache>> free_;
 };
