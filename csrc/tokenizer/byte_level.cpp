@@ -103,14 +103,14 @@ void ByteLevel::parts(std::string_view word, const char* end, WordCache& cache, 
     }
     const bool keep = part.size() <= WordCache::kLong;
     if (keep) {
-      if (const auto found = cache.find(part, part_flag()); found.data()) {
+      if (const auto found = cache.find(part, part_flag() ? WordCache::kLongPart : 0); found.data()) {
         sink.ids(found);
         continue;
       }
     }
     cache.scratch.clear();
     model_->ids(part, false, cache.scratch);
-    if (keep) cache.put(part, part_flag(), cache.scratch);
+    if (keep) cache.put(part, part_flag() ? WordCache::kLongPart : 0, cache.scratch);
     sink.ids(cache.scratch);
   }
 }

@@ -9,7 +9,8 @@ namespace {
 
 constexpr size_t kShort = 96;    // bytes: below, a plain array beats the heap
 constexpr int kAroundBits = 23;  // of the set of neighbours: 2^23 bits, 1 MiB
-constexpr size_t kSample = 512;  // repetitions that show how a repeated character is cut
+constexpr size_t kChunk = 32;    // bytes of a long word that are merged at a time
+constexpr size_t kSample = 288;  // repetitions that show how a repeated character is cut
 
 size_t two_at(const char* p) {
   return static_cast<size_t>(static_cast<unsigned char>(p[0])) << 8 | static_cast<unsigned char>(p[1]);
@@ -167,7 +168,8 @@ void BytePairModel::ids(std::string_view word, bool whole, std::vector<int32_t>&
     if (const int32_t id = find(word); id >= 0) return out.push_back(id);
   }
   if (word.size() <= kShort) return merge_short(word, out);
-  if (!merge_repeated(word, out)) merge_long(word, out);
+  if (every_byte_ && (merge_repeated(word, out) || merge_chunks(word, out))) return;
+  for (const Symbol& symbol : merged(word, nullptr)) out.push_back(symbol.id);
 }
 
 void BytePairModel::merge_short(std::string_view word, std::vector<int32_t>& out) const {
@@ -208,10 +210,6 @@ void BytePairModel::merge_short(std::string_view word, std::vector<int32_t>& out
   out.insert(out.end(), id, id + n);
 }
 
-void BytePairModel::merge_long(std::string_view word, std::vector<int32_t>& out) const {
-  for (const Symbol& symbol : merged(word, nullptr)) out.push_back(symbol.id);
-}
-
 // A sequence of tokens is what BPE makes of a text if, and only if, it makes each token of its own bytes and
 // each two neighbours of theirs: until a first merge reached over a border between two of them, both would
 // have gone the way they go alone. So where a sample of a repeated character begins with one token twice, any
@@ -220,7 +218,7 @@ bool BytePairModel::merge_repeated(std::string_view word, std::vector<int32_t>& 
   size_t unit = 1;
   while (unit <= 4 && std::memcmp(word.data(), word.data() + unit, word.size() - unit) != 0) ++unit;
   size_t sample = kSample * unit;
-  if (unit > 4 || word.size() < 2 * sample || !every_byte_) return false;
+  if (unit > 4 || word.size() < 2 * sample) return false;
   const std::vector<Symbol> shown = merged(word.substr(0, sample), nullptr);
   const size_t step = bytes(shown[0].id).size();
   if (step % unit != 0) return false;
@@ -229,6 +227,53 @@ bool BytePairModel::merge_repeated(std::string_view word, std::vector<int32_t>& 
   if (last.size() < 2 || last[0].id != shown[0].id || last[1].id != last[0].id) return false;
   out.insert(out.end(), (word.size() - sample) / step, last[0].id);
   for (const Symbol& symbol : last) out.push_back(symbol.id);
+  return true;
+}
+
+// By the same rule a long word may be merged a chunk at a time: where the last token of what is done and the
+// first one of the next chunk do not stand beside each other, the text around that border is merged anew, and
+// more of it, until both its ends fit. false: a token or a border took more than the short way can hold.
+bool BytePairModel::merge_chunks(std::string_view word, std::vector<int32_t>& out) const {
+  const size_t before = out.size();
+  std::vector<int32_t> chunk, middle;
+  const auto fits = [&](int32_t left, int32_t right) {
+    std::string both(bytes(left));
+    both += bytes(right);
+    if (both.size() > kShort) return false;
+    middle.clear();
+    merge_short(both, middle);
+    return middle.size() == 2 && middle[0] == left;
+  };
+  for (size_t at = 0; at < word.size(); at += kChunk) {
+    chunk.clear();
+    merge_short(word.substr(at, kChunk), chunk);
+    size_t begin = at, end = at,
+           used = 0;  // the text [begin, end) around the border, `used` tokens of the chunk
+    while (out.size() > before && !fits(out.back(), chunk[used])) {
+      begin -= bytes(out.back()).size();
+      out.pop_back();
+      end += bytes(chunk[used++]).size();
+      std::vector<int32_t> joined;
+      for (bool settled = false; !settled;) {
+        if (end - begin > kShort) return out.resize(before), false;
+        joined.clear();
+        merge_short(word.substr(begin, end - begin), joined);
+        settled = true;
+        if (out.size() > before && !fits(out.back(), joined.front())) {
+          begin -= bytes(out.back()).size();
+          out.pop_back();
+          settled = false;
+        }
+        if (used < chunk.size() && !fits(joined.back(), chunk[used])) {
+          end += bytes(chunk[used++]).size();
+          settled = false;
+        }
+      }
+      out.insert(out.end(), joined.begin(), joined.end());
+      if (used == chunk.size()) break;
+    }
+    out.insert(out.end(), chunk.begin() + static_cast<std::ptrdiff_t>(used), chunk.end());
+  }
   return true;
 }
 

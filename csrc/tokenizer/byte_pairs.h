@@ -58,7 +58,7 @@ class BytePairModel final : public WordModel {
   void note_neighbours();
   std::vector<Symbol> merged(std::string_view word, std::vector<WordStep>* steps) const;
   void merge_short(std::string_view word, std::vector<int32_t>& out) const;
-  void merge_long(std::string_view word, std::vector<int32_t>& out) const;
+  bool merge_chunks(std::string_view word, std::vector<int32_t>& out) const;
   bool merge_repeated(std::string_view word, std::vector<int32_t>& out) const;
 
   TokenIndex index_;  // bytes -> id

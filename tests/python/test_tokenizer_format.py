@@ -123,12 +123,12 @@ def test_an_empty_piece_is_harmless(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b'{"version": "1.0", "model": {}}', b"\n\x0e\n\x05<unk>", b"IQ== 0\nIg== 1\n", b"", b"GG"]
+    "content", [b'{"version": "1.0", "model": {}}', b"\n\x0e\n\x05<unk>", b"IQ== one\nIg== two\n", b"", b"GG"]
 )
 def test_other_contents_say_what_is_supported(tmp_path, content):
     path = tmp_path / "vocabulary.file"
     path.write_bytes(content)
-    with pytest.raises(ca.FormatError, match=r"vocabulary.file.*supported is: GGUF.*tokenizer\.json, SentencePiece"):
+    with pytest.raises(ca.FormatError, match=r"vocabulary.file.*supported are: GGUF.*; base64 ranks"):
         Tokenizer.from_file(path)
 
 
