@@ -21,8 +21,8 @@ namespace cutaway {
 
 class WordCache {
  public:
-  static constexpr uint32_t kShort = 15, kLong = 511;  // bytes of a word
-  static constexpr uint32_t kInline = 3;               // ids of a short word
+  static constexpr uint32_t kShort = 15, kLong = 1023;  // bytes of a word
+  static constexpr uint32_t kInline = 3;                // ids of a short word
 
   struct alignas(32) Slot {
     uint64_t low, high;    // the bytes, and their number (never 0) with the flag in the last byte
@@ -73,7 +73,7 @@ class WordCache {
   }
   void put(const Key& k, std::span<const int32_t> ids);
 
-  // Words of 16 to 511 bytes; no data where there is none. part: kLongPart or 0.
+  // Words of 16 to 1023 bytes; no data where there is none. part: kLongPart or 0.
   std::span<const int32_t> find(std::string_view word, uint32_t part) const {
     const uint64_t hash = hash_bytes(word);
     const LongSlot& slot = long_[hash & (kLongSlots - 1)];
