@@ -1,9 +1,10 @@
-"""Writes csrc/tokenizer/normalize_tables.inc: decompositions, combining classes, lower case, and what is older than that.
+"""Writes csrc/tokenizer/normalize_tables.inc: decompositions, combining classes, lower case, and what is older.
 
 Decompositions and combining classes are those of Unicode 16.0, from the package unicodedata2. The Hugging Face library
 `tokenizers` has four generations of Unicode compiled in (its crates bring their own tables), and a tokenizer.json means
-what that library does, so the differences are measured here on the library itself and kept as lists of code points: its
-normaliser, StripAccents, BertNormalizer and Punctuation do not know newer characters, Lowercase and Digits know some more.
+what that library does, so the differences are measured here on the library itself and kept as lists of code points:
+its normaliser, StripAccents, BertNormalizer and Punctuation do not know newer characters, Lowercase and Digits know
+some more.
 
     pip install unicodedata2==16.0.0 "tokenizers==0.23.*" && python scripts/make_normalizer_tables.py
 """
@@ -110,7 +111,8 @@ def unknown_to_normaliser() -> list[tuple[int, int]]:
     for cp in CHARACTERS:
         c, value = chr(cp), unicodedata2.combining(chr(cp))
         probe = c if not value else "\u0345" + c if value < 240 else c + "\u0315"  # classes 240 and 232
-        if (value or unicodedata2.decomposition(c)) and nfkd.normalize_str(probe) != unicodedata2.normalize("NFKD", probe):
+        same = nfkd.normalize_str(probe) == unicodedata2.normalize("NFKD", probe)
+        if (value or unicodedata2.decomposition(c)) and not same:
             found.append(cp)
     return ranges(found)
 
@@ -209,7 +211,7 @@ def render() -> str:
         array("kCombining", "Runs of one combining class: first << 8 | class.", combining_classes()),
         array("kNeverComposed", "Characters that are not made of the pair they decompose into.", never_composed()),
         array("kLower", "Runs of upper case: first, step, count, what to add.", lower_case(), signed=True),
-        array("kUnknown", "First, last: their decompositions and classes are not known.", flat(unknown_to_normaliser())),
+        array("kUnknown", "First, last: decompositions and classes are not known.", flat(unknown_to_normaliser())),
     ]
     for name, found in older_properties().items():
         parts.append(array(name, "First, last: the property is the opposite of Unicode 16's.", flat(found)))

@@ -29,7 +29,7 @@ py::str str_of(const std::string& utf8) {
       PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace"));
 }
 
-std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options, bool as_text = false) {
+std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options, bool as_text) {
   const int32_t* data = ids.data();
   const size_t n = static_cast<size_t>(ids.size());
   py::gil_scoped_release unlocked;
@@ -217,7 +217,7 @@ void bind_tokenizer(py::module_& m) {
       .def(
           "decode_bytes",
           [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
-            return py::bytes(decoded(t, ids, {skip_special, continuation}));
+            return py::bytes(decoded(t, ids, {skip_special, continuation}, false));
           },
           py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
       .def(

@@ -10,7 +10,7 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/known_ranks.h"
-#include "tokenizer/open_tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace cutaway {
 namespace {
@@ -132,7 +132,7 @@ Pretokenizer chosen(const KnownRanks* known, const std::string& pattern, const s
 
 }  // namespace
 
-bool is_ranks(const std::string&, std::string_view head) {
+bool is_ranks(std::string_view head) {
   const std::string_view line = head.substr(0, head.find_first_of("\r\n"));
   const size_t space = line.find(' ');
   std::string bytes;

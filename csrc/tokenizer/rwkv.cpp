@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "format/utf8.h"
 #include "tokenizer/append_word.h"
-#include "tokenizer/open_tokenizer.h"
+#include "tokenizer/tokenizer.h"
 #include "tokenizer/trie.h"
 #include "tokenizer/unicode.h"
 
@@ -180,7 +180,7 @@ std::string read_line(std::string_view line, size_t number, const std::string& p
 
 }  // namespace
 
-bool is_rwkv(const std::string&, std::string_view head) {
+bool is_rwkv(std::string_view head) {
   return head.starts_with("1 '") || head.starts_with("1 \"") || head.starts_with("1 b'") ||
          head.starts_with("1 b\"");
 }

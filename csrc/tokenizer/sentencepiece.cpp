@@ -7,9 +7,9 @@
 #include "core/error.h"
 #include "format/utf8.h"
 #include "tokenizer/append_word.h"
-#include "tokenizer/open_tokenizer.h"
 #include "tokenizer/spm_bpe.h"
 #include "tokenizer/spm_normalizer.h"
+#include "tokenizer/tokenizer.h"
 #include "tokenizer/unigram.h"
 
 namespace cutaway {
@@ -200,7 +200,7 @@ void SentencePiece::encode_text(std::string_view seen, size_t begin, size_t end,
 
 }  // namespace
 
-bool is_spm(const std::string&, std::string_view head) {
+bool is_spm(std::string_view head) {
   // ModelProto begins with its first piece: field 1, its length, then field 1 of that, the text.
   if (head.size() < 4 || head[0] != '\x0A') return false;
   size_t at = 1;

@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 #include "core/error.h"
+#include "format/file.h"
 #include "format/utf8.h"
 #include "tokenizer/unicode.h"
 
 namespace cutaway {
 namespace {
 
-constexpr size_t kCopied = 16;  // bytes of a token that decoding copies at once
+constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
+constexpr size_t kCopied = 16;                    // bytes of a token that decoding copies at once
 
 struct Family {
   const char* name;
@@ -22,10 +25,34 @@ constexpr Family kFamilies[] = {
 #undef TOKENIZER
 };
 
+constexpr size_t kHead = 4096;  // bytes of a file that tell its format
+struct Source {
+  bool (*is)(std::string_view head);
+  std::shared_ptr<Tokenizer> (*open)(const std::string&, const OpenOptions&);
+  const char *what, *takes;
+};
+constexpr Source kSources[] = {
+#define TOKENIZER_FILE(function, what, takes) {&is_##function, &open_##function, what, takes},
+#include "tokenizer/tokenizer_files.def"
+#undef TOKENIZER_FILE
+};
+
+// An option that a file of this kind has no use for is a mistake.
+void check_options(const std::string& path, const Source& source, const OpenOptions& options) {
+  const auto check = [&](bool given, std::string_view name) {
+    if (given && std::string_view(source.takes).find(name) == std::string_view::npos)
+      throw ArgumentError(
+          text("{}: {} has no meaning for {}, which say themselves how text is cut; leave it out",
+               format::shown(path), name, source.what));
+  };
+  check(!options.pattern.empty(), "pattern");
+  check(!options.encoding.empty(), "encoding");
+  check(options.lowercase.has_value(), "lowercase");
+}
+
 }  // namespace
 
 void Tokenizer::check_length(std::string_view given) {
-  constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
   if (given.size() > kLongestText) {
     throw ArgumentError(
         text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
@@ -258,6 +285,43 @@ std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
   throw UnsupportedError(
       text("{}: key 'tokenizer.ggml.model' is '{}', which is not supported; supported are: {}",
            format::shown(metadata.path()), format::shown(*model), names));
+}
+
+bool is_gguf(std::string_view head) { return head.substr(0, 4) == "GGUF"; }
+
+std::shared_ptr<Tokenizer> open_gguf(const std::string& path, const OpenOptions&) {
+  return make_tokenizer(open_checkpoint(path).metadata);
+}
+
+std::string whole_tokenizer_file(const std::string& path) {
+  const format::File file(path);
+  if (file.size() > kLongestText) {
+    throw FormatError(text("{}: has {} bytes, expected a tokenizer file of at most {}", format::shown(path),
+                           file.size(), kLongestText));
+  }
+  std::string all(static_cast<size_t>(file.size()), '\0');
+  file.read(0, all.size(), all.data());
+  return all;
+}
+
+std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options) {
+  if (std::filesystem::is_directory(path)) return open_tokenizer_folder(path, options);
+  std::string head;
+  {
+    const format::File file(path);
+    head.resize(static_cast<size_t>(std::min<uint64_t>(kHead, file.size())));
+    file.read(0, head.size(), head.data());
+  }
+  std::string known;
+  for (const Source& source : kSources) {
+    if (source.is(head)) {
+      check_options(path, source, options);
+      return source.open(path, options);
+    }
+    known += (known.empty() ? "" : "; ") + std::string(source.what);
+  }
+  throw FormatError(
+      text("{}: holds no tokenizer that can be read; supported are: {}", format::shown(path), known));
 }
 
 }  // namespace cutaway

@@ -45,8 +45,8 @@ struct DecodeOptions {
 class DecodeStream {
  public:
   virtual ~DecodeStream() = default;
-  virtual std::string push(int32_t id) = 0;  // UTF-8
-  virtual std::string finish() = 0;          // what is left; the stream starts anew
+  virtual std::string push(int32_t id) = 0;  // UTF-8, never half a character
+  virtual std::string finish() = 0;  // what is left: a cut character becomes U+FFFD; the stream starts anew
 };
 
 class Tokenizer {
@@ -76,7 +76,8 @@ class Tokenizer {
   std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
     return decode_bytes(ids.data(), ids.size(), options);
   }
-  // The text to show: the same, where the vocabulary's own decoder does not put U+FFFD for what is no UTF-8.
+  // As text; where bytes are no UTF-8, whoever reads it puts U+FFFD, but for families with rules of their
+  // own.
   virtual std::string decode(const int32_t* ids, size_t n, const DecodeOptions& options) const {
     return decode_bytes(ids, n, options);
   }
@@ -92,7 +93,7 @@ class Tokenizer {
   virtual std::string missing_bytes() const = 0;  // bytes that no token spells, ascending
 
  protected:
-  static void check_length(std::string_view text);  // ArgumentError
+  static void check_length(std::string_view text);  // ArgumentError above 1 GiB
   // The text as the vocabulary sees it; false: as it is. origin[i] is the byte of the given text that byte i
   // of changed stands for, with one entry more for the end.
   virtual bool normalize(std::string_view text, std::string& changed, std::vector<uint32_t>& origin) const;
@@ -133,7 +134,7 @@ class Tokenizer {
   std::vector<uint32_t> begin_;   // [size + 1]: where each begins in decoded_
 };
 
-// Decodes ids one at a time and never hands out half a character.
+// Decodes ids one at a time, and keeps its tokenizer.
 class StreamDecoder {
  public:
   StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, const DecodeOptions& options)
@@ -157,14 +158,19 @@ struct OpenOptions {
   std::string encoding;           // what a rank file must be, such as "cl100k_base"
   std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
 };
-// The same from a file or a folder, which is told by what is in it (tokenizer_files.def).
+// The same from a file, whose content tells its format (tokenizer_files.def), or from a model folder.
 std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options = {});
+std::shared_ptr<Tokenizer> open_tokenizer_folder(const std::string& path, const OpenOptions& options);
 std::string whole_tokenizer_file(const std::string& path);  // FormatError above 1 GiB
+
+#define TOKENIZER_FILE(function, what, takes) \
+  bool is_##function(std::string_view head);  \
+  std::shared_ptr<Tokenizer> open_##function(const std::string& path, const OpenOptions& options);
+#include "tokenizer/tokenizer_files.def"
+#undef TOKENIZER_FILE
 
 #define TOKENIZER(function, name) std::shared_ptr<Tokenizer> make_##function(const Metadata& metadata);
 #include "tokenizer/tokenizers.def"
 #undef TOKENIZER
-
-// head: how the file begins, up to 4096 bytes. content: all of it. path: as it was given.
 
 }  // namespace cutaway

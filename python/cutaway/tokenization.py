@@ -39,25 +39,30 @@ class Tokenizer:
         self._core = core
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], pattern: str | None = None) -> Tokenizer:
-        """The tokenizer of a file, whose content tells its format: GGUF, with or without tensors, or the base64 ranks
-        of tiktoken.
+    def from_file(
+        cls, path: str | os.PathLike[str], pattern: str | None = None, *, lowercase: bool | None = None
+    ) -> Tokenizer:
+        """The tokenizer of a file or a folder, told by its content: GGUF, with or without tensors; tokenizer.json;
+        SentencePiece models (tokenizer.model); the base64 ranks of tiktoken; BERT's vocab.txt; RWKV's vocabulary. A
+        folder has tokenizer.json, or vocab.json and merges.txt, or one of the others under its usual name.
 
         pattern: for ranks, the pre-tokenizer that cuts the text, such as "cl100k". r50k, p50k, cl100k, o200k and
         Llama 3 are known by their SHA-256 and need none; without it others are an error, since the file does not say.
+        lowercase: for vocab.txt, whether text is lower-cased and loses its accents; None: where no entry outside
+        brackets has an upper-case letter.
 
-        FormatError, naming the file and the key or line, where the vocabulary is damaged or of a kind that is not
-        supported.
+        FormatError, naming the file and the key or line, where the vocabulary is damaged or has a part that is not
+        supported; ArgumentError for an option that the file has no use for.
         """
         if not isinstance(path, (str, os.PathLike)):
             raise ArgumentError(f"from_file takes a path, as str or Path, got {described(path)}.")
         if pattern is not None and not isinstance(pattern, str):
             raise ArgumentError(f"pattern is the name of a pre-tokenizer, a str, got {described(pattern)}.")
-        if os.path.isdir(path):
-            raise FormatError(f"{os.fspath(path)} is a folder; expected a GGUF file, which holds its tokenizer.")
+        if lowercase is not None and not isinstance(lowercase, bool):
+            raise ArgumentError(f"lowercase is True, False or None, got {described(lowercase)}.")
         if isinstance(path, str) and not os.path.exists(path):
             raise FormatError(f"There is no file {path}. A model's name is for ca.load(name).tokenizer.")
-        return cls(_core.Tokenizer(os.fspath(path), pattern or ""))
+        return cls(_core.Tokenizer(os.fspath(path), pattern or "", lowercase=lowercase))
 
     # ---- text to ids
 

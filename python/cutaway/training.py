@@ -15,7 +15,7 @@ from .errors import ArgumentError
 from .nearest import did_you_mean, nearest
 from .progress import bar
 from .reference.tokenizer import byte_characters
-from .tokenizer import Text, Tokenizer
+from .tokenization import Text, Tokenizer
 
 
 class TrainedTokenizer(Tokenizer):
@@ -48,10 +48,10 @@ def train_bpe(
 ) -> TrainedTokenizer:
     """Byte-level BPE learned from texts (Sennrich et al. 2016), ready to use.
 
-    texts: str or bytes, each cut by itself by the pre-tokenizer, a name such as "gpt-2", "cl100k" or "o200k".
-    vocab_size: ids in all, the special tokens (the first ids) and the 256 bytes among them; there are fewer where no
-    pair is left that occurs `min_frequency` times. The merges are those of Hugging Face's `BpeTrainer` with the
-    alphabet of ByteLevel, ties included.
+    texts: str or bytes, each cut by itself by the pre-tokenizer: "gpt-2", "smollm", "llama-bpe" (which is that of
+    cl100k), "qwen2", "o200k" or "tekken". vocab_size: ids in all, the special tokens (the first ids) and the 256 bytes
+    among them; there are fewer where no pair is left that occurs `min_frequency` times. The merges are those of Hugging
+    Face's `BpeTrainer` with the alphabet of ByteLevel, ties included.
 
     ArgumentError for an unknown pre-tokenizer, a text that is none, or a vocab_size without room for the bytes.
     """

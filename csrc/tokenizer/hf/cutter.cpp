@@ -32,6 +32,16 @@ class Sequence final : public Cutter {
     return !steps_.empty() && steps_.back()->leave_bytes();
   }
 
+  Pretokenizer scanner() const override {
+    Pretokenizer found;
+    for (const auto& step : steps_) {
+      if (step->idle()) continue;
+      if (found || !step->scanner()) return {};
+      found = step->scanner();
+    }
+    return found;
+  }
+
  private:
   std::vector<std::unique_ptr<Cutter>> steps_;
 };

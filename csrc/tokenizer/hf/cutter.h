@@ -22,6 +22,9 @@ class Cutter {
   virtual bool makes_alphabet() const { return false; }
   // The model reads bytes: letters need not be written where no later step looks at them. true: bytes it is.
   virtual bool leave_bytes() { return false; }
+  // The scanner that it is, where it does nothing but cut a text as that does; or none.
+  virtual Pretokenizer scanner() const { return {}; }
+  virtual bool idle() const { return false; }  // does it do nothing at all?
 };
 
 // Rewrites a text piece by piece, and moves the pieces along. change(text, piece, rewriter)

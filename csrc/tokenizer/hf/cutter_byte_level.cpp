@@ -44,6 +44,10 @@ class ByteLevel final : public Cutter {
     letters_ = false;
     return true;
   }
+  Pretokenizer scanner() const override {
+    return prefix_ || letters_ || !cuts_ ? Pretokenizer{} : find_pretokenizer("gpt-2");
+  }
+  bool idle() const override { return !prefix_ && !letters_ && !cuts_; }
 
  private:
   bool prefix_, cuts_, letters_ = true;

@@ -29,6 +29,11 @@ class Split final : public Cutter {
     });
   }
 
+  Pretokenizer scanner() const override {
+    // Where a scanner matches everything, only taking its matches out makes a difference.
+    return behavior_ == Behavior::isolated ? pattern_->scanner() : Pretokenizer{};
+  }
+
  private:
   std::shared_ptr<const Pattern> pattern_;
   Behavior behavior_;

@@ -8,7 +8,6 @@
 #include "format/utf8.h"
 #include "tokenizer/hf/classes.h"
 #include "tokenizer/hf/json_tokenizer.h"
-#include "tokenizer/open_tokenizer.h"
 
 namespace cutaway::hf {
 namespace {
@@ -182,13 +181,13 @@ std::shared_ptr<Tokenizer> read_tokenizer_file(const std::string& path) {
   return read_tokenizer(read_json(path), {});
 }
 
-std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path) {
+std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path, const OpenOptions& options) {
   if (there(path, "tokenizer.json"))
     return read_tokenizer(read_json(path, "tokenizer.json"), read_settings(path));
   const bool vocab = there(path, "vocab.json"), merges = there(path, "merges.txt");
   if (vocab && merges) return read_tokenizer(compose(path), read_settings(path));
   for (const char* name : {"tokenizer.model", "vocab.txt"}) {
-    if (there(path, name)) return open_tokenizer((fs::path(path) / name).string());
+    if (there(path, name)) return open_tokenizer((fs::path(path) / name).string(), options);
   }
   const char* half = vocab    ? "merges.txt beside its vocab.json"
                      : merges ? "vocab.json beside its merges.txt"
@@ -202,14 +201,11 @@ std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path) {
 
 namespace cutaway {
 
-bool is_tokenizer_folder(const std::string& path, std::string_view) {
-  return std::filesystem::is_directory(path);
-}
-std::shared_ptr<Tokenizer> open_tokenizer_folder(const std::string& path, const OpenOptions&) {
-  return hf::read_tokenizer_folder(path);
+std::shared_ptr<Tokenizer> open_tokenizer_folder(const std::string& path, const OpenOptions& options) {
+  return hf::read_tokenizer_folder(path, options);
 }
 
-bool is_tokenizer_json(const std::string&, std::string_view head) {
+bool is_tokenizer_json(std::string_view head) {
   const size_t at = head.find_first_not_of(" \t\r\n");
   return at != head.npos && head[at] == '{';
 }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <mutex>
-#include <span>
 #include <unordered_set>
 
 #include "core/error.h"
 #include "format/utf8.h"
+#include "tokenizer/byte_level.h"
 #include "tokenizer/hf/alphabet.h"
 #include "tokenizer/unicode.h"
 
@@ -19,7 +19,8 @@ struct Parts {
   std::unique_ptr<Normalizer> normalizer;
   std::unique_ptr<Cutter> cutter;
   Model model;
-  bool from_letters = false;  // the cutter leaves letters, and the model reads bytes
+  bool from_letters = false;        // the cutter leaves letters, and the model reads bytes
+  std::unique_ptr<ByteLevel> fast;  // cutter and model in one, where they are no more than a scanner and BPE
   std::unique_ptr<Decoder> decoder;
   std::string decoder_type;
   Around around;
@@ -44,7 +45,7 @@ class JsonTokenizer final : public Tokenizer {
 
   std::string missing_bytes() const override {
     std::string missing;
-    for (int b = 0; parts_.model.reads_bytes && b < 256; ++b) {
+    for (int b = 0; parts_.model.over_bytes && b < 256; ++b) {
       if (vocab_.find(letter_of(static_cast<unsigned char>(b))) < 0) missing.push_back(static_cast<char>(b));
     }
     return missing;
@@ -52,24 +53,18 @@ class JsonTokenizer final : public Tokenizer {
 
   Encoding encode(std::string_view given, const EncodeOptions& options, bool trace) const override;
   void encode_ids(std::string_view given, const EncodeOptions& options, IdBuffer& out,
-                  std::string& dropped) const override {
-    const Encoding found = encode(given, options, false);
-    out.append(found.ids);
-    dropped += found.dropped;
-  }
-  size_t count(std::string_view given, const EncodeOptions& options) const override {
-    return encode(given, options, false).ids.size();
-  }
+                  std::string& dropped) const override;
+  size_t count(std::string_view given, const EncodeOptions& options) const override;
 
   std::string_view bytes(int32_t id, bool) const override {
     std::call_once(spelled_, [this] { spell(); });
     return spellings_[id];
   }
   std::string decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const override {
-    return decode_as({ids, n}, options, true);
+    return decode_as(ids, n, options, true);
   }
   std::string decode(const int32_t* ids, size_t n, const DecodeOptions& options) const override {
-    return decode_as({ids, n}, options, false);
+    return decode_as(ids, n, options, false);
   }
   std::unique_ptr<DecodeStream> stream(const DecodeOptions& options) const override;
 
@@ -92,7 +87,11 @@ class JsonTokenizer final : public Tokenizer {
     return id >= 0 && std::find(ids.begin(), ids.end(), id) != ids.end();
   }
   void encode_stretch(AlignedText text, std::string_view given, bool trace, Encoding& out) const;
-  std::string decode_as(std::span<const int32_t> ids, const DecodeOptions& options, bool exact) const;
+  std::string decode_as(const int32_t* ids, size_t n, const DecodeOptions& options, bool exact) const;
+  // added(id, span) of every added token, text(aligned) of what lies between, in order.
+  template <class OnAdded, class OnText>
+  void walk(std::string_view given, const EncodeOptions& options, const OnAdded& on_added,
+            const OnText& on_text) const;
   void spell() const;
 
   Parts parts_;
@@ -101,22 +100,18 @@ class JsonTokenizer final : public Tokenizer {
   mutable std::vector<std::string> spellings_;  // by id: the bytes it stands for in the middle of a text
 };
 
-Encoding JsonTokenizer::encode(std::string_view given, const EncodeOptions& options, bool trace) const {
+template <class OnAdded, class OnText>
+void JsonTokenizer::walk(std::string_view given, const EncodeOptions& options, const OnAdded& on_added,
+                         const OnText& on_text) const {
   check_length(given);
-  Encoding out;
-  const auto add = [&](int32_t id, Span span) {
-    out.ids.push_back(id);
-    out.spans.push_back(span);
-    if (trace) out.pieces.push_back({span, Rule::added_token, out.ids.size() - 1, out.ids.size(), {}});
-  };
   if (options.add_special_tokens) {
-    for (const int32_t id : parts_.around.before) add(id, {0, 0});
+    for (const int32_t id : parts_.around.before) on_added(id, Span{0, 0});
   }
   std::vector<AddedSet::Found> outer, inner;
   given_.find(given, options.parse_special, outer);
   for (const AddedSet::Found& one : outer) {
     if (one.id >= 0) {
-      add(one.id, {static_cast<uint32_t>(one.begin), static_cast<uint32_t>(one.end)});
+      on_added(one.id, Span{static_cast<uint32_t>(one.begin), static_cast<uint32_t>(one.end)});
       continue;
     }
     AlignedText text(given.substr(one.begin, one.end - one.begin), static_cast<uint32_t>(one.begin));
@@ -125,17 +120,58 @@ Encoding JsonTokenizer::encode(std::string_view given, const EncodeOptions& opti
     normalized_.find(text.view(), options.parse_special, inner);
     for (const AddedSet::Found& part : inner) {
       if (part.id >= 0) {
-        add(part.id, text.origin(part.begin, part.end));
+        on_added(part.id, text.origin(part.begin, part.end));
       } else {
-        encode_stretch(text.slice(part.begin, part.end), given, trace, out);
+        on_text(text.slice(part.begin, part.end));
       }
     }
   }
   if (options.add_special_tokens) {
     const uint32_t end = static_cast<uint32_t>(given.size());
-    for (const int32_t id : parts_.around.after) add(id, {end, end});
+    for (const int32_t id : parts_.around.after) on_added(id, Span{end, end});
   }
+}
+
+Encoding JsonTokenizer::encode(std::string_view given, const EncodeOptions& options, bool trace) const {
+  Encoding out;
+  walk(
+      given, options,
+      [&](int32_t id, Span span) {
+        out.ids.push_back(id);
+        out.spans.push_back(span);
+        if (trace) out.pieces.push_back({span, Rule::added_token, out.ids.size() - 1, out.ids.size(), {}});
+      },
+      [&](AlignedText text) { encode_stretch(std::move(text), given, trace, out); });
   return out;
+}
+
+void JsonTokenizer::encode_ids(std::string_view given, const EncodeOptions& options, IdBuffer& out,
+                               std::string& dropped) const {
+  walk(
+      given, options, [&](int32_t id, Span) { out.push(id); },
+      [&](AlignedText text) {
+        if (parts_.fast) return parts_.fast->encode(text.view(), out, dropped);
+        Encoding found;
+        encode_stretch(std::move(text), given, false, found);
+        out.append(found.ids);
+        dropped += found.dropped;
+      });
+}
+
+size_t JsonTokenizer::count(std::string_view given, const EncodeOptions& options) const {
+  size_t n = 0;
+  walk(
+      given, options, [&](int32_t, Span) { ++n; },
+      [&](AlignedText text) {
+        if (parts_.fast) {
+          n += parts_.fast->count(text.view());
+          return;
+        }
+        Encoding found;
+        encode_stretch(std::move(text), given, false, found);
+        n += found.ids.size();
+      });
+  return n;
 }
 
 // A stretch of normalised text with no added token in it.
@@ -174,12 +210,12 @@ void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, boo
   }
 }
 
-std::string JsonTokenizer::decode_as(std::span<const int32_t> ids, const DecodeOptions& options,
+std::string JsonTokenizer::decode_as(const int32_t* ids, size_t n, const DecodeOptions& options,
                                      bool exact) const {
   Decoding all = decoding(options, exact);
-  for (const int32_t id : ids) {
-    check_id(id);
-    if (decodes(id, options)) all.push(decoded(id));
+  for (size_t i = 0; i < n; ++i) {
+    check_id(ids[i]);
+    if (decodes(ids[i], options)) all.push(decoded(ids[i]));
   }
   all.finish();
   return all.taken();
@@ -295,9 +331,11 @@ std::shared_ptr<Tokenizer> read_tokenizer(const Source& source, const Settings& 
   const bool letters = (parts.normalizer && parts.normalizer->makes_alphabet()) ||
                        (parts.cutter && parts.cutter->makes_alphabet());
   parts.model = read_model(file.part("model"), letters);
-  if (parts.model.reads_bytes) {
+  if (parts.model.over_bytes) {
     const bool written_before = parts.normalizer && parts.normalizer->makes_alphabet();
     parts.from_letters = written_before || !parts.cutter || !parts.cutter->leave_bytes();
+    const Pretokenizer scanner = parts.from_letters ? Pretokenizer{} : parts.cutter->scanner();
+    if (scanner) parts.fast = std::make_unique<ByteLevel>(scanner, parts.model.over_bytes);
   }
   if (file.has("decoder")) {
     const Part decoder = file.part("decoder");

@@ -25,6 +25,6 @@ struct Settings {
 // source: must hold the whole text of a tokenizer.json, its names checked.
 std::shared_ptr<Tokenizer> read_tokenizer(const Source& source, const Settings& settings);
 std::shared_ptr<Tokenizer> read_tokenizer_file(const std::string& path);
-std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path);
+std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path, const OpenOptions& options);
 
 }  // namespace cutaway::hf

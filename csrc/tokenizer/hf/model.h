@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/byte_pairs.h"
 #include "tokenizer/hf/part.h"
 #include "tokenizer/word_model.h"
 
@@ -14,7 +15,8 @@ struct Model {
   std::vector<std::string> pieces;  // by id; "" for ids that the vocabulary leaves out
   size_t count = 0;                 // of ids that it does not
   std::shared_ptr<const WordModel> words;
-  bool reads_bytes = false;  // of byte-level BPE: the words are bytes, not GPT-2's letters
+  std::shared_ptr<const BytePairModel>
+      over_bytes;  // the same, where its words are bytes and not GPT-2's letters
   int32_t unknown = -1;
 };
 

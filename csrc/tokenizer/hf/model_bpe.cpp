@@ -100,8 +100,7 @@ Model make_model_bpe(const Part& part, bool letters) {
     part.unsupported("members 'byte_fallback' and a prefix or suffix of words do not go together");
   }
   if (options.unknown) model.unknown = find_piece(model, *options.unknown);
-  if (letters) model.words = over_bytes(part, model, merges, options);
-  model.reads_bytes = model.words != nullptr;
+  if (letters) model.words = model.over_bytes = over_bytes(part, model, merges, options);
   if (!model.words) {
     model.words = std::make_shared<CharacterPairModel>(model.pieces, merges, std::move(options),
                                                        part.path() + ": " + part.place());

@@ -32,6 +32,7 @@ class Scanned final : public Pattern {
  public:
   explicit Scanned(Pretokenizer scan) : scan_(scan) {}
   void find(std::string_view text, std::vector<Pretoken>& out) const override { scan_(text, out); }
+  Pretokenizer scanner() const override { return scan_; }
 
  private:
   Pretokenizer scan_;

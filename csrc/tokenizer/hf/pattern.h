@@ -19,6 +19,8 @@ class Pattern {
   // Appends every match in `text`, from left to right; none overlaps another. An empty match is one too, but
   // for one that touches the match before it (as Oniguruma's iterator has it).
   virtual void find(std::string_view text, std::vector<Pretoken>& out) const = 0;
+  // The scanner that it is, which covers every text without gaps; or none.
+  virtual Pretokenizer scanner() const { return {}; }
 };
 
 // {"String": "..."} or {"Regex": "..."}
