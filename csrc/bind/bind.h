@@ -10,6 +10,7 @@ namespace py = pybind11;
 void bind_errors(py::module_& m);
 void bind_format(py::module_& m);
 void bind_tokenizer(py::module_& m);
+void bind_patterns(py::module_& m);
 void bind_train(py::module_& m);
 void bind_sample(py::module_& m);
 void bind_model(py::module_& m);

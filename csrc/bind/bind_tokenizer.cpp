@@ -29,11 +29,11 @@ py::str str_of(const std::string& utf8) {
       PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace"));
 }
 
-std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options) {
+std::string decoded(const Tokenizer& t, const Ids& ids, const DecodeOptions& options, bool as_text) {
   const int32_t* data = ids.data();
   const size_t n = static_cast<size_t>(ids.size());
   py::gil_scoped_release unlocked;
-  return t.decode_bytes(data, n, options);
+  return as_text ? t.decode(data, n, options) : t.decode_bytes(data, n, options);
 }
 
 py::object id_or_none(const Tokenizer& t, const char* name) {
@@ -108,8 +108,8 @@ py::tuple encode_batch(const Tokenizer& t, const py::list& given, bool add_speci
   {
     py::gil_scoped_release unlocked;
     std::atomic<size_t> next{0};
-    const int team = static_cast<int>(std::clamp<size_t>(runs.size(), 1, static_cast<size_t>(threads)));
-    parallel(team_size(team), [&](Worker&) {
+    const size_t most = static_cast<size_t>(threads > 0 ? threads : usable_cores());
+    parallel(team_size(static_cast<int>(std::clamp<size_t>(runs.size(), 1, most))), [&](Worker&) {
       for (size_t i; (i = next++) < runs.size();) {
         BatchRun& run = runs[i];
         try {
@@ -218,13 +218,13 @@ void bind_tokenizer(py::module_& m) {
       .def(
           "decode_bytes",
           [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
-            return py::bytes(decoded(t, ids, {skip_special, continuation}));
+            return py::bytes(decoded(t, ids, {skip_special, continuation}, false));
           },
           py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
       .def(
           "decode",
           [](const Tokenizer& t, const Ids& ids, bool skip_special, bool continuation) {
-            return str_of(decoded(t, ids, {skip_special, continuation}));
+            return str_of(decoded(t, ids, {skip_special, continuation}, true));
           },
           py::arg("ids"), py::arg("skip_special_tokens"), py::arg("continuation"))
       .def(

@@ -1,5 +1,6 @@
 // Training a tokenizer: texts in, the merges out.
 #include <algorithm>
+#include <utility>
 
 #include "bind/bind.h"
 #include "bind/text_view.h"
@@ -40,9 +41,23 @@ py::tuple train(const py::iterable& texts, int64_t vocab_size, const std::string
   return py::make_tuple(tokens, merges);
 }
 
+// The expression that a tokenizer.json has for a pre-tokenizer; None where it is not one expression.
+py::object split_pattern(const std::string& pretokenizer) {
+  static constexpr std::pair<const char*, const char*> kPatterns[] = {
+#define SPLIT_PATTERN(name, expression) {name, expression},
+#include "tokenizer/split_patterns.def"
+#undef SPLIT_PATTERN
+  };
+  for (const auto& [name, expression] : kPatterns)
+    if (pretokenizer == name) return py::str(expression);
+  return py::none();
+}
+
 }  // namespace
 
 void bind_train(py::module_& m) {
+  m.def("split_pattern", &split_pattern, py::arg("pretokenizer"),
+        "The regular expression of a pre-tokenizer, as files spell it; None: it is not one expression.");
   m.def("train_bpe", &train, py::arg("texts"), py::arg("vocab_size"), py::arg("pretokenizer"),
         py::arg("special_tokens"), py::arg("min_frequency"), py::arg("progress"),
         "-> (tokens as bytes, merges int32 [n, 2])");

@@ -5,6 +5,7 @@ PYBIND11_MODULE(_core, m) {
   cutaway::bind_errors(m);
   cutaway::bind_format(m);
   cutaway::bind_tokenizer(m);
+  cutaway::bind_patterns(m);
   cutaway::bind_train(m);
   cutaway::bind_sample(m);
   cutaway::bind_model(m);

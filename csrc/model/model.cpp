@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <filesystem>
+
 #include "core/cpu.h"
 #include "core/error.h"
 #include "core/float_environment.h"
@@ -13,6 +15,14 @@
 
 namespace cutaway {
 namespace {
+
+// Where the files beside a checkpoint are: it may be named by its folder or by one of its files.
+std::string folder_of(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (fs::is_directory(path)) return path;
+  const fs::path parent = fs::path(path).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
 
 constexpr size_t kPoolKeeps = size_t{1} << 30;
 
@@ -41,10 +51,14 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
       m.tokenizer_ = make_tokenizer(file.metadata);
     } catch (const UnsupportedError& e) { m.why_no_tokenizer_ = e.what(); }
   } else {
-    m.why_no_tokenizer_ = text(
-        "{}: a safetensors folder is used with token ids in this version; its tokenizer files are not "
-        "read. Pass ids, or load a GGUF file of the model",
-        file.path);
+    try {
+      m.tokenizer_ = open_tokenizer(folder_of(file.path));
+    } catch (const UnsupportedError& e) { m.why_no_tokenizer_ = e.what(); }
+    if (m.tokenizer_ && m.tokenizer_->vocab().size() > m.config_.d_vocab) {  // token ids still work
+      m.why_no_tokenizer_ = text("{}: its tokenizer has {} tokens, but the embedding only {} rows", file.path,
+                                 m.tokenizer_->vocab().size(), m.config_.d_vocab);
+      m.tokenizer_ = nullptr;
+    }
   }
   m.load_seconds_.tokenizer = watch.lap();
   Image image;

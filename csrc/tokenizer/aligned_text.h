@@ -41,7 +41,7 @@ class Rewriter {
   // Keeps everything up to `begin` and puts `with` where [begin, end) was.
   void replace(size_t begin, size_t end, std::string_view with);
   size_t size() const { return differs_ ? own_.size() : done_; }  // of the new text so far
-  void finish();                                                   // keeps the rest; the text is the new one
+  void finish();                                                  // keeps the rest; the text is the new one
 
  private:
   void differ();

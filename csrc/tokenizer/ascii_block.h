@@ -21,10 +21,11 @@ struct AsciiBlock {
 };
 
 // p: 64 bytes that may be read, of which the first `size` count.
+#ifdef __SSE2__
+inline constexpr bool kHasBlocks = true;
 inline AsciiBlock classify(const char* p, int size) {
   AsciiBlock b{p, size, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   uint64_t beyond = 0;
-#ifdef __SSE2__
   for (int part = 0; part < 4; ++part) {
     const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + part * 16));
     const auto mask = [&](__m128i of) {
@@ -45,21 +46,6 @@ inline AsciiBlock classify(const char* p, int size) {
     b.slash |= mask(is('/'));
     beyond |= mask(v);
   }
-#else
-  for (int i = 0; i < 64; ++i) {
-    const unsigned char c = static_cast<unsigned char>(p[i]);
-    const auto put = [&](uint64_t& mask, bool yes) { mask |= static_cast<uint64_t>(yes) << i; };
-    put(b.letter, static_cast<unsigned>((c | 0x20) - 'a') < 26);
-    put(b.upper, static_cast<unsigned>(c - 'A') < 26);
-    put(b.digit, static_cast<unsigned>(c - '0') < 10);
-    put(b.blank, c == ' ');
-    put(b.space, static_cast<unsigned>(c - '\t') < 5);
-    put(b.newline, c == '\n' || c == '\r');
-    put(b.apostrophe, c == '\'');
-    put(b.slash, c == '/');
-    put(beyond, c >= 0x80);
-  }
-#endif
   b.space |= b.blank;
   if (beyond) b.size = std::min(size, std::countr_zero(beyond));
   const uint64_t valid = AsciiBlock::below(b.size);
@@ -68,6 +54,10 @@ inline AsciiBlock classify(const char* p, int size) {
   b.symbol = valid & ~(b.letter | b.digit | b.space);
   return b;
 }
+#else  // byte by byte the masks would cost more than they save
+inline constexpr bool kHasBlocks = false;
+AsciiBlock classify(const char* p, int size);
+#endif
 
 // Bytes of a contraction whose apostrophe stands at `at`: 2 or 3, or 0 where there is none in the block.
 template <bool kAnyCase>

@@ -11,9 +11,11 @@ namespace {
 
 using format::shown;
 
-// Llama 3's tokenizer takes a word of the vocabulary as it is (ignore_merges in its tokenizer.json). GGUF has
-// no field for it; the name of the pre-tokenizer says it.
-bool takes_whole_words(std::string_view pre) { return pre == "llama-bpe"; }
+// The tokenizers of Llama 3 and Mistral take a word of the vocabulary as it is (ignore_merges in their
+// tokenizer.json) and begin with BOS. GGUF has no field for the former; the pre-tokenizer's name says both.
+bool is_llama3_or_tekken(std::string_view pre) {
+  return pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3" || pre == "falcon3" || pre == "tekken";
+}
 
 class ByteLevelTokenizer final : public Tokenizer {
  public:
@@ -26,7 +28,9 @@ class ByteLevelTokenizer final : public Tokenizer {
 
   const char* model() const override { return model_name_; }
   bool space_prefix() const override { return false; }
-  bool adds_bos() const override { return vocab_.add_bos.value_or(false); }
+  bool adds_bos() const override {
+    return vocab_.add_bos.value_or(is_llama3_or_tekken(vocab_.pre) && vocab_.special("bos") >= 0);
+  }
   bool adds_eos() const override { return vocab_.add_eos.value_or(false); }
   std::string missing_bytes() const override {
     std::string missing;
@@ -148,7 +152,7 @@ std::shared_ptr<const BytePairModel> read_merges(const Metadata& metadata, const
   for (int32_t id = 0; id < vocab.size(); ++id) {
     if (vocab.is_added(id) || vocab.types[id] == TokenType::byte) tokens[id].clear();
   }
-  auto model = BytePairModel::from_merges(std::move(tokens), rules, takes_whole_words(vocab.pre));
+  auto model = BytePairModel::from_merges(std::move(tokens), rules, is_llama3_or_tekken(vocab.pre));
   for (size_t rank = 0; rank < rules.size(); ++rank) {
     if (model->rank(rules[rank].left, rules[rank].right) == static_cast<int32_t>(rank)) continue;
     throw FormatError(text("{}: key 'tokenizer.ggml.merges': entry {} '{}' is there twice", vocab.path, rank,

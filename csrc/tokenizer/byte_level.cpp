@@ -6,7 +6,22 @@
 namespace cutaway {
 namespace {
 
-constexpr size_t kBatch = 512;  // pieces
+constexpr size_t kBatch = 512;        // pieces
+constexpr int32_t kSeeded = 1 << 15;  // tokens that a new tokenizer's first cache begins with
+
+// The key of a short word; `end` is that of the text, behind which nothing may be read.
+inline WordCache::Key key_of(std::string_view word, const char* end, uint32_t flag) {
+  const uint32_t size = static_cast<uint32_t>(word.size());
+  if (end - word.data() >= 16) return WordCache::key(word.data(), size, flag);
+  char bytes[16] = {};
+  std::memcpy(bytes, word.data(), word.size());
+  return WordCache::key(bytes, size, flag);
+}
+
+struct Probe {
+  WordCache::Key key;
+  uint32_t place;
+};
 
 // Where ids go. A slot's ids are copied whole, so up to kSpare ids may be written behind the last one.
 constexpr size_t kSpare = 4;
@@ -41,26 +56,30 @@ struct Gatherer {
 
 }  // namespace
 
+// Where every token is what its own bytes read as, the common ones need not be met first.
+void ByteLevel::seed() {
+  if (!model_->takes_whole_words()) return;
+  auto cache = std::make_unique<WordCache>();
+  for (int32_t id = std::min(model_->size(), kSeeded) - 1; id >= 0;
+       --id) {  // the most common come last and stay
+    const std::string_view word = model_->bytes(id);
+    if (word.empty() || word.size() > WordCache::kShort || model_->find(word) != id) continue;
+    cache->put(key_of(word, word.data() + word.size(), 0), {&id, 1});
+  }
+  caches_.give(std::move(cache));
+}
+
 bool ByteLevel::has_unknown(std::string_view word) const {
   return !model_->has_every_byte() && std::any_of(word.begin(), word.end(), [this](char c) {
     return model_->byte_id(static_cast<unsigned char>(c)) < 0;
   });
 }
 
-// The key of a short word; `end` is that of the text, behind which nothing may be read.
-inline WordCache::Key key_of(std::string_view word, const char* end, uint32_t flag) {
-  const uint32_t size = static_cast<uint32_t>(word.size());
-  if (end - word.data() >= 16) return WordCache::key(word.data(), size, flag);
-  char bytes[16] = {};
-  std::memcpy(bytes, word.data(), word.size());
-  return WordCache::key(bytes, size, flag);
-}
-
 // A word of 1 to 15 bytes, or such a part of a longer one. Words that lose bytes are not kept.
 template <class Sink>
 void ByteLevel::short_word(std::string_view word, const char* end, bool whole, WordCache& cache,
                            Sink& sink) const {
-  const WordCache::Key key = key_of(word, end, !whole && model_->takes_whole_words() ? WordCache::kPart : 0);
+  const WordCache::Key key = key_of(word, end, whole ? 0 : part_flag());
   if (const auto found = cache.find(key); found.data()) return sink.ids(found);
   cache.scratch.clear();
   model_->ids(word, whole, cache.scratch);
@@ -80,11 +99,19 @@ void ByteLevel::parts(std::string_view word, const char* end, WordCache& cache, 
     begin = at;
     if (part.size() <= WordCache::kShort) {
       short_word(part, end, false, cache, sink);
-    } else {
-      cache.scratch.clear();
-      model_->ids(part, false, cache.scratch);
-      sink.ids(cache.scratch);
+      continue;
     }
+    const bool keep = part.size() <= WordCache::kLong;
+    if (keep) {
+      if (const auto found = cache.find(part, part_flag() ? WordCache::kLongPart : 0); found.data()) {
+        sink.ids(found);
+        continue;
+      }
+    }
+    cache.scratch.clear();
+    model_->ids(part, false, cache.scratch);
+    if (keep) cache.put(part, part_flag() ? WordCache::kLongPart : 0, cache.scratch);
+    sink.ids(cache.scratch);
   }
 }
 
@@ -92,11 +119,11 @@ template <class Sink>
 void ByteLevel::long_word(std::string_view word, const char* end, WordCache& cache, Sink& sink) const {
   const bool keep = word.size() <= WordCache::kLong;
   if (keep) {
-    if (const auto found = cache.find(word); found.data()) return sink.ids(found);
+    if (const auto found = cache.find(word, 0); found.data()) return sink.ids(found);
   }
   if (model_->takes_whole_words()) {
     if (const int32_t id = model_->find(word); id >= 0) {
-      if (keep) cache.put(word, {&id, 1});
+      if (keep) cache.put(word, 0, {&id, 1});
       return sink.ids({&id, 1});
     }
   }
@@ -110,7 +137,7 @@ void ByteLevel::long_word(std::string_view word, const char* end, WordCache& cac
   cache.gathered.clear();
   Gatherer gatherer{cache.gathered};
   parts(word, end, cache, gatherer);
-  cache.put(word, cache.gathered);
+  cache.put(word, 0, cache.gathered);
   sink.ids(cache.gathered);
 }
 
@@ -119,7 +146,8 @@ void ByteLevel::run(std::string_view text, Sink& sink, std::string& dropped) con
   CachePool::Lease lease(caches_);
   WordCache& cache = *lease;
   cache.met_unknown = false;
-  uint32_t ends[kBatch], places[kBatch];
+  uint32_t ends[kBatch];
+  Probe probes[kBatch];
   const char *const data = text.data(), *const text_end = data + text.size();
   uint32_t begin = 0;
   for (size_t at = 0; at < text.size();) {
@@ -128,26 +156,21 @@ void ByteLevel::run(std::string_view text, Sink& sink, std::string& dropped) con
     // First the places of all words, so that their lines are under way before they are needed.
     for (size_t i = 0, from = begin; i < n; from = ends[i++]) {
       const size_t size = ends[i] - from;
-      places[i] = 0;
-      if (size > WordCache::kShort || text.size() - from < 16) continue;
-      places[i] = cache.place(WordCache::key(data + from, static_cast<uint32_t>(size), 0));
-      cache.prefetch(places[i]);
+      if (size > WordCache::kShort) continue;
+      probes[i].key = key_of(text.substr(from, size), text_end, 0);
+      probes[i].place = cache.place(probes[i].key);
+      cache.prefetch(probes[i].place);
     }
     for (size_t i = 0; i < n; ++i) {
       const std::string_view word(data + begin, ends[i] - begin);
       begin = ends[i];
       if (word.size() > WordCache::kShort) {
         long_word(word, text_end, cache, sink);
-        continue;
+      } else if (const WordCache::Slot* slot = cache.find(probes[i].key, probes[i].place)) {
+        sink.few(*slot);
+      } else {
+        short_word(word, text_end, true, cache, sink);
       }
-      if (text_end - word.data() >= 16) {
-        const WordCache::Key key = WordCache::key(word.data(), static_cast<uint32_t>(word.size()), 0);
-        if (const WordCache::Slot* slot = cache.find(key, places[i])) {
-          sink.few(*slot);
-          continue;
-        }
-      }
-      short_word(word, text_end, true, cache, sink);
     }
   }
   sink.finish();

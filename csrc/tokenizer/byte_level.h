@@ -14,7 +14,9 @@ namespace cutaway {
 class ByteLevel {
  public:
   ByteLevel(Pretokenizer pretokenizer, std::shared_ptr<const BytePairModel> model)
-      : pretokenizer_(pretokenizer), model_(std::move(model)) {}
+      : pretokenizer_(pretokenizer), model_(std::move(model)) {
+    seed();
+  }
 
   const Pretokenizer& pretokenizer() const { return pretokenizer_; }
   const BytePairModel& model() const { return *model_; }
@@ -32,6 +34,8 @@ class ByteLevel {
   void short_word(std::string_view word, const char* end, bool whole, WordCache& cache, Sink& sink) const;
   template <class Sink>
   void parts(std::string_view word, const char* end, WordCache& cache, Sink& sink) const;
+  void seed();
+  uint32_t part_flag() const { return model_->takes_whole_words() ? WordCache::kPart : 0; }
   bool has_unknown(std::string_view word) const;
 
   Pretokenizer pretokenizer_;

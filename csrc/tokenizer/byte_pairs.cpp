@@ -7,16 +7,23 @@
 namespace cutaway {
 namespace {
 
-constexpr size_t kShort = 96;                  // bytes: below, a plain array beats the heap
-constexpr size_t kFourBits = size_t{1} << 21;  // of the set of four neighbours
-constexpr size_t kSample = 512;                // repetitions that show how a repeated character is cut
+constexpr size_t kShort = 96;    // bytes: below, a plain array beats the heap
+constexpr int kAroundBits = 23;  // of the set of neighbours: 2^23 bits, 1 MiB
+constexpr size_t kChunk = 32;    // bytes of a long word that are merged at a time
+constexpr size_t kSample = 288;  // repetitions that show how a repeated character is cut
 
 size_t two_at(const char* p) {
   return static_cast<size_t>(static_cast<unsigned char>(p[0])) << 8 | static_cast<unsigned char>(p[1]);
 }
-size_t four_at(const char* p) {
-  return static_cast<uint32_t>(loaded<uint32_t>(p) * 0x9E3779B1u) / (UINT32_MAX / kFourBits + 1);
+// Three bytes before a border and `after` (1 to 3) behind it.
+size_t around(const char* border, uint64_t after) {
+  const auto byte = [&](int i) { return static_cast<uint64_t>(static_cast<unsigned char>(border[i])); };
+  uint64_t word = byte(-3) | byte(-2) << 8 | byte(-1) << 16 | byte(0) << 24 | after << 56;
+  if (after > 1) word |= byte(1) << 32;
+  if (after > 2) word |= byte(2) << 40;
+  return (word * 0x9E3779B97F4A7C15u) >> (64 - kAroundBits);
 }
+bool beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 bool has(const std::vector<uint64_t>& set, size_t bit) { return set[bit / 64] >> (bit % 64) & 1; }
 void put(std::vector<uint64_t>& set, size_t bit) { set[bit / 64] |= uint64_t{1} << (bit % 64); }
 
@@ -73,21 +80,30 @@ std::shared_ptr<const BytePairModel> BytePairModel::from_ranks(std::vector<std::
   return model;
 }
 
+// Only where a character beyond ASCII begins or ends: elsewhere nearly any two bytes stand in some token.
 void BytePairModel::note_neighbours() {
   two_.assign(256 * 256 / 64, 0);
-  four_.assign(kFourBits / 64, 0);
+  around_.assign((size_t{1} << kAroundBits) / 64, 0);
   for (int32_t id = 0; id < index_.size(); ++id) {
     const std::string_view token = index_.bytes(id);
-    if (token.size() < 2) continue;
-    put(two_, two_at(token.data()));                     // a border after the first byte
-    put(two_, two_at(token.data() + token.size() - 2));  // before the last
-    for (size_t i = 0; i + 4 <= token.size(); ++i) put(four_, four_at(token.data() + i));
+    for (size_t at = 1; at < token.size(); ++at) {
+      if ((token[at] & 0xC0) == 0x80 || !(beyond_ascii(token[at]) || beyond_ascii(token[at - 1]))) continue;
+      const char* border = token.data() + at;
+      if (at < 3) {
+        put(two_, two_at(border - 1));
+      } else {
+        put(around_, around(border, std::min<size_t>(token.size() - at, 3)));
+      }
+    }
   }
 }
 
 bool BytePairModel::may_cross(std::string_view word, size_t at) const {
-  if (at < 2 || at + 2 > word.size()) return at > 0 && at < word.size();
-  return has(four_, four_at(word.data() + at - 2)) || has(two_, two_at(word.data() + at - 1));
+  if (at < 3 || at + 3 > word.size()) return true;
+  if ((word[at] & 0xC0) == 0x80 || !(beyond_ascii(word[at]) || beyond_ascii(word[at - 1]))) return true;
+  const char* border = word.data() + at;
+  return has(around_, around(border, 3)) || has(two_, two_at(border - 1)) ||
+         has(around_, around(border, 1)) || has(around_, around(border, 2));
 }
 
 int32_t BytePairModel::rank(int32_t left, int32_t right) const {
@@ -152,7 +168,8 @@ void BytePairModel::ids(std::string_view word, bool whole, std::vector<int32_t>&
     if (const int32_t id = find(word); id >= 0) return out.push_back(id);
   }
   if (word.size() <= kShort) return merge_short(word, out);
-  if (!merge_repeated(word, out)) merge_long(word, out);
+  if (every_byte_ && (merge_repeated(word, out) || merge_chunks(word, out))) return;
+  for (const Symbol& symbol : merged(word, nullptr)) out.push_back(symbol.id);
 }
 
 void BytePairModel::merge_short(std::string_view word, std::vector<int32_t>& out) const {
@@ -193,10 +210,6 @@ void BytePairModel::merge_short(std::string_view word, std::vector<int32_t>& out
   out.insert(out.end(), id, id + n);
 }
 
-void BytePairModel::merge_long(std::string_view word, std::vector<int32_t>& out) const {
-  for (const Symbol& symbol : merged(word, nullptr)) out.push_back(symbol.id);
-}
-
 // A sequence of tokens is what BPE makes of a text if, and only if, it makes each token of its own bytes and
 // each two neighbours of theirs: until a first merge reached over a border between two of them, both would
 // have gone the way they go alone. So where a sample of a repeated character begins with one token twice, any
@@ -205,7 +218,7 @@ bool BytePairModel::merge_repeated(std::string_view word, std::vector<int32_t>& 
   size_t unit = 1;
   while (unit <= 4 && std::memcmp(word.data(), word.data() + unit, word.size() - unit) != 0) ++unit;
   size_t sample = kSample * unit;
-  if (unit > 4 || word.size() < 2 * sample || !every_byte_) return false;
+  if (unit > 4 || word.size() < 2 * sample) return false;
   const std::vector<Symbol> shown = merged(word.substr(0, sample), nullptr);
   const size_t step = bytes(shown[0].id).size();
   if (step % unit != 0) return false;
@@ -214,6 +227,53 @@ bool BytePairModel::merge_repeated(std::string_view word, std::vector<int32_t>& 
   if (last.size() < 2 || last[0].id != shown[0].id || last[1].id != last[0].id) return false;
   out.insert(out.end(), (word.size() - sample) / step, last[0].id);
   for (const Symbol& symbol : last) out.push_back(symbol.id);
+  return true;
+}
+
+// By the same rule a long word may be merged a chunk at a time: where the last token of what is done and the
+// first one of the next chunk do not stand beside each other, the text around that border is merged anew, and
+// more of it, until both its ends fit. false: a token or a border took more than the short way can hold.
+bool BytePairModel::merge_chunks(std::string_view word, std::vector<int32_t>& out) const {
+  const size_t before = out.size();
+  std::vector<int32_t> chunk, middle;
+  const auto fits = [&](int32_t left, int32_t right) {
+    std::string both(bytes(left));
+    both += bytes(right);
+    if (both.size() > kShort) return false;
+    middle.clear();
+    merge_short(both, middle);
+    return middle.size() == 2 && middle[0] == left;
+  };
+  for (size_t at = 0; at < word.size(); at += kChunk) {
+    chunk.clear();
+    merge_short(word.substr(at, kChunk), chunk);
+    size_t begin = at, end = at,
+           used = 0;  // the text [begin, end) around the border, `used` tokens of the chunk
+    while (out.size() > before && !fits(out.back(), chunk[used])) {
+      begin -= bytes(out.back()).size();
+      out.pop_back();
+      end += bytes(chunk[used++]).size();
+      std::vector<int32_t> joined;
+      for (bool settled = false; !settled;) {
+        if (end - begin > kShort) return out.resize(before), false;
+        joined.clear();
+        merge_short(word.substr(begin, end - begin), joined);
+        settled = true;
+        if (out.size() > before && !fits(out.back(), joined.front())) {
+          begin -= bytes(out.back()).size();
+          out.pop_back();
+          settled = false;
+        }
+        if (used < chunk.size() && !fits(joined.back(), chunk[used])) {
+          end += bytes(chunk[used++]).size();
+          settled = false;
+        }
+      }
+      out.insert(out.end(), joined.begin(), joined.end());
+      if (used == chunk.size()) break;
+    }
+    out.insert(out.end(), chunk.begin() + static_cast<std::ptrdiff_t>(used), chunk.end());
+  }
   return true;
 }
 

@@ -36,6 +36,7 @@ class BytePairModel final : public WordModel {
   void ids(std::string_view word, bool whole, std::vector<int32_t>& out) const;
 
   int32_t find(std::string_view bytes) const { return index_.find(bytes); }  // -1: no such token
+  int32_t size() const { return index_.size(); }
   std::string_view bytes(int32_t id) const { return index_.bytes(id); }
   int32_t byte_id(unsigned char byte) const { return byte_ids_[byte]; }  // -1: none
   int32_t rank(int32_t left, int32_t right) const;                       // -1: the two never merge
@@ -43,7 +44,7 @@ class BytePairModel final : public WordModel {
   bool takes_whole_words() const { return whole_words_; }
   bool has_every_byte() const { return every_byte_; }
   // May a merge reach over the border before byte `at` of text? false is certain: no token has these
-  // neighbours.
+  // neighbours. true says nothing, as it does within characters and between two of ASCII.
   bool may_cross(std::string_view text, size_t at) const;
 
  private:
@@ -57,7 +58,7 @@ class BytePairModel final : public WordModel {
   void note_neighbours();
   std::vector<Symbol> merged(std::string_view word, std::vector<WordStep>* steps) const;
   void merge_short(std::string_view word, std::vector<int32_t>& out) const;
-  void merge_long(std::string_view word, std::vector<int32_t>& out) const;
+  bool merge_chunks(std::string_view word, std::vector<int32_t>& out) const;
   bool merge_repeated(std::string_view word, std::vector<int32_t>& out) const;
 
   TokenIndex index_;  // bytes -> id
@@ -65,7 +66,7 @@ class BytePairModel final : public WordModel {
   std::array<int32_t, 256> byte_ids_;
   std::vector<Ranked> of_bytes_;  // [256 * 256] the first merges, by two bytes
   bool by_rank_, whole_words_, every_byte_ = true;
-  std::vector<uint64_t> two_, four_;  // bit sets of the neighbours in all tokens, see may_cross
+  std::vector<uint64_t> two_, around_;  // bit sets of the neighbours in all tokens, see may_cross
 };
 
 }  // namespace cutaway

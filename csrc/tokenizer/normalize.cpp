@@ -120,7 +120,9 @@ class Forms {
   }
   const std::vector<uint32_t>* mapping(char32_t cp, bool compatible) const {
     const uint8_t has = flags(cp);
-    const auto* table = has & kCanonical ? &canonical_ : compatible && has & kCompatible ? &compatible_ : nullptr;
+    const auto* table = has & kCanonical                  ? &canonical_
+                        : compatible && has & kCompatible ? &compatible_
+                                                          : nullptr;
     const auto it = table ? table->find(cp) : canonical_.end();
     return table && it != table->end() ? &it->second : nullptr;
   }

@@ -22,6 +22,7 @@ bool is_control(char32_t cp);      // BertNormalizer: \p{C} but for what is whit
 bool is_punctuation(char32_t cp);  // Punctuation, BertPreTokenizer: \p{P} and the symbols of ASCII
 bool is_numeric(char32_t cp);      // Digits: \p{N}
 bool is_word(char32_t cp);         // \w of Rust's regular expressions (UTS #18): Unicode 16
-uint32_t script_number(char32_t cp);  // UnicodeScripts: equal for what it takes for one script; 0 goes with any
+uint32_t script_number(
+    char32_t cp);  // UnicodeScripts: equal for what it takes for one script; 0 goes with any
 
 }  // namespace cutaway

@@ -27,6 +27,8 @@ const char* rule_name(Rule rule) {
       return "symbols";
     case Rule::spaces:
       return "spaces";
+    case Rule::pattern:
+      return "pattern";
     case Rule::text:
       break;
   }

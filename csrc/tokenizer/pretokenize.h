@@ -10,7 +10,7 @@
 namespace cutaway {
 
 // The rule that cut a piece; shown by explain().
-enum class Rule : uint8_t { added_token, contraction, letters, numbers, symbols, spaces, text };
+enum class Rule : uint8_t { added_token, contraction, letters, numbers, symbols, spaces, text, pattern };
 const char* rule_name(Rule rule);
 Rule rule_of(std::string_view piece);  // the kind of piece, by its first character that is not a space
 

@@ -9,6 +9,26 @@
 
 namespace cutaway {
 
+// The pieces that one block of ASCII decides; 0 where it decides none.
+template <class Family>
+size_t cut_block(std::string_view text, size_t& at, uint32_t* ends) {
+  if constexpr (kHasBlocks) {
+    const size_t left = text.size() - at;
+    // A block is worth its cost where two characters of ASCII come first.
+    if (left < 2 || ((text[at] | text[at + 1]) & 0x80)) return 0;
+    char tail[64];
+    const char* p = text.data() + at;
+    if (left < 64) {
+      std::memset(tail, 0, sizeof tail);
+      std::memcpy(tail, p, left);
+      p = tail;
+    }
+    const AsciiBlock block = classify(p, static_cast<int>(std::min<size_t>(left, 64)));
+    return write_ends(Family::starts(block), at, ends);
+  }
+  return 0;
+}
+
 // Family::next(reader, at): the end of the piece that begins at `at`: the definition.
 // Family::starts(block): where pieces begin in a block of ASCII whose first byte begins one.
 template <class Family>
@@ -16,24 +36,23 @@ size_t cut_with(std::string_view text, size_t& at, uint32_t* ends, size_t capaci
   const Reader reader(text);
   size_t n = 0;
   while (at < text.size() && n + 65 <= capacity) {
-    // A block is worth its cost where two characters of ASCII come first.
-    if (reader.byte(at) < 0x80 && at + 1 < text.size() && reader.byte(at + 1) < 0x80) {
-      const size_t left = text.size() - at;
-      char tail[64];
-      const char* p = text.data() + at;
-      if (left < 64) {
-        std::memset(tail, 0, sizeof tail);
-        std::memcpy(tail, p, left);
-        p = tail;
-      }
-      const AsciiBlock block = classify(p, static_cast<int>(std::min<size_t>(left, 64)));
-      const size_t found = write_ends(Family::starts(block), at, ends + n);
+    if (const size_t found = cut_block<Family>(text, at, ends + n)) {
       n += found;
-      if (found) continue;
+      continue;
     }
     at = Family::next(reader, at);
     ends[n++] = static_cast<uint32_t>(at);
   }
+  return n;
+}
+
+// The same for a family without a fast path.
+template <class Family>
+size_t scan_with(std::string_view text, size_t& at, uint32_t* ends, size_t capacity) {
+  const Reader reader(text);
+  size_t n = 0;
+  for (; at < text.size() && n < capacity; ends[n++] = static_cast<uint32_t>(at))
+    at = Family::next(reader, at);
   return n;
 }
 
@@ -54,7 +73,8 @@ size_t contraction(const Reader& r, size_t at) {
 struct White {
   size_t end, last, after_newline;  // after_newline: 0 without one
 };
-inline White white_run(const Reader& r, size_t at) {
+template <class Text>
+White white_run(const Text& r, size_t at) {
   White run{at, at, 0};
   for (Char c = r.at(at); c.in(kSpaces); c = r.at(run.end)) {
     run.last = run.end;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 #include "core/error.h"
 #include "format/file.h"
@@ -49,14 +50,14 @@ void check_options(const std::string& path, const Source& source, const OpenOpti
   check(options.lowercase.has_value(), "lowercase");
 }
 
-void check_length(std::string_view given) {
+}  // namespace
+
+void Tokenizer::check_length(std::string_view given) {
   if (given.size() > kLongestText) {
     throw ArgumentError(
         text("the text has {} bytes, expected at most {}; encode it in parts", given.size(), kLongestText));
   }
 }
-
-}  // namespace
 
 bool Tokenizer::normalize(std::string_view, std::string&, std::vector<uint32_t>&) const { return false; }
 
@@ -231,24 +232,42 @@ std::vector<int32_t> Tokenizer::stop_ids() const {
   return ids;
 }
 
-std::string StreamDecoder::push(int32_t id) {
-  tokenizer_->check_id(id);
-  const bool shown = !options_.skip_special_tokens || !tokenizer_->hides(id);
-  if (shown) held_ += tokenizer_->bytes(id, at_start_);
-  at_start_ = tokenizer_->starts_after(id, at_start_, shown);
-  if (tokenizer_->rewrites()) return {};  // its rules see the text as a whole
-  const size_t whole = held_.size() - utf8_unfinished(held_);
-  std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
-  held_.erase(0, whole);
-  return out;
-}
+namespace {
 
-std::string StreamDecoder::finish() {
-  if (tokenizer_->rewrites()) held_ = tokenizer_->rewritten(held_);
-  std::string out = utf8_replaced(held_);
-  held_.clear();
-  at_start_ = !options_.continuation;
-  return out;
+class ByteStream final : public DecodeStream {
+ public:
+  ByteStream(const Tokenizer& tokenizer, const DecodeOptions& options)
+      : tokenizer_(tokenizer), options_(options), at_start_(!options.continuation) {}
+
+  std::string push(int32_t id) override {
+    const bool shown = !options_.skip_special_tokens || !tokenizer_.hides(id);
+    if (shown) held_ += tokenizer_.bytes(id, at_start_);
+    at_start_ = tokenizer_.starts_after(id, at_start_, shown);
+    if (tokenizer_.rewrites()) return {};  // its rules see the text as a whole
+    const size_t whole = held_.size() - utf8_unfinished(held_);
+    std::string out = utf8_replaced(std::string_view(held_).substr(0, whole));
+    held_.erase(0, whole);
+    return out;
+  }
+  std::string finish() override {
+    if (tokenizer_.rewrites()) held_ = tokenizer_.rewritten(held_);
+    std::string out = utf8_replaced(held_);
+    held_.clear();
+    at_start_ = !options_.continuation;
+    return out;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  DecodeOptions options_;
+  bool at_start_;
+  std::string held_;
+};
+
+}  // namespace
+
+std::unique_ptr<DecodeStream> Tokenizer::stream(const DecodeOptions& options) const {
+  return std::make_unique<ByteStream>(*this, options);
 }
 
 std::shared_ptr<Tokenizer> make_tokenizer(const Metadata& metadata) {
@@ -286,6 +305,7 @@ std::string whole_tokenizer_file(const std::string& path) {
 }
 
 std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options) {
+  if (std::filesystem::is_directory(path)) return open_tokenizer_folder(path, options);
   std::string head;
   {
     const format::File file(path);

@@ -41,6 +41,14 @@ struct DecodeOptions {
   bool continuation = false;  // the ids go on from others: a leading space is text, no space prefix
 };
 
+// A decoding under way: ids in, text out as it becomes certain.
+class DecodeStream {
+ public:
+  virtual ~DecodeStream() = default;
+  virtual std::string push(int32_t id) = 0;  // UTF-8, never half a character
+  virtual std::string finish() = 0;  // what is left: a cut character becomes U+FFFD; the stream starts anew
+};
+
 class Tokenizer {
  public:
   explicit Tokenizer(Vocab vocab) : vocab_(std::move(vocab)) {}
@@ -48,11 +56,11 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  Encoding encode(std::string_view text, const EncodeOptions& options, bool trace = false) const;
+  virtual Encoding encode(std::string_view text, const EncodeOptions& options, bool trace = false) const;
   // The same without spans, and the number of ids alone: what programs call again and again.
-  void encode_ids(std::string_view text, const EncodeOptions& options, IdBuffer& out,
-                  std::string& dropped) const;
-  size_t count(std::string_view text, const EncodeOptions& options) const;
+  virtual void encode_ids(std::string_view text, const EncodeOptions& options, IdBuffer& out,
+                          std::string& dropped) const;
+  virtual size_t count(std::string_view text, const EncodeOptions& options) const;
 
   // The bytes of one id. at_start: nothing, or a token that restarts the space prefix, came before it.
   virtual std::string_view bytes(int32_t id, bool at_start) const;
@@ -64,10 +72,16 @@ class Tokenizer {
   // Has the vocabulary rules for the decoded text as a whole (SentencePiece's denormalizer)?
   virtual bool rewrites() const { return false; }
   virtual std::string rewritten(const std::string& decoded) const { return decoded; }
-  std::string decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const;
+  virtual std::string decode_bytes(const int32_t* ids, size_t n, const DecodeOptions& options) const;
   std::string decode_bytes(const std::vector<int32_t>& ids, const DecodeOptions& options) const {
     return decode_bytes(ids.data(), ids.size(), options);
   }
+  // As text; where bytes are no UTF-8, whoever reads it puts U+FFFD, but for families with rules of their
+  // own.
+  virtual std::string decode(const int32_t* ids, size_t n, const DecodeOptions& options) const {
+    return decode_bytes(ids, n, options);
+  }
+  virtual std::unique_ptr<DecodeStream> stream(const DecodeOptions& options) const;
   void check_id(int64_t id) const;  // ArgumentError with the id and the size
 
   const Vocab& vocab() const { return vocab_; }
@@ -79,6 +93,7 @@ class Tokenizer {
   virtual std::string missing_bytes() const = 0;  // bytes that no token spells, ascending
 
  protected:
+  static void check_length(std::string_view text);  // ArgumentError above 1 GiB
   // The text as the vocabulary sees it; false: as it is. origin[i] is the byte of the given text that byte i
   // of changed stands for, with one entry more for the end.
   virtual bool normalize(std::string_view text, std::string& changed, std::vector<uint32_t>& origin) const;
@@ -121,19 +136,20 @@ class Tokenizer {
   std::vector<uint32_t> begin_;   // [size + 1]: where each begins in decoded_
 };
 
-// Decodes ids one at a time and never hands out half a character.
+// Decodes ids one at a time, and keeps its tokenizer.
 class StreamDecoder {
  public:
   StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, const DecodeOptions& options)
-      : tokenizer_(std::move(tokenizer)), options_(options), at_start_(!options.continuation) {}
-  std::string push(int32_t id);  // UTF-8
-  std::string finish();          // what is left: a cut character becomes U+FFFD; the decoder starts anew
+      : tokenizer_(std::move(tokenizer)), stream_(tokenizer_->stream(options)) {}
+  std::string push(int32_t id) {
+    tokenizer_->check_id(id);
+    return stream_->push(id);
+  }
+  std::string finish() { return stream_->finish(); }
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;
-  DecodeOptions options_;
-  bool at_start_;
-  std::string held_;
+  std::unique_ptr<DecodeStream> stream_;
 };
 
 // FormatError, naming file and key, where the metadata holds no vocabulary of a supported kind.
@@ -144,8 +160,9 @@ struct OpenOptions {
   std::string encoding;           // what a rank file must be, such as "cl100k_base"
   std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
 };
-// The same from a file, whose content tells its format (tokenizer_files.def).
+// The same from a file, whose content tells its format (tokenizer_files.def), or from a model folder.
 std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options = {});
+std::shared_ptr<Tokenizer> open_tokenizer_folder(const std::string& path, const OpenOptions& options);
 std::string whole_tokenizer_file(const std::string& path);  // FormatError above 1 GiB
 
 #define TOKENIZER_FILE(function, what, takes) \
@@ -157,7 +174,5 @@ std::string whole_tokenizer_file(const std::string& path);  // FormatError above
 #define TOKENIZER(function, name) std::shared_ptr<Tokenizer> make_##function(const Metadata& metadata);
 #include "tokenizer/tokenizers.def"
 #undef TOKENIZER
-
-// head: how the file begins, up to 4096 bytes. content: all of it. path: as it was given.
 
 }  // namespace cutaway

@@ -35,13 +35,17 @@ void refuse_flag(const Metadata& metadata, const char* name) {
 
 }  // namespace
 
-Vocab::Vocab(std::string file, std::vector<std::string> given, std::string_view what)
+Vocab::Vocab(std::string file, std::vector<std::string> given, std::string_view what, bool holes)
     : path(std::move(file)), pieces(std::move(given)), types(pieces.size(), TokenType::normal) {
   if (pieces.empty() || pieces.size() > INT32_MAX) {
     throw FormatError(text("{}: {} has {} entries, expected 1 to {}", path, what, pieces.size(), INT32_MAX));
   }
   index_.reserve(pieces.size());
   for (int32_t id = 0; id < size(); ++id) {
+    if (holes && pieces[id].empty()) {
+      types[id] = TokenType::unused;
+      continue;
+    }
     const auto [it, is_new] = index_.emplace(pieces[id], id);
     if (!is_new) {
       throw FormatError(text("{}: {}: tokens {} and {} are both '{}'; expected each piece once", path, what,

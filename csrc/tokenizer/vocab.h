@@ -18,8 +18,8 @@ enum class TokenType : uint8_t { normal = 1, unknown, control, user_defined, unu
 class Vocab {
  public:
   // All types normal; FormatError, naming `what` of the file, for no pieces, too many, or one that is there
-  // twice.
-  Vocab(std::string path, std::vector<std::string> pieces, std::string_view what);
+  // twice. holes: "" is no piece but an id that the file leaves out; its type is unused.
+  Vocab(std::string path, std::vector<std::string> pieces, std::string_view what, bool holes = false);
   // Of a GGUF file (tokenizer.ggml.*); FormatError naming file and key. normalizes: the family reads the keys
   // of SentencePiece's normaliser itself; otherwise a file that has them is refused.
   explicit Vocab(const Metadata& metadata, bool normalizes = false);

@@ -17,13 +17,19 @@ WordCache::Slot* WordCache::new_slots() {
   return static_cast<Slot*>(p);
 }
 
-WordCache::WordCache() : short_(new_slots()), bytes_(new char[kBytes]), ids_(new int32_t[kIds]) {
-  start_anew();
+WordCache::WordCache()
+    : short_(new_slots()),
+      long_(
+          static_cast<LongSlot*>(std::calloc(kLongSlots, sizeof(LongSlot)))),  // zero pages until written to
+      bytes_(new char[kBytes]),
+      ids_(new int32_t[kIds]) {
+  if (!long_) throw std::bad_alloc();
+  std::memset(static_cast<void*>(short_.get()), 0, kShortSlots * sizeof(Slot));
 }
 
 void WordCache::start_anew() {
   std::memset(static_cast<void*>(short_.get()), 0, kShortSlots * sizeof(Slot));
-  long_.assign(kLongSlots, LongSlot{});
+  std::memset(static_cast<void*>(long_.get()), 0, kLongSlots * sizeof(LongSlot));
   bytes_used_ = ids_used_ = 0;
 }
 
@@ -48,13 +54,13 @@ void WordCache::put(const Key& given, std::span<const int32_t> ids) {
   pair[0] = made;
 }
 
-void WordCache::put(std::string_view word, std::span<const int32_t> ids) {
+void WordCache::put(std::string_view word, uint32_t part, std::span<const int32_t> ids) {
   if (ids_used_ + ids.size() > kIds || bytes_used_ + word.size() > kBytes) start_anew();
   const uint64_t hash = hash_bytes(word);
   LongSlot& slot = long_[hash & (kLongSlots - 1)];
   std::memcpy(&bytes_[bytes_used_], word.data(), word.size());
-  slot = {static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(bytes_used_), 0,
-          static_cast<uint16_t>(word.size()), static_cast<uint16_t>(ids.size())};
+  slot = {static_cast<uint32_t>(bytes_used_), 0, static_cast<uint32_t>(hash >> 32),
+          static_cast<uint16_t>(word.size() | part), static_cast<uint16_t>(ids.size())};
   slot.ids = keep(ids);
   bytes_used_ += word.size();
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -20,8 +21,8 @@ namespace cutaway {
 
 class WordCache {
  public:
-  static constexpr uint32_t kShort = 15, kLong = 63;  // bytes of a word
-  static constexpr uint32_t kInline = 3;              // ids of a short word
+  static constexpr uint32_t kShort = 15, kLong = 1023;  // bytes of a word
+  static constexpr uint32_t kInline = 3;                // ids of a short word
 
   struct alignas(32) Slot {
     uint64_t low, high;    // the bytes, and their number (never 0) with the flag in the last byte
@@ -38,6 +39,7 @@ class WordCache {
   // Flags beside a key's size. kPart: a part of a word, where that would read differently on its own. kMany:
   // the slot's ids lie among the many.
   static constexpr uint32_t kPart = 0x80, kMany = 0x40;
+  static constexpr uint32_t kLongPart = 0x8000;  // kPart, beside the size of a long word
   // p: 16 bytes that may be read, of which size (1 to 15) are the word.
   static Key key(const char* p, uint32_t size, uint32_t flag) {
     const Masks& m = kMasks[size];
@@ -71,23 +73,24 @@ class WordCache {
   }
   void put(const Key& k, std::span<const int32_t> ids);
 
-  // Words of 16 to 63 bytes; no data where there is none.
-  std::span<const int32_t> find(std::string_view word) const {
+  // Words of 16 to 1023 bytes; no data where there is none. part: kLongPart or 0.
+  std::span<const int32_t> find(std::string_view word, uint32_t part) const {
     const uint64_t hash = hash_bytes(word);
     const LongSlot& slot = long_[hash & (kLongSlots - 1)];
-    const bool same = slot.size == word.size() && slot.tag == hash >> 32 &&
+    const bool same = slot.size == (word.size() | part) && slot.tag == hash >> 32 &&
                       std::memcmp(&bytes_[slot.bytes], word.data(), word.size()) == 0;
     return same ? std::span(&ids_[slot.ids], slot.count) : std::span<const int32_t>();
   }
-  void put(std::string_view word, std::span<const int32_t> ids);
+  void put(std::string_view word, uint32_t part, std::span<const int32_t> ids);
 
   std::vector<int32_t> scratch, gathered;  // the ids of one word, while they are made
   bool met_unknown = false;                // did this text hold bytes without a token?
 
  private:
   struct LongSlot {
-    uint32_t tag, bytes, ids;  // of the hash; places of the word and of its ids
-    uint16_t size, count;      // size 0: free
+    uint32_t bytes, ids;   // places of the word and of its ids
+    uint32_t tag;          // of the hash
+    uint16_t size, count;  // size 0: free
   };
   struct Masks {
     uint64_t low, high;
@@ -101,8 +104,8 @@ class WordCache {
     return all;
   }
   static const std::array<Masks, 16> kMasks;
-  static constexpr size_t kShortSlots = size_t{1} << 16, kLongSlots = size_t{1} << 15;  // 2 MiB and 512 KiB
-  static constexpr size_t kBytes = size_t{1} << 20, kIds = size_t{1} << 19;             // 1 MiB and 2 MiB
+  static constexpr size_t kShortSlots = size_t{1} << 16, kLongSlots = size_t{1} << 17;  // 2 MiB and 2 MiB
+  static constexpr size_t kBytes = size_t{1} << 21, kIds = size_t{1} << 19;             // 2 MiB each
   uint32_t keep(std::span<const int32_t> ids);  // their place among the many
   void start_anew();
 
@@ -111,8 +114,11 @@ class WordCache {
   struct Freed {
     void operator()(Slot* p) const { ::operator delete[](p, kPage); }
   };
+  struct Zeroed {
+    void operator()(void* p) const { std::free(p); }
+  };
   std::unique_ptr<Slot[], Freed> short_;
-  std::vector<LongSlot> long_;
+  std::unique_ptr<LongSlot[], Zeroed> long_;
   std::unique_ptr<char[]> bytes_;   // of the long words
   std::unique_ptr<int32_t[]> ids_;  // the many
   size_t bytes_used_ = 0, ids_used_ = 0;
@@ -135,10 +141,10 @@ class CachePool {
     CachePool& pool_;
     std::unique_ptr<WordCache> cache_;
   };
+  void give(std::unique_ptr<WordCache> cache);
 
  private:
   std::unique_ptr<WordCache> take();
-  void give(std::unique_ptr<WordCache> cache);
   std::mutex mutex_;
   std::vector<std::unique_ptr<WordCache>> free_;
 };

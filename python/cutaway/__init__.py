@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .chat import ChatTemplate
     from .comparison.run import compare
     from .comparison.table import Comparison
+    from .encodings import tokenizer, tokenizer_for
     from .formats import compare_formats
     from .inspect import inspect_file
     from .languages import language_cost
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
         TopK,
         TopP,
     )
-    from .tokenizer import Tokenizer
+    from .tokenization import Tokenizer
     from .tokenizer_diff import diff_tokenizers
+    from .training import train_bpe
 
 # Public name -> the module that holds it, imported when the name is first used: `import cutaway` itself stays
 # instant and loads nothing that a notebook may not need.
@@ -44,7 +46,7 @@ _LAZY = {
     "Sampler": "sampler",
     "Session": "model",
     "Temperature": "sampler",
-    "Tokenizer": "tokenizer",
+    "Tokenizer": "tokenization",
     "TopK": "sampler",
     "TopP": "sampler",
     "compare": "comparison.run",
@@ -61,6 +63,9 @@ _LAZY = {
     "read_massive": "parallel",
     "read_udhr": "parallel",
     "step": "model",
+    "tokenizer": "encodings",
+    "tokenizer_for": "encodings",
+    "train_bpe": "training",
 }
 _SUBMODULES = ("calc", "views")  # public as they are
 
@@ -100,6 +105,9 @@ __all__ = [
     "read_massive",
     "read_udhr",
     "step",
+    "tokenizer",
+    "tokenizer_for",
+    "train_bpe",
     "views",
 ]
 __version__ = "0.1.0"
@@ -107,7 +115,6 @@ __version__ = "0.1.0"
 
 # Where a beginner looks for them.
 _ELSEWHERE = {
-    **{name: f"model.{name}, of model = ca.load(...)" for name in ("chat", "generate", "run_with_cache", "score")},
-    "tokenizer": "ca.load(...).tokenizer",
+    name: f"model.{name}, of model = ca.load(...)" for name in ("chat", "generate", "run_with_cache", "score")
 }
 __getattr__, __dir__ = lazy(__name__, _LAZY, _SUBMODULES, _ELSEWHERE)

@@ -30,7 +30,9 @@ __all__: list[str] = [
     "pretokenizers",
     "remove_pack",
     "report_pack",
+    "split_pattern",
     "stage_names",
+    "train_bpe",
     "unicode_category",
 ]
 
@@ -65,8 +67,14 @@ class Tokenizer:
     """
     Text to ids and back; cutaway.Tokenizer is its face.
     """
-    def __init__(self, path: typing.Any) -> None: ...
+    def __init__(
+        self, path: typing.Any, pattern: str = "", encoding: str = "", lowercase: bool | None = None
+    ) -> None: ...
     def __len__(self) -> int: ...
+    def count(self, text: typing.Any, add_special_tokens: bool, parse_special: bool) -> int:
+        """
+        How many ids encode() gives.
+        """
     def decode(
         self, ids: typing.Annotated[numpy.typing.ArrayLike, numpy.int32], skip_special_tokens: bool, continuation: bool
     ) -> str: ...
@@ -77,7 +85,13 @@ class Tokenizer:
         """
         -> (ids int32 [n], bytes that had no token)
         """
-    def encode_batch(self, texts: list, add_special_tokens: bool, parse_special: bool) -> tuple:
+    def encode_batch(
+        self,
+        texts: list,
+        add_special_tokens: bool,
+        parse_special: bool,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple:
         """
         -> ([ids], bytes that had no token)
         """
@@ -319,9 +333,26 @@ def report_pack(path: bytes) -> tuple[bytes, str]:
     What a pack file is: (path of the model as bytes, state).
     """
 
+def split_pattern(pretokenizer: str) -> typing.Any:
+    """
+    The regular expression of a pre-tokenizer, as files spell it; None: it is not one expression.
+    """
+
 def stage_names() -> list[str]:
     """
     The names of the sampler stages, in the order of generate()'s keywords.
+    """
+
+def train_bpe(
+    texts: collections.abc.Iterable,
+    vocab_size: typing.SupportsInt | typing.SupportsIndex,
+    pretokenizer: str,
+    special_tokens: collections.abc.Sequence[str],
+    min_frequency: typing.SupportsInt | typing.SupportsIndex,
+    progress: collections.abc.Callable,
+) -> tuple:
+    """
+    -> (tokens as bytes, merges int32 [n, 2])
     """
 
 def unicode_category(cp: typing.SupportsInt | typing.SupportsIndex) -> str:

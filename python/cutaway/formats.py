@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from .views.table import Table
 
 if TYPE_CHECKING:
     from .model import Model
-    from .tokenizer import Tokenizer
+    from .tokenization import Tokenizer
     from .views.page import View
 
 
@@ -91,11 +89,14 @@ def _csv(record: Any) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     if not names:
         raise ArgumentError(f"CSV needs a record with a field at least, got none. {_WITHOUT}")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([row.get(name, "") for name in names] for row in rows)
-    return out.getvalue()
+    lines = [names, *([row.get(name, "") for name in names] for row in rows)]
+    return "".join(_csv_line(fields) for fields in lines)
+
+
+def _csv_line(fields: Sequence[str]) -> str:
+    """The csv module leaves a carriage return bare in some versions of Python; here it is in quotes."""
+    quoted = ['"' + field.replace('"', '""') + '"' if set(field) & set(',"\r\n') else field for field in fields]
+    return (",".join(quoted) or '""') + "\n"  # a line of nothing would be no record
 
 
 _WITHOUT = "Leave it out: formats=('JSON', 'YAML')."

@@ -13,7 +13,7 @@ from .views.shown import Shown
 
 if TYPE_CHECKING:
     from .model import Model
-    from .tokenizer import Tokenizer
+    from .tokenization import Tokenizer
     from .views.page import View
 
 Message = Mapping[str, Any]
@@ -247,12 +247,9 @@ def _messages(messages: Any) -> list[Message]:
 def _tokenizer(given: Any, call: str) -> Any:
     """The tokenizer of a hosted model's name, of a Model, or itself."""
     if isinstance(given, str):
-        import cutaway
+        from .encodings import tokenizer_for
 
-        by_name = getattr(cutaway, "tokenizer_for", None)
-        if by_name is None:
-            raise ArgumentError(f"There is no tokenizer under the name {given!r} here; pass a Tokenizer or a Model.")
-        return by_name(given)
+        return tokenizer_for(given)
     from .views.given import tokenizer_of
 
     return tokenizer_of(given, call)

@@ -18,7 +18,7 @@ from .names import Activation, Names, table
 from .numbers import sized, whole
 from .session import Session, step
 from .settings import shows_settings
-from .tokenizer import Tokenizer
+from .tokenization import Tokenizer
 from .trace import Trace, checked_dtype
 from .weights import Weights
 

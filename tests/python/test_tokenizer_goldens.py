@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from cutaway.tokenizer import DroppedBytesWarning, Tokenizer
+from cutaway.tokenization import DroppedBytesWarning, Tokenizer
 from tokenizer_files import GOLDEN, golden_ids, golden_lines
 
 MODELS = ["smollm2", "gemma3"]

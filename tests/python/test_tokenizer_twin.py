@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cutaway.inspect import inspect_file
 from cutaway.reference import tokenizer as twin
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenization import Tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer_files import GOLDEN, golden_ids, golden_lines, sentencepiece_model, small_bpe, small_spm, write

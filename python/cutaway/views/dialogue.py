@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ..model import Model
-    from ..tokenizer import Tokenizer
+    from ..tokenization import Tokenizer
 
 SHOWN = 400
 _SHARES = {"system": 0.12, "tool": 0.3, "user": 0.45, "assistant": 0.85}  # of the colour; every role has its label too

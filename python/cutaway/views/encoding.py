@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ..model import Model
-    from ..tokenizer import Text, Tokenizer
+    from ..tokenization import Text, Tokenizer
 
 _SHOWN_MERGES = 200  # per piece in __repr__; .pieces has them all
 _SHOWN_PIECES = 300
@@ -229,7 +229,7 @@ def _hex(raw: bytes, most: int = 16) -> str:
 
 def _visible(raw: bytes) -> str:
     """Bytes as HTML: spaces as ·, line breaks as ⏎, bytes that are no whole character as <0xE2>."""
-    from ..tokenizer import readable
+    from ..tokenization import readable
 
     return escape(shorten(marked(readable(raw)).replace(" ", "·"), 60))
 
@@ -255,6 +255,6 @@ def _terminal(pieces: list[Piece], chips: list[Chip], said: str, unit: str) -> R
 
 
 def _show(raw: bytes) -> str:
-    from ..tokenizer import readable
+    from ..tokenization import readable
 
     return repr(readable(raw))

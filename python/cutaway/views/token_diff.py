@@ -24,7 +24,7 @@ _APART = 0.6  # the colour of a place that is cut differently
 
 def shown_tokens(tokens: Sequence[bytes]) -> str:
     """Tokens side by side on one line: spaces as ·, bytes that are no whole character as <0xE2>."""
-    from ..tokenizer import readable
+    from ..tokenization import readable
 
     return shorten(" | ".join(marked(readable(token)).replace(" ", "·") for token in tokens), 80)
 
@@ -55,7 +55,7 @@ def token_diff(diff: TokenizerDiff) -> View:
 
 def _chips(region: Region, diff: TokenizerDiff) -> list[Chip]:
     """One for a place that is cut differently, one per line for what is cut alike."""
-    from ..tokenizer import readable
+    from ..tokenization import readable
 
     sides = ((diff.a, region.a_tokens, region.a_ids), (diff.b, region.b_tokens, region.b_ids))
     lines = "<br>".join(

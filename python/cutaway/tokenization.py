@@ -39,21 +39,30 @@ class Tokenizer:
         self._core = core
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], *, lowercase: bool | None = None) -> Tokenizer:
-        """The tokenizer of a file, which is told by its content: GGUF (with or without tensors), a SentencePiece model,
-        a WordPiece vocabulary (vocab.txt), an RWKV vocabulary.
+    def from_file(
+        cls, path: str | os.PathLike[str], pattern: str | None = None, *, lowercase: bool | None = None
+    ) -> Tokenizer:
+        """The tokenizer of a file or a folder, told by its content: GGUF, with or without tensors; tokenizer.json;
+        SentencePiece models (tokenizer.model); the base64 ranks of tiktoken; BERT's vocab.txt; RWKV's vocabulary. A
+        folder has tokenizer.json, or vocab.json and merges.txt, or one of the others under its usual name.
 
-        lowercase: for vocab.txt, which does not say it: lower-case, and accents off; None: if no entry outside [...] has
-        an upper-case letter. FormatError, naming the file and the part of it, where the vocabulary is damaged or of a kind
-        that is not supported. ArgumentError for lowercase with another kind of file.
+        pattern: for ranks, the pre-tokenizer that cuts the text, such as "cl100k". r50k, p50k, cl100k, o200k and
+        Llama 3 are known by their SHA-256 and need none; without it others are an error, since the file does not say.
+        lowercase: for vocab.txt, whether text is lower-cased and loses its accents; None: where no entry outside
+        brackets has an upper-case letter.
+
+        FormatError, naming the file and the key or line, where the vocabulary is damaged or has a part that is not
+        supported; ArgumentError for an option that the file has no use for.
         """
         if not isinstance(path, (str, os.PathLike)):
             raise ArgumentError(f"from_file takes a path, as str or Path, got {described(path)}.")
-        if os.path.isdir(path):
-            raise FormatError(f"{os.fspath(path)} is a folder; expected a GGUF file, which holds its tokenizer.")
+        if pattern is not None and not isinstance(pattern, str):
+            raise ArgumentError(f"pattern is the name of a pre-tokenizer, a str, got {described(pattern)}.")
+        if lowercase is not None and not isinstance(lowercase, bool):
+            raise ArgumentError(f"lowercase is True, False or None, got {described(lowercase)}.")
         if isinstance(path, str) and not os.path.exists(path):
             raise FormatError(f"There is no file {path}. A model's name is for ca.load(name).tokenizer.")
-        return cls(_core.Tokenizer(os.fspath(path), lowercase=lowercase))
+        return cls(_core.Tokenizer(os.fspath(path), pattern or "", lowercase=lowercase))
 
     # ---- text to ids
 
@@ -72,20 +81,27 @@ class Tokenizer:
         return ids
 
     def encode_batch(
-        self, texts: Sequence[Text], add_special_tokens: bool = False, parse_special: bool = False
+        self,
+        texts: Sequence[Text],
+        add_special_tokens: bool = False,
+        parse_special: bool = False,
+        threads: int | None = None,
     ) -> list[np.ndarray]:
-        """`encode` of each text: a list of int32 [n_i]."""
+        """`encode` of each text: a list of int32 [n_i]. threads: None takes every core that there is."""
         if isinstance(texts, (str, bytes)):
             raise ArgumentError("encode_batch takes a list of texts, got one text; use encode, or wrap it in a list")
         if not isinstance(texts, Iterable):
             raise ArgumentError(f"encode_batch takes a list of texts, got {described(texts)}")
-        ids, dropped = self._core.encode_batch([_text(text) for text in texts], add_special_tokens, parse_special, 2)
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise ArgumentError(f"threads is a whole number from 1 on, or None, got {described(threads)}")
+        given = [_text(text) for text in texts]
+        ids, dropped = self._core.encode_batch(given, add_special_tokens, parse_special, threads or 0)
         self._warn_dropped(dropped)
         return ids
 
     def count(self, text: Text, add_special_tokens: bool = False, parse_special: bool = False) -> int:
-        """How many tokens `encode` gives."""
-        return len(self.encode(text, add_special_tokens, parse_special))
+        """How many tokens `encode` gives, without making them."""
+        return self._core.count(_text(text), add_special_tokens, parse_special)
 
     def offsets(self, text: Text, add_special_tokens: bool = False, parse_special: bool = False) -> np.ndarray:
         """Where each token of `encode` lies in the text: int64 [n, 2], begin and end (exclusive).

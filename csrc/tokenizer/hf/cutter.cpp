@@ -1,0 +1,59 @@
+#include "tokenizer/hf/cutter.h"
+
+#include "tokenizer/hf/kinds.h"
+
+namespace cutaway::hf {
+namespace {
+
+constexpr Kind<std::unique_ptr<Cutter> (*)(const Part&)> kKinds[] = {
+#define CUTTER(function, type) {type, &make_cutter_##function},
+#include "tokenizer/hf/cutters.def"
+#undef CUTTER
+};
+
+class Sequence final : public Cutter {
+ public:
+  explicit Sequence(const Part& part) {
+    for (const Part& one : part.parts("pretokenizers")) steps_.push_back(read_cutter(one));
+  }
+  void apply(CutText& cut) const override {
+    for (const auto& step : steps_) step->apply(cut);
+  }
+  bool makes_alphabet() const override {
+    for (const auto& step : steps_) {
+      if (step->makes_alphabet()) return true;
+    }
+    return false;
+  }
+  bool leave_bytes() override {
+    for (size_t i = 0; i + 1 < steps_.size(); ++i) {
+      if (steps_[i]->makes_alphabet()) return false;  // it is cut as letters, or written twice over
+    }
+    return !steps_.empty() && steps_.back()->leave_bytes();
+  }
+
+  Pretokenizer scanner() const override {
+    Pretokenizer found;
+    for (const auto& step : steps_) {
+      if (step->idle()) continue;
+      if (found || !step->scanner()) return {};
+      found = step->scanner();
+    }
+    return found;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Cutter>> steps_;
+};
+
+}  // namespace
+
+std::unique_ptr<Cutter> read_cutter(const Part& part) {
+  auto out = maker_of(part, part.type(), kKinds, "pre-tokenizer")(part);
+  part.end();
+  return out;
+}
+
+std::unique_ptr<Cutter> make_cutter_sequence(const Part& part) { return std::make_unique<Sequence>(part); }
+
+}  // namespace cutaway::hf

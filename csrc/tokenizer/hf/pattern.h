@@ -1,0 +1,37 @@
+// What Split and Replace look for: a string, a pattern that has a hand-written scanner, or any other regular
+// expression, for which an engine is called.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/aligned_text.h"
+#include "tokenizer/hf/part.h"
+#include "tokenizer/pretokenize.h"
+
+namespace cutaway::hf {
+
+class Pattern {
+ public:
+  virtual ~Pattern() = default;
+  // Appends every match in `text`, from left to right; none overlaps another. An empty match is one too, but
+  // for one that touches the match before it (as Oniguruma's iterator has it).
+  virtual void find(std::string_view text, std::vector<Pretoken>& out) const = 0;
+  // The scanner that it is, which covers every text without gaps; or none.
+  virtual Pretokenizer scanner() const { return {}; }
+};
+
+// {"String": "..."} or {"Regex": "..."}
+std::shared_ptr<const Pattern> read_pattern(const Part& owner, std::string_view name);
+std::shared_ptr<const Pattern> regex_pattern(const std::string& expression);
+std::shared_ptr<const Pattern> literal_pattern(std::string literal);
+
+// An engine for expressions: compiles one, and gives a function that appends all matches of a text. It is set
+// once, by the binding; without one, such an expression is an UnsupportedError.
+using Search = std::function<void(std::string_view text, std::vector<Span>& out)>;
+using RegexEngine = std::function<Search(const std::string& expression)>;
+void set_regex_engine(RegexEngine engine);
+
+}  // namespace cutaway::hf

@@ -1,0 +1,51 @@
+// Falcon (its tokenizer.json): runs of punctuation ([\p{P}$+<=>^`|~]) lie apart, what lies between is cut as
+// GPT-2 does, then numbers are taken out of the pieces, then every three digits [0-9] of those.
+#include "tokenizer/scanner.h"
+
+namespace cutaway {
+namespace {
+
+bool is_punctuation(const Char& c) { return c.in(kPunctuation) || (c.cp < 0x80 && c.in(kSymbols)); }
+bool is_digit(const Char& c) { return c.cp - '0' < 10u; }
+
+struct Falcon {
+  static constexpr CharSet kOther = ~(kSpaces | kLetters | kNumbers);
+
+  static size_t next(const Reader& r, size_t at) {
+    Char here = r.at(at);
+    if (is_punctuation(here)) {
+      while (here.bytes && is_punctuation(here)) here = r.at(at += here.bytes);
+      return at;
+    }
+    if (here.in(kNumbers)) return numbers(r, at);
+    size_t word = at;
+    if (here.cp == ' ') {
+      const Char first = r.at(at + 1);
+      if (first.in(kNumbers)) return at + 1;  // GPT-2's piece is " 12", of which the numbers are taken out
+      if (first.in(kLetters | kOther) && !is_punctuation(first)) word = at + 1, here = first;
+    }
+    if (here.in(kLetters)) return r.skip(word, kLetters);
+    if (here.in(kOther)) {
+      for (; here.in(kOther) && !is_punctuation(here); here = r.at(word)) word += here.bytes;
+      return word;
+    }
+    const White run = white_run(r, at);
+    return is_punctuation(r.at(run.end)) ? run.end : white_before(r, at, run);
+  }
+  static size_t numbers(const Reader& r, size_t at) {
+    const auto three = [&](size_t i) {
+      return is_digit(r.at(i)) && is_digit(r.at(i + 1)) && is_digit(r.at(i + 2));
+    };
+    if (three(at)) return at + 3;
+    for (Char c = r.at(at); c.in(kNumbers) && !three(at); c = r.at(at)) at += c.bytes;
+    return at;
+  }
+};
+
+}  // namespace
+
+size_t cut_falcon(std::string_view text, size_t& at, uint32_t* ends, size_t capacity) {
+  return scan_with<Falcon>(text, at, ends, capacity);
+}
+
+}  // namespace cutaway

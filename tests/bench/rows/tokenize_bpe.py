@@ -1,0 +1,189 @@
+"""Text to ids and back: byte-level BPE."""
+
+import json
+import random
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cutaway.bench.summary import interleave, spread
+from cutaway.bench.workers import Side, Worker
+
+from .. import side_tokenizers as work
+from ..files import ROOT, model_file, shared_file
+from ..registry import Line, row
+from ..run import OURS, Run
+from ..summary import check
+
+SOURCE_BYTES, MIB = 4_300_000, 1 << 20
+SIDES = {OURS: "Cutaway", "tiktoken": "Tiktoken", "gigatoken": "Gigatoken"}
+
+
+def python_source() -> str:
+    """The standard library, file after file."""
+    parts, size = [], 0
+    for path in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")):
+        if size >= SOURCE_BYTES or "site-packages" in path.parts:
+            continue
+        parts.append(path.read_text(encoding="utf-8", errors="replace"))
+        size += len(parts[-1])
+    return "".join(parts)[:SOURCE_BYTES]
+
+
+def scripts() -> str:
+    return "\n".join(json.loads((ROOT / "tests/golden/tokenizer_lines.json").read_text(encoding="utf-8")))
+
+
+@row("Text to ids and back: byte-level BPE", 16)
+def tokenize_bpe(run: Run) -> Iterator[Line]:
+    """From Python: str in; ids out as an int32 array (a list in tiktoken). Every side first gives the same ids of the
+    text. First call: of a tokenizer that was just loaded. Megabytes are 10^6 bytes of UTF-8."""
+    book, japanese, ranks = (
+        shared_file(f"tokenizers/{name}") for name in ("botchan.txt", "wagahaiwa_nekodearu.txt", "cl100k_base.tiktoken")
+    )
+    if book is None or japanese is None or ranks is None:
+        missing = {"the rank files": "../shared/conformance/tokenizers is not here; CUTAWAY_SHARED names it"}
+        yield {"case": "cl100k", "unit": "MB/s", "missing": missing, "sides": {}, "checks": [], "gate": {}}
+        return
+    prose = book.read_text(encoding="utf-8")
+    texts = {"English prose": prose, "Python source": python_source()}
+    others = {"Japanese prose": japanese.read_text(encoding="utf-8"), "27 scripts": scripts()}
+    with run.started(sides_of(ranks, SIDES)) as (workers, missing):
+        for title, text in texts.items():
+            yield rate(run, f"cl100k, {title}", workers, missing, text, work.encoding, {"gigatoken": 1.0})
+            yield rate(
+                run, f"cl100k, {title}, first call", workers, missing, text, work.first_encoding, {"gigatoken": 1.5}
+            )
+        for title, text in others.items():
+            reach = {"gigatoken": 1.5, "tiktoken": 1.5}
+            yield rate(run, f"cl100k, {title}", workers, missing, text, work.encoding, reach)
+        yield prompt(run, workers, missing, prose[:1000])
+        yield counts(run, workers[OURS], prose)
+        yield decodes(run, workers, missing)
+        yield worst(run, workers[OURS], prose)
+        yield loads(run, workers[OURS])
+    with run.started(sides_of(ranks, SIDES, threads=run.threads)) as (workers, missing):
+        yield batches(run, workers, missing, prose)
+    sides = {OURS: "Cutaway", "tokenizers": "Transformers"}
+    with run.started(sides_of(model_file("smollm2"), sides)) as (workers, missing):
+        yield rate(
+            run, "SmolLM2's vocabulary, English prose", workers, missing, prose, work.encoding, {"tokenizers": 200}
+        )
+
+
+def sides_of(path: Path, sides: dict[str, str], threads: int = 1) -> dict[str, Side]:
+    keywords = {"path": str(path), "threads": threads}
+    return {label: Side(f"bench.side_tokenizers:{name}", keywords) for label, name in sides.items()}
+
+
+def same_ids(
+    workers: dict[str, Worker], missing: dict[str, str], text: str
+) -> tuple[dict[str, Worker], dict[str, str]]:
+    """The sides that give our ids of this text, and what is wrong with the others."""
+    ours, fit, unfit = workers[OURS](work.ids, text), {}, dict(missing)
+    for label, worker in workers.items():
+        theirs = worker(work.ids, text)
+        if np.array_equal(ours, theirs):
+            fit[label] = worker
+        else:
+            unfit[label] = f"gives other ids: {len(theirs):,} of them, ours are {len(ours):,}"
+    return fit, unfit
+
+
+def timed(
+    run: Run,
+    case: str,
+    unit: str,
+    jobs: dict[str, Callable[[], float]],
+    missing: dict[str, str],
+    reach: dict[str, float],
+) -> Line:
+    """Jobs by turns. Units that end in /s are better large, others small."""
+    line: Line = {"case": case, "unit": unit, "gate": {}, "missing": missing, "sides": {}, "checks": []}
+    line["sides"] = {label: spread(values) for label, values in interleave(jobs, run.rounds).items()}
+    ours = line["sides"][OURS]["median"]
+    for label in jobs:
+        if label != OURS:
+            theirs = line["sides"][label]["median"]
+            ratio = ours / theirs if unit.endswith("/s") else theirs / ours
+            line["checks"].append(check(f"times {label}", ratio, reach.get(label)))
+    return line
+
+
+def rate(
+    run: Run,
+    case: str,
+    workers: dict[str, Worker],
+    missing: dict[str, str],
+    text: str,
+    job: Any,
+    reach: dict[str, float],
+) -> Line:
+    fit, unfit = same_ids(workers, missing, text)
+    megabytes = len(text.encode()) / 1e6
+    jobs = {label: lambda w=worker: megabytes / w(job, text) for label, worker in fit.items()}
+    return timed(run, case, "MB/s", jobs, unfit, reach)
+
+
+def prompt(run: Run, workers: dict[str, Worker], missing: dict[str, str], text: str) -> Line:
+    fit, unfit = same_ids(workers, missing, text)
+    jobs = {label: lambda w=worker: 1e6 * w(work.encoding, text) for label, worker in fit.items()}
+    line = timed(run, "cl100k, a prompt of 1 KB", "us", jobs, unfit, {"tiktoken": 2.0, "gigatoken": 2.0})
+    line["checks"].append(check("microseconds", line["sides"][OURS]["median"], most=6.0))
+    return line
+
+
+def counts(run: Run, worker: Worker, text: str) -> Line:
+    megabytes = len(text.encode()) / 1e6
+    jobs = {
+        OURS: lambda: megabytes / worker(work.counting, text),
+        "cutaway, encode": lambda: megabytes / worker(work.encoding, text),
+    }
+    return timed(run, "cl100k, count", "MB/s", jobs, {}, {"cutaway, encode": 1.2})
+
+
+def decodes(run: Run, workers: dict[str, Worker], missing: dict[str, str]) -> Line:
+    ids = np.random.default_rng(1).integers(0, 100_000, 1_000_000, dtype=np.int32)
+    fit = {label: worker for label, worker in workers.items() if label != "gigatoken"}
+    jobs = {label: lambda w=worker: 1 / w(work.decoding, ids) for label, worker in fit.items()}
+    return timed(run, "cl100k, decode", "M ids/s", jobs, missing, {"tiktoken": 5.0})
+
+
+def worst(run: Run, worker: Worker, prose: str) -> Line:
+    """Nanoseconds a byte of texts of 1 MiB that no rule cuts, beside those of prose."""
+    letters = random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=MIB)
+    texts = {
+        OURS: prose,
+        "a": "a" * MIB,
+        "spaces": " " * MIB,
+        "random letters": "".join(letters),
+        "的": "的" * (MIB // 3),
+    }
+    jobs = {
+        label: lambda text=text: 1e9 * worker(work.encoding, text) / len(text.encode()) for label, text in texts.items()
+    }
+    line = timed(run, "cl100k, worst cases", "ns/byte", jobs, {}, {})
+    base = line["sides"][OURS]["median"]
+    line["checks"] = [
+        check(f"{label}: times prose", side["median"] / base, most=3.0)
+        for label, side in line["sides"].items()
+        if label != OURS
+    ]
+    return line
+
+
+def loads(run: Run, worker: Worker) -> Line:
+    line = timed(run, "cl100k, loading", "ms", {OURS: lambda: 1e3 * worker(work.loading)}, {}, {})
+    line["checks"].append(check("milliseconds", line["sides"][OURS]["median"], most=50.0))
+    return line
+
+
+def batches(run: Run, workers: dict[str, Worker], missing: dict[str, str], prose: str) -> Line:
+    documents = [prose[i : i + 1000] for i in range(0, len(prose), 1000)]
+    documents = (documents * (10_000 // len(documents) + 1))[:10_000]
+    megabytes = sum(len(one.encode()) for one in documents) / 1e6
+    jobs = {label: lambda w=worker: megabytes / w(work.batching, documents) for label, worker in workers.items()}
+    case = f"cl100k, 10,000 documents, {run.threads} threads"
+    return timed(run, case, "MB/s", jobs, missing, {"gigatoken": 1.0})

@@ -1,0 +1,163 @@
+"""Tokenizers as sides of a comparison: one rank file (or the vocabulary of a GGUF file) each, text in, ids out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LEAST_SECONDS = 0.1  # of one timing: short texts are encoded again and again
+
+
+class Tokenizing:
+    """A side: `make()` loads it anew; `encode`, and where it has them `count`, `decode` and `batch`."""
+
+    package = ""
+
+    def __init__(self, path: str, threads: int = 1):
+        self.path, self.threads = path, threads
+        self.made = self.make()
+
+    def make(self) -> Any:
+        raise NotImplementedError
+
+    def encode(self, text: str) -> Any:
+        return self.made.encode(text)
+
+    def decode(self, ids: Any) -> Any:
+        return self.made.decode_bytes(ids)
+
+    def batch(self, texts: list[str]) -> Any:
+        return self.made.encode_batch(texts)
+
+    def given(self, ids: np.ndarray) -> Any:
+        """Ids as this side takes them."""
+        return ids
+
+    def facts(self) -> dict[str, Any]:
+        return {"version": metadata.version(self.package)}
+
+
+class Cutaway(Tokenizing):
+    package = "cutaway"
+
+    def make(self) -> Any:
+        import cutaway as ca
+
+        return ca.Tokenizer.from_file(self.path)
+
+    def batch(self, texts: list[str]) -> Any:
+        return self.made.encode_batch(texts, threads=self.threads)
+
+    def count(self, text: str) -> int:
+        return self.made.count(text)
+
+    def facts(self) -> dict[str, Any]:
+        import cutaway as ca
+
+        return {"version": ca.__version__}
+
+
+class Tiktoken(Tokenizing):
+    """tiktoken with the ranks of the file and its own pattern and tokens. Ordinary text, as the others have it."""
+
+    package = "tiktoken"
+
+    def make(self) -> Any:
+        import tiktoken
+        from tiktoken.load import load_tiktoken_bpe
+        from tiktoken_ext import openai_public
+
+        path = self.path
+        openai_public.load_tiktoken_bpe = lambda *_, **__: load_tiktoken_bpe(path)
+        return tiktoken.Encoding(**getattr(openai_public, Path(path).stem)())
+
+    def encode(self, text: str) -> Any:
+        return self.made.encode_ordinary(text)
+
+    def decode(self, ids: Any) -> Any:
+        return self.made.decode_bytes(ids)
+
+    def batch(self, texts: list[str]) -> Any:
+        return self.made.encode_ordinary_batch(texts, num_threads=self.threads)
+
+    def given(self, ids: np.ndarray) -> Any:
+        return ids.tolist()
+
+
+class Gigatoken(Tokenizing):
+    package = "gigatoken"
+
+    def make(self) -> Any:
+        import gigatoken
+
+        return gigatoken.Tokenizer.from_tiktoken(self.path)
+
+    def batch(self, texts: list[str]) -> Any:
+        return self.made.encode_batch(texts)
+
+
+class Transformers(Tokenizing):
+    """The fast tokenizer that transformers makes of a GGUF file."""
+
+    package = "tokenizers"
+
+    def make(self) -> Any:
+        from transformers import AutoTokenizer
+
+        file = Path(self.path).absolute()
+        return AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).backend_tokenizer
+
+    def encode(self, text: str) -> Any:
+        return self.made.encode(text, add_special_tokens=False).ids
+
+
+# ---- what a worker is asked
+
+
+def ids(side: Tokenizing, text: str) -> np.ndarray:
+    return np.asarray(side.encode(text), np.int64)
+
+
+def _seconds(job: Callable[[], Any]) -> float:
+    """Seconds of one call, among as many as fill the least time."""
+    n, start = 0, time.perf_counter()
+    while (spent := time.perf_counter() - start) < LEAST_SECONDS or n == 0:
+        job()
+        n += 1
+    return spent / n
+
+
+def encoding(side: Tokenizing, text: str) -> float:
+    return _seconds(lambda: side.encode(text))
+
+
+def counting(side: Tokenizing, text: str) -> float:
+    return _seconds(lambda: side.count(text))  # type: ignore[attr-defined]
+
+
+def decoding(side: Tokenizing, given: np.ndarray) -> float:
+    asked = side.given(given)
+    return _seconds(lambda: side.decode(asked))
+
+
+def batching(side: Tokenizing, texts: list[str]) -> float:
+    return _seconds(lambda: side.batch(texts))
+
+
+def first_encoding(side: Tokenizing, text: str) -> float:
+    """Seconds of the first call of a tokenizer that was just loaded."""
+    side.made = side.make()
+    start = time.perf_counter()
+    side.encode(text)
+    return time.perf_counter() - start
+
+
+def loading(side: Tokenizing) -> float:
+    start = time.perf_counter()
+    side.made = side.make()
+    return time.perf_counter() - start
