@@ -9,6 +9,8 @@
 
 namespace cutaway {
 
+inline constexpr size_t kLongCached = 63;  // bytes; longer words hardly come again
+
 // encode(std::vector<WordToken>&) makes the tokens of the word where the cache has none. 16 bytes may be read
 // from where the word begins. The ids are good until the cache is asked again.
 template <class Encode>
@@ -18,8 +20,8 @@ std::span<const int32_t> cached_ids(WordCache& cache, std::string_view word, con
   if (is_short) {
     key = WordCache::key(word.data(), static_cast<uint32_t>(word.size()), 0);
     if (const auto known = cache.find(key); known.data()) return known;
-  } else if (word.size() <= WordCache::kLong) {
-    if (const auto known = cache.find(word); known.data()) return known;
+  } else if (word.size() <= kLongCached) {
+    if (const auto known = cache.find(word, 0); known.data()) return known;
   }
   thread_local std::vector<WordToken> tokens;
   tokens.clear();
@@ -28,8 +30,8 @@ std::span<const int32_t> cached_ids(WordCache& cache, std::string_view word, con
   for (const WordToken& token : tokens) cache.gathered.push_back(token.id);
   if (is_short) {
     cache.put(key, cache.gathered);
-  } else if (word.size() <= WordCache::kLong) {
-    cache.put(word, cache.gathered);
+  } else if (word.size() <= kLongCached) {
+    cache.put(word, 0, cache.gathered);
   }
   return cache.gathered;
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <unordered_map>
 #include <vector>
 
 namespace cutaway {
@@ -73,10 +72,10 @@ inline void join(std::vector<MergeSymbol>& row, int32_t left, int32_t id) {
   if (row[left].next >= 0) row[row[left].next].prev = left;
 }
 
-// Merges in place; row[0] stays the first symbol. find(left, right) -> RankedMerge; on_merge(left, right, id)
-// hears of every merge before it is made.
+// Merges in place; row[0] stays the first symbol. ranks: how many there are. find(left, right) ->
+// RankedMerge; on_merge(left, right, id) hears of every merge before it is made.
 template <class Find, class OnMerge>
-void merge_by_rank(std::vector<MergeSymbol>& row, const Find& find, const OnMerge& on_merge) {
+void merge_by_rank(std::vector<MergeSymbol>& row, uint32_t ranks, const Find& find, const OnMerge& on_merge) {
   if (row.size() <= kShortRow) {
     RankedMerge of[kShortRow];  // of[i]: symbol i with the one after it
     for (size_t i = 0; i + 1 < row.size(); ++i) of[i] = find(row[i], row[i + 1]);
@@ -93,14 +92,22 @@ void merge_by_rank(std::vector<MergeSymbol>& row, const Find& find, const OnMerg
       if (next >= 0) of[best] = find(row[best], row[next]);
     }
   }
-  std::unordered_map<uint32_t, RankQueue> queues;
+  std::vector<RankQueue> queues;
+  thread_local std::vector<int32_t> queue_of;  // of each rank, or -1; as it was when this returns
+  if (queue_of.size() < ranks) queue_of.resize(ranks, -1);
+  std::vector<uint32_t> met;   // the rank of each queue
   std::vector<uint32_t> open;  // ranks whose queues are not empty, as a heap, lowest first
   const auto push = [&](int32_t left) {
     if (left < 0 || row[left].next < 0) return;
     const MergeSymbol& right = row[row[left].next];
     const RankedMerge merge = find(row[left], right);
     if (merge.id < 0) return;
-    RankQueue& queue = queues[merge.rank];
+    if (queue_of[merge.rank] < 0) {
+      queue_of[merge.rank] = static_cast<int32_t>(queues.size());
+      queues.emplace_back();
+      met.push_back(merge.rank);
+    }
+    RankQueue& queue = queues[static_cast<size_t>(queue_of[merge.rank])];
     if (queue.empty()) {
       open.push_back(merge.rank);
       std::push_heap(open.begin(), open.end(), std::greater<>());
@@ -110,7 +117,7 @@ void merge_by_rank(std::vector<MergeSymbol>& row, const Find& find, const OnMerg
   for (int32_t i = 0; i < static_cast<int32_t>(row.size()); ++i) push(i);
   while (!open.empty()) {
     const uint32_t rank = open[0];
-    RankQueue& queue = queues[rank];
+    RankQueue& queue = queues[static_cast<size_t>(queue_of[rank])];
     const RankQueue::Candidate best = queue.pop();
     if (queue.empty()) {
       std::pop_heap(open.begin(), open.end(), std::greater<>());
@@ -123,6 +130,7 @@ void merge_by_rank(std::vector<MergeSymbol>& row, const Find& find, const OnMerg
     push(row[best.left].prev);
     push(best.left);
   }
+  for (const uint32_t rank : met) queue_of[rank] = -1;
 }
 
 }  // namespace cutaway

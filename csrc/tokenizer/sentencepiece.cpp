@@ -111,9 +111,9 @@ class SentencePiece final : public Tokenizer {
   SpmNormalizer normalizer_, denormalizer_;
   AddedTokens user_defined_;  // for BPE, which takes them out first; to unigram they are pieces like others
   std::unique_ptr<const WordModel> model_;
-  const SpmBpeModel* bpe_model_ = nullptr;  // model_, where it is that
+  const SpmBpeModel* bpe_ = nullptr;  // model_, as what it is
+  const UnigramModel* unigram_ = nullptr;
   mutable CachePool caches_;
-  bool bpe_ = false;
 };
 
 void SentencePiece::read_bytes() {
@@ -156,7 +156,7 @@ void SentencePiece::make_normalizers() {
 }
 
 void SentencePiece::make_model() {
-  bpe_ = file_.model == SpmFile::Model::bpe;
+  const bool is_bpe = file_.model == SpmFile::Model::bpe;
   spelled_ = normalizer_.escapes() ? std::vector<std::string>() : vocab_.pieces;
   std::vector<TokenType> types = vocab_.types;
   std::vector<AddedTokens::Token> user_defined;
@@ -169,21 +169,23 @@ void SentencePiece::make_model() {
     if (types[id] != TokenType::user_defined) continue;
     if (user_defined_first_) {
       types[id] = TokenType::control;
-    } else if (bpe_) {
+    } else if (is_bpe) {
       user_defined.push_back({spelled_[id], id});
     } else {  // sentencepiece 0.2.3: above 0, which no log probability reaches, and more for longer ones
       file_.scores[id] = static_cast<float>(0.1 * static_cast<double>(vocab_.pieces[id].size() - 1));
     }
   }
   user_defined_ = AddedTokens(std::move(user_defined));
-  if (bpe_) {
+  if (is_bpe) {
     auto model = std::make_unique<SpmBpeModel>(spelled_, file_.scores, types,
                                                SpmBpeModel::Options{unknown_, byte_ids_});
-    bpe_model_ = model.get();
+    bpe_ = model.get();
     model_ = std::move(model);
   } else {
     const UnigramModel::Options options{unknown_, byte_ids_, UnigramModel::Sums::float32};
-    model_ = std::make_unique<UnigramModel>(spelled_, file_.scores, types, options);
+    auto model = std::make_unique<UnigramModel>(spelled_, file_.scores, types, options);
+    unigram_ = model.get();
+    model_ = std::move(model);
   }
 }
 
@@ -216,8 +218,7 @@ void SentencePiece::encode_text(std::string_view seen, size_t begin, size_t end,
 
 void SentencePiece::encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
                                     std::string& dropped) const {
-  if (!bpe_model_ || !bpe_model_->covers_all())
-    return Tokenizer::encode_text_ids(seen, begin, end, out, dropped);
+  if (unknown_ < 0) return Tokenizer::encode_text_ids(seen, begin, end, out, dropped);
   thread_local std::string line;
   line.clear();
   normalizer_.normalize(seen.substr(begin, end - begin), line, nullptr);
@@ -225,10 +226,11 @@ void SentencePiece::encode_text_ids(std::string_view seen, size_t begin, size_t 
   line.append(16, '\0');
   const std::string_view text = std::string_view(line).substr(0, size);
   CachePool::Lease cache(caches_);
+  if (unigram_) return unigram_->encode_ids(text, *cache, out);
   for (size_t at = 0; at < size;) {
     const AddedTokens::Match match = user_defined_.find(text, at);
     const size_t stop = std::min(match.begin, size);
-    bpe_model_->encode_ids(text.substr(at, stop - at), *cache, out);
+    bpe_->encode_ids(text.substr(at, stop - at), *cache, out);
     if (match.id < 0) break;
     out.push(match.id);
     at = match.end;

@@ -20,10 +20,6 @@ uint64_t mixed(uint64_t key) {  // Fibonacci hashing: the upper bits are the goo
 uint64_t pair_key(int32_t left, int32_t right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
 }
-uint64_t character_pair(char32_t left, char32_t right) {  // never 0: 1 is added
-  return (static_cast<uint64_t>(left) << 21 | right) + 1;
-}
-
 }  // namespace
 
 SpmBpeModel::SpmBpeModel(const std::vector<std::string>& pieces, const std::vector<double>& scores,
@@ -53,7 +49,7 @@ SpmBpeModel::SpmBpeModel(const std::vector<std::string>& pieces, const std::vect
 void SpmBpeModel::read_pairs(const std::vector<std::string>& pieces, const std::vector<double>& scores,
                              const std::vector<TokenType>& types) {
   std::vector<Pair> found;
-  std::vector<uint64_t> sides;
+  std::vector<std::string_view> arising;
   // Merges go by rank of score: 0 is the highest; equal scores have one rank.
   std::vector<double> distinct = scores;
   std::sort(distinct.begin(), distinct.end(), std::greater<>());
@@ -66,16 +62,14 @@ void SpmBpeModel::read_pairs(const std::vector<std::string>& pieces, const std::
     if (!arises || trie_.find(piece) != id) continue;
     const auto at = std::lower_bound(distinct.begin(), distinct.end(), scores[id], std::greater<>());
     const uint32_t rank = static_cast<uint32_t>(at - distinct.begin());
-    char32_t before = 0;
+    arising.push_back(piece);
     uint32_t node = ByteTrie::kRoot;  // of piece[0, i)
     for (size_t i = 0; i < piece.size();) {
       const Utf8Step step = utf8_step(piece, i);
       if (i > 0) {
-        sides.push_back(character_pair(before, step.cp));
         const int32_t left = trie_.value(node), right = left < 0 ? -1 : trie_.find(piece.substr(i));
         if (right >= 0) found.push_back({left, right, id, rank});
       }
-      before = step.cp;
       for (const size_t end = i + step.bytes; i < end; ++i)
         node = trie_.step(node, static_cast<unsigned char>(piece[i]));
     }
@@ -88,16 +82,7 @@ void SpmBpeModel::read_pairs(const std::vector<std::string>& pieces, const std::
     pairs_[at] = pair;
     takes_apart_ |= unused_[pair.id];
   }
-  std::sort(sides.begin(), sides.end());
-  sides.erase(std::unique(sides.begin(), sides.end()), sides.end());
-  sides_.assign(std::bit_ceil(sides.size() * 2 + 2), 0);
-  for (const uint64_t side : sides) {
-    uint64_t at = mixed(side) & (sides_.size() - 1);
-    while (sides_[at] != 0) at = (at + 1) & (sides_.size() - 1);
-    sides_[at] = side;
-    const uint64_t left = (side - 1) >> 21, right = (side - 1) & 0x1FFFFF;
-    if (left < 128 && right < 128) ascii_sides_[left][right >> 6] |= uint64_t{1} << (right & 63);
-  }
+  sides_ = SidePairs(arising);
 }
 
 const SpmBpeModel::Pair* SpmBpeModel::find(int32_t left, int32_t right) const {
@@ -107,40 +92,6 @@ const SpmBpeModel::Pair* SpmBpeModel::find(int32_t left, int32_t right) const {
     if (pairs_[at].left == left && pairs_[at].right == right) return &pairs_[at];
   }
   return nullptr;
-}
-
-bool SpmBpeModel::joins(char32_t left, char32_t right) const {
-  if (takes_apart_) return true;
-  if (left < 128 && right < 128) return ascii_sides_[left][right >> 6] >> (right & 63) & 1;
-  const uint64_t side = character_pair(left, right);
-  for (uint64_t at = mixed(side) & (sides_.size() - 1); sides_[at] != 0;
-       at = (at + 1) & (sides_.size() - 1)) {
-    if (sides_[at] == side) return true;
-  }
-  return false;
-}
-
-// The end of the part of text that begins at `begin` and that no merge leaves.
-uint32_t SpmBpeModel::part_end(std::string_view text, uint32_t begin) const {
-  const uint32_t size = static_cast<uint32_t>(text.size());
-  if (takes_apart_) return size;
-  Utf8Step step = utf8_step(text, begin);
-  char32_t before = step.cp;
-  uint32_t at = begin + step.bytes;
-  while (at < size) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    if (byte < 128 && before < 128) {
-      if (!(ascii_sides_[before][byte >> 6] >> (byte & 63) & 1)) break;
-      before = byte;
-      ++at;
-      continue;
-    }
-    step = utf8_step(text, at);
-    if (!joins(before, step.cp)) break;
-    before = step.cp;
-    at += step.bytes;
-  }
-  return at;
 }
 
 void SpmBpeModel::encode(std::string_view word, std::vector<WordToken>& out,
@@ -203,8 +154,12 @@ void SpmBpeModel::encode_part(std::string_view word, uint32_t begin, uint32_t en
 
   // Unused pieces come apart at the end as they were joined; of several ways the one that was seen last.
   std::vector<std::pair<int32_t, uint32_t>> joined;  // unused piece, bytes of its left part
+  int32_t met_left = -1, met_right = -1;  // runs of one character ask for the same pair again and again
+  const Pair* met = nullptr;
   const auto find_pair = [&](const MergeSymbol& left, const MergeSymbol& right) -> RankedMerge {
-    const Pair* pair = find(left.id, right.id);
+    if (left.id != met_left || right.id != met_right)
+      met = find(left.id, right.id), met_left = left.id, met_right = right.id;
+    const Pair* const pair = met;
     if (!pair) return {};
     if (takes_apart_ && unused_[pair->id]) {
       const auto known =
@@ -215,7 +170,7 @@ void SpmBpeModel::encode_part(std::string_view word, uint32_t begin, uint32_t en
     return {pair->id, pair->rank};
   };
   const auto slice = [&](uint32_t from, uint32_t to) { return word.substr(from, to - from); };
-  merge_by_rank(row, find_pair, [&](const MergeSymbol& left, const MergeSymbol& right, int32_t id) {
+  merge_by_rank(row, ranks_, find_pair, [&](const MergeSymbol& left, const MergeSymbol& right, int32_t id) {
     if (!steps) return;
     steps->push_back({std::string(slice(left.begin, left.end)), std::string(slice(right.begin, right.end)),
                       id, scores_[id], left.begin, right.end});

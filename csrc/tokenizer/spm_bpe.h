@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tokenizer/id_buffer.h"
+#include "tokenizer/side_pairs.h"
 #include "tokenizer/trie.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_cache.h"
@@ -32,10 +33,6 @@ class SpmBpeModel final : public WordModel {
   // Has every text an encoding that leaves nothing out?
   bool covers_all() const { return options_.unknown >= 0 || !options_.byte_ids.empty(); }
 
-  // Is there a piece in which these two characters stand side by side? If not, no merge crosses a place
-  // between them, and what lies on either side can be encoded on its own. Vocabularies whose unused pieces
-  // can arise are never cut: how those come apart depends on the whole text.
-  bool joins(char32_t left, char32_t right) const;
   bool has_piece(std::string_view text) const {
     const int32_t symbol = trie_.find(text);
     return symbol >= 0 && symbol < pieces_;
@@ -49,7 +46,10 @@ class SpmBpeModel final : public WordModel {
   void read_pairs(const std::vector<std::string>& pieces, const std::vector<double>& scores,
                   const std::vector<TokenType>& types);
   const Pair* find(int32_t left, int32_t right) const;
-  uint32_t part_end(std::string_view text, uint32_t begin) const;
+  // Vocabularies whose unused pieces can arise are never cut: how those come apart depends on the whole text.
+  uint32_t part_end(std::string_view text, uint32_t begin) const {
+    return takes_apart_ ? static_cast<uint32_t>(text.size()) : sides_.part_end(text, begin);
+  }
   void encode_part(std::string_view word, uint32_t begin, uint32_t end, size_t first,
                    std::vector<WordToken>& out, std::vector<WordStep>* steps) const;
   void emit(std::string_view word, int32_t symbol, uint32_t begin, uint32_t end, size_t first,
@@ -64,8 +64,7 @@ class SpmBpeModel final : public WordModel {
   uint32_t ranks_ = 0;         // distinct scores
   std::vector<Pair> pairs_;    // open addressing, a power of two
   uint64_t pair_mask_ = 0;
-  std::vector<uint64_t> sides_;        // characters that stand side by side in a piece: open addressing
-  uint64_t ascii_sides_[128][2] = {};  // the same, a bit for each two of ASCII
+  SidePairs sides_;
 };
 
 }  // namespace cutaway

@@ -4,8 +4,11 @@
 #include <array>
 #include <string>
 
+#include "tokenizer/id_buffer.h"
+#include "tokenizer/side_pairs.h"
 #include "tokenizer/trie.h"
 #include "tokenizer/vocab.h"
+#include "tokenizer/word_cache.h"
 #include "tokenizer/word_model.h"
 
 namespace cutaway {
@@ -32,6 +35,9 @@ class UnigramModel final : public WordModel {
   void encode(std::string_view word, std::vector<WordToken>& out,
               std::vector<WordStep>* steps) const override;
 
+  // The ids alone, of SentencePiece's sums. 16 bytes behind the text may be read.
+  void encode_ids(std::string_view text, WordCache& cache, IdBuffer& out) const;
+
   double unknown_score() const { return unknown_score_; }  // the lowest score less 10
 
  private:
@@ -42,12 +48,17 @@ class UnigramModel final : public WordModel {
   };
   static constexpr uint32_t kNowhere = 0xFFFFFFFF;
   template <class Float>
-  void search(std::string_view word, std::vector<Node>& nodes, std::vector<WordStep>* steps) const;
+  void search(std::string_view word, Float before, std::vector<Node>& nodes,
+              std::vector<WordStep>* steps) const;
+  double lead(std::string_view word) const;
+  double score_of(int32_t id) const { return id == options_.unknown ? unknown_score_ : scores_[id]; }
 
   Options options_;
   ByteTrie trie_;
   std::vector<double> scores_;  // [n]
   double unknown_score_ = 0;
+  double largest_ = 0;  // the largest of the scores and of the unknown one, without their signs
+  SidePairs sides_;
 };
 
 }  // namespace cutaway
