@@ -20,8 +20,8 @@ struct RankedMerge {
   uint32_t rank = 0xFFFFFFFF;
 };
 
-// Candidates of one rank, leftmost first. They come in that order nearly always; when one does not, the rest
-// becomes a heap.
+// Candidates of one rank, leftmost first. They come in that order nearly always; those that do not go to a
+// heap.
 class RankQueue {
  public:
   struct Candidate {
@@ -30,34 +30,30 @@ class RankQueue {
     int32_t id;
     bool operator<(const Candidate& o) const { return left > o.left; }  // heap top: leftmost
   };
-  bool empty() const { return head_ == items_.size(); }
+  bool empty() const { return head_ == row_.size() && late_.empty(); }
   void push(const Candidate& candidate) {
-    if (!is_heap_ && !empty() && candidate.left < items_.back().left) {
-      items_.erase(items_.begin(), items_.begin() + static_cast<ptrdiff_t>(head_));
-      head_ = 0;
-      std::make_heap(items_.begin(), items_.end());
-      is_heap_ = true;
+    if (head_ == row_.size() || candidate.left >= row_.back().left) {
+      row_.push_back(candidate);
+    } else {
+      late_.push_back(candidate);
+      std::push_heap(late_.begin(), late_.end());
     }
-    items_.push_back(candidate);
-    if (is_heap_) std::push_heap(items_.begin(), items_.end());
   }
   Candidate pop() {
-    Candidate out;
-    if (is_heap_) {
-      std::pop_heap(items_.begin(), items_.end());
-      out = items_.back();
-      items_.pop_back();
-    } else {
-      out = items_[head_++];
+    if (late_.empty() || (head_ < row_.size() && row_[head_].left <= late_[0].left)) {
+      const Candidate out = row_[head_++];
+      if (head_ == row_.size()) row_.clear(), head_ = 0;
+      return out;
     }
-    if (empty()) items_.clear(), head_ = 0, is_heap_ = false;
+    std::pop_heap(late_.begin(), late_.end());
+    const Candidate out = late_.back();
+    late_.pop_back();
     return out;
   }
 
  private:
-  std::vector<Candidate> items_;
+  std::vector<Candidate> row_, late_;
   size_t head_ = 0;
-  bool is_heap_ = false;
 };
 
 inline constexpr size_t kShortRow = 24;  // symbols
