@@ -19,7 +19,7 @@ std::span<const int32_t> cached_ids(WordCache& cache, std::string_view word, con
     key = WordCache::key(word.data(), static_cast<uint32_t>(word.size()), 0);
     if (const auto known = cache.find(key); known.data()) return known;
   } else if (word.size() <= WordCache::kLong) {
-    if (const auto known = cache.find(word); known.data()) return known;
+    if (const auto known = cache.find(word, 0); known.data()) return known;
   }
   thread_local std::vector<WordToken> tokens;
   tokens.clear();
@@ -29,7 +29,7 @@ std::span<const int32_t> cached_ids(WordCache& cache, std::string_view word, con
   if (is_short) {
     cache.put(key, cache.gathered);
   } else if (word.size() <= WordCache::kLong) {
-    cache.put(word, cache.gathered);
+    cache.put(word, 0, cache.gathered);
   }
   return cache.gathered;
 }

@@ -7,7 +7,6 @@ import cutaway as ca
 import numpy as np
 import pytest
 import sentencepiece
-
 from cutaway.reference import unigram as twin
 from cutaway.tokenizer import Tokenizer
 from hypothesis import given, settings

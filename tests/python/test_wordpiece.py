@@ -173,7 +173,18 @@ def test_rwkv(shared_path):
         assert tok.decode_bytes(got) == raw
 
 
-RWKV = ["'\\x00' 1", "'a' 1", "b'\\xff' 1", "'ab' 2", "\"it's\" 4", "'\\'\"' 2", "'\\u4e2d' 3", "'é\\n' 3", "' ' 1", "'\\\\' 1"]
+RWKV = [
+    "'\\x00' 1",
+    "'a' 1",
+    "b'\\xff' 1",
+    "'ab' 2",
+    '"it\'s" 4',
+    "'\\'\"' 2",
+    "'\\u4e2d' 3",
+    "'é\\n' 3",
+    "' ' 1",
+    "'\\\\' 1",
+]
 
 
 def test_a_small_rwkv_vocabulary(tmp_path):

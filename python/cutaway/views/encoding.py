@@ -147,7 +147,9 @@ class Explanation(Shown):
         open = " open" if len(parts) <= _OPEN else ""
         rows = "".join(self._row(part, open) for part in parts)
         said = f"{counted(len(self.pieces), 'piece')}; {said}"
-        heads = "".join(f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", f"{self.step_name}s, in order"))
+        heads = "".join(
+            f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", f"{self.step_name}s, in order")
+        )
         table = f"<table class=encoding><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         flowing = flow([chip.html() for chip in chips], _HINT, 5)
         body = f"<h4>Pieces and tokens</h4>{flowing}<p class=dim>{said}</p>{wide(table, 'pieces')}"
