@@ -1,7 +1,7 @@
 """The unigram language model, step by step and in plain Python: the twin of the engine's.
 
-It merges nothing. `Unigram` (T5, XLM-R) gives every piece a log probability, lists every piece that occurs anywhere in a
-text (the *lattice*), and finds the row of pieces of highest sum that covers it (Viterbi).
+It merges nothing. `Unigram` (T5, XLM-R) gives every piece a log probability, lists every piece that occurs anywhere in
+a text (the *lattice*), and finds the row of pieces of highest sum that covers it (Viterbi).
 """
 
 from __future__ import annotations
