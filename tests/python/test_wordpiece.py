@@ -6,7 +6,7 @@ import random
 import cutaway as ca
 import pytest
 from cutaway.reference import wordpiece as twin
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import DroppedBytesWarning, Tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_files import write_gguf
@@ -195,7 +195,7 @@ def test_a_small_rwkv_vocabulary(tmp_path):
     assert [tok.token_bytes(i) for i in range(1, 11)] == spelled
     assert [tok.piece(i) for i in range(1, 11)] == [repr(piece)[2:-1] for piece in spelled]  # as GGUF spells them
     assert tok.encode("aab it's中").tolist() == [2, 4, 9, 5, 7]
-    with pytest.warns(ca.DroppedBytesWarning, match="0x62"):
+    with pytest.warns(DroppedBytesWarning, match="0x62"):
         assert tok.encode("ba").tolist() == [2]
     gguf = write_gguf(
         tmp_path / "rwkv.gguf",
