@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sentencepiece
 from cutaway.reference import unigram as twin
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenization import Tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer_files import golden_lines

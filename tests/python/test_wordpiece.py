@@ -6,7 +6,7 @@ import random
 import cutaway as ca
 import pytest
 from cutaway.reference import wordpiece as twin
-from cutaway.tokenizer import DroppedBytesWarning, Tokenizer
+from cutaway.tokenization import DroppedBytesWarning, Tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_files import write_gguf
