@@ -70,6 +70,8 @@ def test_sampler_stages():
 
 def test_tokenizers():
     for function in listed("csrc/tokenizer/pretokenizers.def", "PRETOKENIZER"):
-        assert any(f"cut_{function}" in p.read_text("utf-8") for p in (ROOT / "csrc/tokenizer").glob("pretokenize_*.cpp"))
+        assert any(
+            f"cut_{function}" in p.read_text("utf-8") for p in (ROOT / "csrc/tokenizer").glob("pretokenize_*.cpp")
+        )
     for function in listed("csrc/tokenizer/tokenizers.def", "TOKENIZER"):
         assert any(f"make_{function}(" in p.read_text("utf-8") for p in (ROOT / "csrc/tokenizer").glob("*.cpp"))
