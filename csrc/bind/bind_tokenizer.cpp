@@ -151,8 +151,8 @@ py::array_t<int64_t> spans(const Tokenizer& t, const py::object& given, bool add
   return array;
 }
 
-// [(begin, end, rule, ids, [(left, right, merged id, key, begin, end, chosen)])], in the order of the text; begin and end are
-// bytes.
+// [(begin, end, rule, ids, [(left, right, merged id, key, begin, end, chosen)])], in the order of the text;
+// begin and end are bytes.
 py::list explain(const Tokenizer& t, const py::object& given, bool add_special, bool parse_special) {
   const std::string_view view = view_of(given);
   Encoding out;

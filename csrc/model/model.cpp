@@ -54,19 +54,18 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
     try {
       m.tokenizer_ = open_tokenizer(folder_of(file.path));
     } catch (const UnsupportedError& e) { m.why_no_tokenizer_ = e.what(); }
-    if (m.tokenizer_ && m.tokenizer_->vocab().size() > m.config_.d_vocab) {  // token ids still work
-      m.why_no_tokenizer_ = text("{}: its tokenizer has {} tokens, but the embedding only {} rows", file.path,
-                                 m.tokenizer_->vocab().size(), m.config_.d_vocab);
-      m.tokenizer_ = nullptr;
-    }
   }
   m.load_seconds_.tokenizer = watch.lap();
   Image image;
   Loader loader(file, *m.kernels_, m.weights_, image, options.unembed_type);
   arch.build(loader, m.config_, m.plan_);
-  if (m.tokenizer_ && m.tokenizer_->vocab().size() > m.config_.d_vocab)
-    loader.fail(text("the vocabulary has {} tokens, but the embedding only {} rows",
-                     m.tokenizer_->vocab().size(), m.config_.d_vocab));
+  if (m.tokenizer_ && m.tokenizer_->vocab().size() > m.config_.d_vocab) {
+    const std::string problem = text("the vocabulary has {} tokens, but the embedding only {} rows",
+                                     m.tokenizer_->vocab().size(), m.config_.d_vocab);
+    if (file.format == "gguf") loader.fail(problem);
+    m.why_no_tokenizer_ = text("{}: {}", file.path, problem);  // of a folder: token ids still work
+    m.tokenizer_ = nullptr;
+  }
   m.plan_.finish();
   m.logits_ = m.plan_.find("logits");
 

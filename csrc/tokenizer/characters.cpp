@@ -40,6 +40,7 @@ CharTable::CharTable() {
     if (is_even) known = static_cast<int>(blocks_.size());
     blocks_.push_back(block);
   }
+  for (char32_t c = 0; c < ascii_.size(); ++c) ascii_[c] = CharSet{1} << of(c);
 }
 
 const CharTable& CharTable::get() {

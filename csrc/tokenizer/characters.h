@@ -32,12 +32,14 @@ inline constexpr CharSet kSpaces =                                           // 
 class CharTable {
  public:
   static const CharTable& get();
+  const CharSet* ascii() const { return ascii_.data(); }                             // [128]
   CharClass of(char32_t cp) const { return blocks_[block_of_[cp >> 8]][cp & 255]; }  // cp <= U+10FFFF
 
  private:
   CharTable();
   std::array<uint16_t, 0x1100> block_of_;
   std::vector<std::array<CharClass, 256>> blocks_;
+  std::array<CharSet, 128> ascii_;
 };
 
 struct Char {
@@ -50,7 +52,8 @@ struct Char {
 // Reads a text that need not be UTF-8: a byte that is part of no character is a symbol of its own (class So).
 class Reader {
  public:
-  explicit Reader(std::string_view text) : data_(text.data()), size_(text.size()), table_(CharTable::get()) {}
+  explicit Reader(std::string_view text)
+      : data_(text.data()), size_(text.size()), table_(CharTable::get()), ascii_(table_.ascii()) {}
   size_t size() const { return size_; }
   const char* data() const { return data_; }
   unsigned char byte(size_t at) const { return static_cast<unsigned char>(data_[at]); }
@@ -59,7 +62,25 @@ class Reader {
   Char at(size_t i) const {
     if (i >= size_) return {0, 0, 0};
     const uint32_t lead = byte(i);
-    if (lead < 0x80) return {lead, 1, CharSet{1} << table_.of(lead)};
+    return lead < 0x80 ? Char{lead, 1, ascii_[lead]} : beyond_ascii(i, lead);
+  }
+  // The end of the run of characters of a set that begins at `i`.
+  size_t skip(size_t i, CharSet set) const {
+    for (;;) {
+      while (i < size_ && byte(i) < 0x80 && (ascii_[byte(i)] & set)) ++i;
+      if (i >= size_ || byte(i) < 0x80) return i;
+      const Char c = beyond_ascii(i, byte(i));
+      if (!c.in(set)) return i;
+      i += c.bytes;
+    }
+  }
+  size_t skip(size_t i, CharSet set, int most) const {
+    for (Char c = at(i); most > 0 && c.in(set); c = at(i), --most) i += c.bytes;
+    return i;
+  }
+
+ private:
+  Char beyond_ascii(size_t i, uint32_t lead) const {
     const auto tail = [&](size_t k) { return byte(i + k) & 0x3Fu; };
     const auto is_tail = [&](size_t k) { return (byte(i + k) & 0xC0) == 0x80; };
     if (lead >= 0xC2 && lead < 0xE0 && i + 1 < size_ && is_tail(1)) {
@@ -74,21 +95,11 @@ class Reader {
     }
     return {0xFFFD, 1, set_of(Category::So)};
   }
-  // The end of the run of characters of a set that begins at `i`.
-  size_t skip(size_t i, CharSet set) const {
-    for (Char c = at(i); c.in(set); c = at(i)) i += c.bytes;
-    return i;
-  }
-  size_t skip(size_t i, CharSet set, int most) const {
-    for (Char c = at(i); most > 0 && c.in(set); c = at(i), --most) i += c.bytes;
-    return i;
-  }
-
- private:
   Char whole(char32_t cp, uint32_t bytes) const { return {cp, bytes, CharSet{1} << table_.of(cp)}; }
   const char* data_;
   size_t size_;
   const CharTable& table_;
+  const CharSet* ascii_;  // [128]
 };
 
 }  // namespace cutaway

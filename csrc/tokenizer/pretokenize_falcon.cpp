@@ -1,5 +1,7 @@
 // Falcon (its tokenizer.json): runs of punctuation ([\p{P}$+<=>^`|~]) lie apart, what lies between is cut as
-// GPT-2 does, then numbers are taken out of the pieces, then every three digits [0-9] of those.
+// GPT-2 does, then digits [0-9] are taken out of the pieces, three at a time. (The file takes out "digits"
+// among the letters that stand for bytes, so the bytes of other numbers; that they join nothing else the
+// merges see to.)
 #include "tokenizer/scanner.h"
 
 namespace cutaway {
@@ -17,14 +19,18 @@ struct Falcon {
       while (here.bytes && is_punctuation(here)) here = r.at(at += here.bytes);
       return at;
     }
-    if (here.in(kNumbers)) return numbers(r, at);
+    if (is_digit(here)) return digits(r, at);
     size_t word = at;
     if (here.cp == ' ') {
       const Char first = r.at(at + 1);
-      if (first.in(kNumbers)) return at + 1;  // GPT-2's piece is " 12", of which the numbers are taken out
-      if (first.in(kLetters | kOther) && !is_punctuation(first)) word = at + 1, here = first;
+      if (is_digit(first)) return at + 1;  // GPT-2's piece is " 12", of which the digits are taken out
+      if (first.in(kLetters | kNumbers | kOther) && !is_punctuation(first)) word = at + 1, here = first;
     }
     if (here.in(kLetters)) return r.skip(word, kLetters);
+    if (here.in(kNumbers)) {
+      for (; here.in(kNumbers) && !is_digit(here); here = r.at(word)) word += here.bytes;
+      return word;
+    }
     if (here.in(kOther)) {
       for (; here.in(kOther) && !is_punctuation(here); here = r.at(word)) word += here.bytes;
       return word;
@@ -32,12 +38,12 @@ struct Falcon {
     const White run = white_run(r, at);
     return is_punctuation(r.at(run.end)) ? run.end : white_before(r, at, run);
   }
-  static size_t numbers(const Reader& r, size_t at) {
+  static size_t digits(const Reader& r, size_t at) {
     const auto three = [&](size_t i) {
       return is_digit(r.at(i)) && is_digit(r.at(i + 1)) && is_digit(r.at(i + 2));
     };
     if (three(at)) return at + 3;
-    for (Char c = r.at(at); c.in(kNumbers) && !three(at); c = r.at(at)) at += c.bytes;
+    while (is_digit(r.at(at)) && !three(at)) ++at;
     return at;
   }
 };

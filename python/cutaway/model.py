@@ -109,7 +109,7 @@ class Model:
     def tokenizer(self) -> Tokenizer:
         """The file's tokenizer; FormatError says what is missing where there is none."""
         if self._tokenizer is None:
-            raise FormatError(self._core.why_no_tokenizer)
+            raise FormatError(f"{self._core.why_no_tokenizer}. The model works on token ids.")
         return self._tokenizer
 
     @property

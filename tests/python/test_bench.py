@@ -167,7 +167,13 @@ def test_a_text_is_read_only_if_its_hash_is_right(tmp_path, monkeypatch):
 
 def test_every_row_of_the_table_is_there_once():
     rows = registry.all_rows()
-    assert sorted(n for r in rows for n in r.numbers) == [*range(1, 12), 13, 14, 15, 16]  # 12 is rows 1-5 with one thread
+    assert sorted(n for r in rows for n in r.numbers) == [
+        *range(1, 12),
+        13,
+        14,
+        15,
+        16,
+    ]  # 12 is rows 1-5 with one thread
     assert sorted(n for r in rows if r.one_thread for n in r.numbers) == [1, 2, 3, 4, 5]
     assert all(r.about and r.title for r in rows)
 

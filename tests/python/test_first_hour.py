@@ -72,7 +72,7 @@ def test_a_folder_without_a_model(tmp_path):
     assert sentence(ca.load, tmp_path) == (
         f"{tmp_path}: a folder without config.json; expected config.json and safetensors, or the path of a file"
     )
-    assert "is a folder; expected a GGUF file" in sentence(ca.Tokenizer.from_file, tmp_path)
+    assert "the folder has no tokenizer: expected tokenizer.json" in sentence(ca.Tokenizer.from_file, tmp_path)
     assert "ca.load(name).tokenizer" in sentence(ca.Tokenizer.from_file, "smollm2-135m-instruct")
 
 

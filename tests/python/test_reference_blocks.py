@@ -213,9 +213,9 @@ def test_int8_product_of_q4_k_step_by_step():
         else:
             scale, minimum = s[b + 4] & 15 | scale >> 6 << 4, s[b + 4] >> 4 | minimum >> 6 << 4
         q = raw[0, 16 + b // 2 * 32 :][:32].astype(int) >> 4 * (b % 2) & 15
-        total = int((codes[0, b] * q).sum() * scale)
-        acc = exact(float(total), float(d * sx[0, b]), acc)
-        acc = exact(float(codes[0, b].sum() * minimum), -float(dmin * sx[0, b]), acc)
+        total, ds, m = int((codes[0, b] * q).sum()), d * np.float32(scale), -(dmin * np.float32(minimum))  # all exact
+        acc = exact(float(total), float(ds * sx[0, b]), acc)
+        acc = exact(float(m), float(sx[0, b] * np.float32(codes[0, b].sum())), acc)
     assert linear_int8(x, raw, "Q4_K")[0, 0] == np.float32(acc)
 
 

@@ -86,3 +86,17 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
 def test_a_named_token_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ca.FormatError, match="the bos token '<nope>' is not in the vocabulary"):
         ca.Tokenizer.from_file(write(tmp_path, tokenizer=FILE, tokenizer_config={"bos_token": "<nope>"}))
+
+
+def test_a_model_folder_works_with_text(small_model: Any, tmp_path: Path) -> None:
+    small = small_model("llama", shards=1)
+    folder = Path(small.path)
+    assert folder.is_dir()
+    with pytest.raises(ca.FormatError, match=r"expected tokenizer.json, or vocab.json and merges.txt"):
+        _ = ca.load(folder).tokenizer
+    for file in folder.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    model = ca.load(write(tmp_path, tokenizer=FILE, tokenizer_config={"eos_token": "</s>"}))
+    ids = model.tokenizer.encode("ab a")
+    assert (model("ab a") == model(ids)).all()
+    assert model.tokenizer.stop_ids == [EOS]

@@ -22,7 +22,7 @@ def changed(values, at, value):
 
 BROKEN_BPE = {
     "no model": ({"model": None}, "tokenizer.ggml.model.*missing"),
-    "model of another kind": ({"model": ("string", "morse")}, "tokenizer.ggml.model.*'morse'.*gpt2, llama"),
+    "model of another kind": ({"model": ("string", "nothing")}, "tokenizer.ggml.model.*'nothing'.*gpt2, llama"),
     "model of the wrong type": ({"model": ("u32", 1)}, "tokenizer.ggml.model"),
     "no pre": ({"pre": None}, "tokenizer.ggml.pre.*missing.*gpt-2, smollm"),
     "unknown pre": ({"pre": ("string", "nothing")}, "tokenizer.ggml.pre.*'nothing'.*gpt-2, smollm"),
