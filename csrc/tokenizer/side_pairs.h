@@ -26,7 +26,8 @@ class SidePairs {
   // The end of the part of text that begins at `begin` and that nothing crosses.
   uint32_t part_end(std::string_view text, uint32_t begin) const {
     const uint32_t size = static_cast<uint32_t>(text.size());
-    Utf8Step step = utf8_step(text, begin);
+    const auto first = static_cast<unsigned char>(text[begin]);
+    Utf8Step step = first < 128 ? Utf8Step{first, 1, true, false} : utf8_step(text, begin);
     char32_t before = step.cp;
     uint32_t at = begin + step.bytes;
     while (at < size) {

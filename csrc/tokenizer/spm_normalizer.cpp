@@ -24,8 +24,9 @@ SpmNormalizer::SpmNormalizer(const SpmNormalizerSpec& spec, const std::vector<st
   user_defined_ = ByteTrie(std::move(keys));
   for (unsigned b = 0; b < 128; ++b) {
     const auto byte = static_cast<unsigned char>(b);
-    plain_[b] = b != ' ' && charsmap_.plain_ascii(byte) &&
-                user_defined_.step(ByteTrie::kRoot, byte) == ByteTrie::kNone;
+    const bool is_plain =
+        charsmap_.plain_ascii(byte) && user_defined_.step(ByteTrie::kRoot, byte) == ByteTrie::kNone;
+    (b == ' ' ? plain_space_ : plain_[b]) = is_plain;
   }
 }
 
@@ -64,6 +65,13 @@ void SpmNormalizer::normalize(std::string_view text, std::string& out, std::vect
         for (; origin && at < end; ++at) origin->push_back(static_cast<uint32_t>(at));
         at = end;
         after_space = false;
+        continue;
+      }
+      if (plain_space_ && text[at] == ' ' &&
+          (at + 1 == text.size() || static_cast<unsigned char>(text[at + 1]) < 128)) {
+        if (!after_space) put(" ");
+        after_space = trims;
+        ++at;
         continue;
       }
       const Part part = next(text, at);

@@ -45,7 +45,8 @@ class SpmNormalizer {
   Options options_;
   Charsmap charsmap_;
   ByteTrie user_defined_;
-  bool plain_[128] = {};  // ASCII bytes that stay as they are when an ASCII byte or nothing follows
+  bool plain_space_ = false;  // the same of a space
+  bool plain_[128] = {};      // ASCII bytes that stay as they are when an ASCII byte or nothing follows
 };
 
 }  // namespace cutaway
