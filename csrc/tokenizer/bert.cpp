@@ -102,13 +102,6 @@ class Bert final : public Tokenizer {
       out.commit(to);
     });
   }
-  size_t count_text(std::string_view seen, size_t begin, size_t end) const override {
-    thread_local IdBuffer ids;
-    std::string dropped;
-    ids.clear();
-    encode_text_ids(seen, begin, end, ids, dropped);
-    return ids.size();
-  }
   bool depends_on_start() const override { return true; }
   std::string_view written(int32_t id) const override { return vocab_.pieces[id]; }
   int32_t first_id() const override {

@@ -30,20 +30,22 @@ const Alphabet& alphabet() {
 
 }  // namespace
 
+std::string_view letter_of(unsigned char byte) { return alphabet().spelling[byte]; }
+int byte_of_letter(char32_t cp) { return cp < alphabet().byte_of.size() ? alphabet().byte_of[cp] : -1; }
+
 std::string spelled_bytes(std::string_view bytes) {
-  const Alphabet& all = alphabet();
   std::string out;
-  for (const char c : bytes) out += all.spelling[static_cast<unsigned char>(c)];
+  for (const char c : bytes) out += letter_of(static_cast<unsigned char>(c));
   return out;
 }
 
 bool unspelled_bytes(std::string_view spelling, std::string& bytes) {
-  const Alphabet& all = alphabet();
   bytes.clear();
   for (size_t i = 0; i < spelling.size();) {
     const Utf8Step step = utf8_step(spelling, i);
-    if (!step.ok || step.cp >= all.byte_of.size() || all.byte_of[step.cp] < 0) return false;
-    bytes.push_back(static_cast<char>(all.byte_of[step.cp]));
+    const int byte = step.ok ? byte_of_letter(step.cp) : -1;
+    if (byte < 0) return false;
+    bytes.push_back(static_cast<char>(byte));
     i += step.bytes;
   }
   return true;

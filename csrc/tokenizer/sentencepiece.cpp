@@ -74,13 +74,6 @@ class SentencePiece final : public Tokenizer {
   void encode_text(std::string_view seen, size_t begin, size_t end, bool trace, Encoding& out) const override;
   void encode_text_ids(std::string_view seen, size_t begin, size_t end, IdBuffer& out,
                        std::string& dropped) const override;
-  size_t count_text(std::string_view seen, size_t begin, size_t end) const override {
-    thread_local IdBuffer ids;
-    std::string dropped;
-    ids.clear();
-    encode_text_ids(seen, begin, end, ids, dropped);
-    return ids.size();
-  }
   bool depends_on_start() const override {
     return rewrites() || file_.normalizer.add_dummy_prefix || file_.normalizer.remove_extra_whitespaces;
   }

@@ -59,13 +59,6 @@ class SentencePieces final : public Tokenizer {
     CachePool::Lease cache(caches_);
     model_->encode_ids(std::string_view(line).substr(0, size), *cache, out);
   }
-  size_t count_text(std::string_view seen, size_t begin, size_t end) const override {
-    thread_local IdBuffer ids;
-    std::string dropped;
-    ids.clear();
-    encode_text_ids(seen, begin, end, ids, dropped);
-    return ids.size();
-  }
 
   // Phi-3's tokenizer.json marks its added tokens rstrip, except these three. GGUF has no field for it.
   bool eats_spaces(int32_t id) const override {

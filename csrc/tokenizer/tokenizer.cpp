@@ -167,9 +167,11 @@ void Tokenizer::encode_text_ids(std::string_view seen, size_t begin, size_t end,
 }
 
 size_t Tokenizer::count_text(std::string_view seen, size_t begin, size_t end) const {
-  Encoding found;
-  encode_text(seen, begin, end, false, found);
-  return found.ids.size();
+  thread_local IdBuffer ids;
+  std::string dropped;
+  ids.clear();
+  encode_text_ids(seen, begin, end, ids, dropped);
+  return ids.size();
 }
 
 bool Tokenizer::has_space_prefix(int32_t id) const {

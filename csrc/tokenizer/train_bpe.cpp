@@ -6,6 +6,7 @@
 #include <queue>
 
 #include "core/error.h"
+#include "tokenizer/byte_alphabet.h"
 
 namespace cutaway {
 namespace {
@@ -89,10 +90,8 @@ void merge(Word& word, int32_t left, int32_t right, int32_t id, std::vector<Chan
 std::array<int32_t, 256> byte_order() {
   std::array<int32_t, 256> order{};
   int32_t next = 0;
-  const auto visible = [](int b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; };
-  for (const bool shown : {true, false})
-    for (int b = 0; b < 256; ++b)
-      if (visible(b) == shown) order[b] = next++;
+  for (char32_t cp = 0; next < 256; ++cp)
+    if (const int byte = byte_of_letter(cp); byte >= 0) order[static_cast<size_t>(byte)] = next++;
   return order;
 }
 

@@ -1,32 +1,10 @@
 #include "tokenizer/hf/alphabet.h"
 
-#include <array>
-
 #include "tokenizer/hf/normalizer.h"
 #include "tokenizer/unicode.h"
 
 namespace cutaway::hf {
 namespace {
-
-struct Alphabet {
-  std::array<std::string, 256> letters;
-  std::array<int16_t, 512> bytes;
-  Alphabet() {
-    bytes.fill(-1);
-    char32_t next = 0x100;
-    for (int b = 0; b < 256; ++b) {
-      const bool visible = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-      const char32_t letter = visible ? static_cast<char32_t>(b) : next++;
-      utf8_append(letters[b], letter);
-      bytes[letter] = static_cast<int16_t>(b);
-    }
-  }
-};
-
-const Alphabet& alphabet() {
-  static const Alphabet one;
-  return one;
-}
 
 class Letters final : public Normalizer {
  public:
@@ -35,9 +13,6 @@ class Letters final : public Normalizer {
 };
 
 }  // namespace
-
-std::string_view letter_of(unsigned char byte) { return alphabet().letters[byte]; }
-int byte_of_letter(char32_t cp) { return cp < 512 ? alphabet().bytes[cp] : -1; }
 
 void append_letters(std::string& out, std::string_view bytes) {
   for (const char byte : bytes) out += letter_of(static_cast<unsigned char>(byte));

@@ -6,12 +6,11 @@
 #include <string_view>
 
 #include "tokenizer/aligned_text.h"
+#include "tokenizer/byte_alphabet.h"
 #include "tokenizer/hf/cutter.h"
 
 namespace cutaway::hf {
 
-std::string_view letter_of(unsigned char byte);  // UTF-8
-int byte_of_letter(char32_t cp);                 // -1: no letter of the alphabet
 void append_letters(std::string& out, std::string_view bytes);
 // The bytes that a piece spells, appended; false, with nothing appended, if it has another character in it.
 bool append_bytes_of(std::string& out, std::string_view piece);

@@ -65,4 +65,12 @@ int32_t find_piece(const Model& model, const std::string& piece) {
   return -1;
 }
 
+void read_unknown(const Part& part, Model& model) {
+  const std::string unknown = part.string("unk_token");
+  model.unknown = find_piece(model, unknown);
+  if (model.unknown < 0) {
+    part.fail(text("member 'unk_token' is '{}', which is not in the vocabulary", format::shown(unknown)));
+  }
+}
+
 }  // namespace cutaway::hf

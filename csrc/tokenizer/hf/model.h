@@ -30,6 +30,7 @@ Model read_model(const Part& part, bool letters);
 // {"piece": id, ...} into model.pieces and model.count. FormatError for an id that is there twice, or one
 // that lies far beyond the number of pieces.
 void read_vocabulary(const Part& part, Model& model);
+void read_unknown(const Part& part, Model& model);  // unk_token, which must be in the vocabulary
 int32_t find_piece(const Model& model, const std::string& piece);  // -1: none
 
 }  // namespace cutaway::hf

@@ -30,11 +30,7 @@ class Words final : public WordModel {
 Model make_model_wordlevel(const Part& part, bool) {
   Model model;
   read_vocabulary(part, model);
-  const std::string unknown = part.string("unk_token");
-  model.unknown = find_piece(model, unknown);
-  if (model.unknown < 0) {
-    part.fail(text("member 'unk_token' is '{}', which is not in the vocabulary", format::shown(unknown)));
-  }
+  read_unknown(part, model);
   model.words = std::make_shared<Words>(model.pieces, model.unknown);
   return model;
 }

@@ -8,11 +8,7 @@ namespace cutaway::hf {
 Model make_model_wordpiece(const Part& part, bool) {
   Model model;
   read_vocabulary(part, model);
-  const std::string unknown = part.string("unk_token");
-  model.unknown = find_piece(model, unknown);
-  if (model.unknown < 0) {
-    part.fail(text("member 'unk_token' is '{}', which is not in the vocabulary", format::shown(unknown)));
-  }
+  read_unknown(part, model);
   WordPieceModel::Options options;
   options.unknown = model.unknown;
   options.continue_prefix = part.string("continuing_subword_prefix");
