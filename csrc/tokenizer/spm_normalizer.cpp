@@ -34,10 +34,14 @@ SpmNormalizer::SpmNormalizer(const SpmNormalizerSpec& spec, const std::vector<st
         charsmap_.plain_ascii(byte) && user_defined_.step(ByteTrie::kRoot, byte) == ByteTrie::kNone;
     (b == ' ' ? plain_space_ : plain_[b]) = is_plain;
   }
+  keeps_all_ =
+      charsmap_.empty() && user_defined.empty() && options_.keep_invalid && !spec_.remove_extra_whitespaces;
   plain_print_ = std::all_of(plain_ + '!', plain_ + '~' + 1, [](bool plain) { return plain; });
 }
 
 size_t SpmNormalizer::plain_end(std::string_view text, size_t at, bool after_space) const {
+  if (keeps_all_)
+    return spec_.escape_whitespaces ? std::min(text.find(kSpaceMark, at), text.size()) : text.size();
   const bool trims = spec_.remove_extra_whitespaces;
   size_t end = at;
   while (end < text.size()) {

@@ -47,6 +47,7 @@ class SpmNormalizer {
   Options options_;
   Charsmap charsmap_;
   ByteTrie user_defined_;
+  bool keeps_all_ = false;    // nothing changes but U+2581
   bool plain_space_ = false;  // the same of a space
   bool plain_print_ = false;  // and of all of "!" to "~"
   bool plain_[128] = {};      // ASCII bytes that stay as they are when an ASCII byte or nothing follows
