@@ -122,7 +122,8 @@ class _Repository:
 
     def get(self, files: Sequence[str]) -> Path:
         """The folder of the revision, once it holds these files."""
-        if lacks := [f for f in files if f not in self.files]:
+        known = set(self.files)
+        if lacks := [f for f in files if f not in known]:
             raise ArgumentError(f"{self._name.shown} lacks {listed(lacks)}.")
         if self._kept is not None:
             return self._kept
@@ -140,7 +141,7 @@ class _Repository:
         try:
             shards = set(json.loads(path.read_bytes())["weight_map"].values())
             return [index, *sorted(folder + f for f in shards)]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return [index]  # not as it should be: the engine says where
 
     def as_far_as_known(self, error: ArgumentError) -> Error:

@@ -109,16 +109,15 @@ def weight_file(name: HubName, files: Sequence[str]) -> str | None:
 def parts_of(file: str) -> list[str]:
     """Every part of the GGUF model that this file is, or is a part of."""
     found = _PART.fullmatch(file)
-    if found is None:
+    if found is None or found[3] == "00000":
         return [file]
-    stem, _, count = found.groups()
-    return [f"{stem}-{i:05}-of-{count}.gguf" for i in range(1, int(count) + 1)] or [file]
+    return [f"{found[1]}-{i:05}-of-{found[3]}.gguf" for i in range(1, int(found[3]) + 1)]
 
 
 def gguf_models(files: Iterable[str]) -> list[str]:
     """The GGUF models among the files, each by its only or first part. Projectors of images and importance matrices
     are GGUF files too, and no models."""
-    models = (parts_of(f)[0] for f in files if f.endswith(".gguf"))
+    models = (_PART.sub(r"\1-00001-of-\3.gguf", f) for f in files if f.endswith(".gguf"))
     return list(dict.fromkeys(f for f in models if not re.search(r"(?:^|/)mmproj|imatrix", f)))
 
 
