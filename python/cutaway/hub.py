@@ -56,6 +56,11 @@ def fetch(name: HubName, progress: bool = True, tokenizer: bool = False) -> Path
 
 def _model(name: HubName, hub: _Repository) -> Path:
     if name.path in hub.files:
+        if not name.path.endswith(".gguf"):
+            whole = name.written.replace(f"/{name.path}", "", 1)
+            raise ArgumentError(
+                f"{name.path} of {name.shown} is no model by itself, as a GGUF file is: give {whole!r}."
+            )
         return hub.get(parts_of(name.path)) / name.path
     folder, files = within(name, hub.files)
     weights = None if name.tag else weight_file(name, files)
@@ -166,7 +171,9 @@ class _Repository:
         if isinstance(err, errors.LocalEntryNotFoundError) and isinstance(err.__cause__, Exception):
             err = err.__cause__
         status = getattr(getattr(err, "response", None), "status_code", None)
-        said = _words(str(err) or type(err).__name__)
+        # The first line is the reason, the others advise on the package; the server's own words say more than either.
+        line = str(err).strip().split("\n")[0] or type(err).__name__
+        said = _words(line if status is None else f"{status} {getattr(err, 'server_message', None) or line}")
         token = (
             "The token that was sent (of HF_TOKEN, or of `hf auth login`) does not open it"
             if self._hub.get_token()
@@ -197,11 +204,8 @@ class _Repository:
         if isinstance(err, errors.HFValidationError):
             return ArgumentError(f"{name.repository!r} is no name that a repository can have: {said}")
         if status in (401, 403):
-            return Error(f"{endpoint} refused {name.shown}, status {status}. {token}. The hub said: {said}")
-        if status is not None:
-            return Error(f"{endpoint} did not give {name.shown}, status {status}: {said}")
-        reason = _words(str(err).strip().split("\n")[0] or type(err).__name__)  # behind it, advice on the package
-        return Error(f"{name.shown} could not be fetched from {endpoint}: {reason}")
+            return Error(f"{endpoint} refused {name.shown}. {token}. The hub said: {said}")
+        return Error(f"{name.shown} could not be fetched from {endpoint}: {said}")
 
 
 def _library(name: HubName) -> ModuleType:
