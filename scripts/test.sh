@@ -14,5 +14,6 @@ fi
 if [ -z "${CUTAWAY_TEST_MODELS:-}" ]; then
   $PY scripts/fetch_models.py || say "The tests that need a real model are skipped where it could not be fetched."
 fi
-$PY -m pytest "$@" || status=1
+# A process for each core; each begins at another part of the list and takes what is left of others' at the end.
+$PY -m pytest --numprocesses "$(nproc)" --dist worksteal "$@" || status=1
 exit $status
