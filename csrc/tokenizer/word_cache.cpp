@@ -2,33 +2,21 @@
 
 #include <algorithm>
 #include <new>
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 
 namespace cutaway {
 
-// One huge page, where the system has them: small pages would cost a look-up a miss of the TLB as well.
-WordCache::Slot* WordCache::new_slots() {
-  void* p = ::operator new[](kShortSlots * sizeof(Slot), kPage);
-#ifdef __linux__
-  madvise(p, kShortSlots * sizeof(Slot), MADV_HUGEPAGE);  // a wish; without it all works the same
-#endif
-  return static_cast<Slot*>(p);
-}
-
 WordCache::WordCache()
-    : short_(new_slots()),
+    : memory_(kShortSlots * sizeof(Slot)),
+      short_(static_cast<Slot*>(memory_.data())),
       long_(
           static_cast<LongSlot*>(std::calloc(kLongSlots, sizeof(LongSlot)))),  // zero pages until written to
       bytes_(new char[kBytes]),
       ids_(new int32_t[kIds]) {
   if (!long_) throw std::bad_alloc();
-  std::memset(static_cast<void*>(short_.get()), 0, kShortSlots * sizeof(Slot));
 }
 
 void WordCache::start_anew() {
-  std::memset(static_cast<void*>(short_.get()), 0, kShortSlots * sizeof(Slot));
+  std::memset(static_cast<void*>(short_), 0, kShortSlots * sizeof(Slot));
   std::memset(static_cast<void*>(long_.get()), 0, kLongSlots * sizeof(LongSlot));
   bytes_used_ = ids_used_ = 0;
 }

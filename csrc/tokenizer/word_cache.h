@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/buffer.h"
 #include "tokenizer/byte_index.h"
 
 namespace cutaway {
@@ -109,15 +110,12 @@ class WordCache {
   uint32_t keep(std::span<const int32_t> ids);  // their place among the many
   void start_anew();
 
-  static constexpr std::align_val_t kPage{kShortSlots * sizeof(Slot)};  // 2 MiB
-  static Slot* new_slots();
-  struct Freed {
-    void operator()(Slot* p) const { ::operator delete[](p, kPage); }
-  };
   struct Zeroed {
     void operator()(void* p) const { std::free(p); }
   };
-  std::unique_ptr<Slot[], Freed> short_;
+  Buffer
+      memory_;  // one huge page, where the system has them: small ones would cost a miss of the TLB as well
+  Slot* short_;
   std::unique_ptr<LongSlot[], Zeroed> long_;
   std::unique_ptr<char[]> bytes_;   // of the long words
   std::unique_ptr<int32_t[]> ids_;  // the many
