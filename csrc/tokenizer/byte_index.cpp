@@ -8,7 +8,8 @@ TokenIndex::TokenIndex(FlatStrings tokens, std::span<const int32_t> hidden)
     : tokens_(std::move(tokens)),
       memory_(std::bit_ceil(tokens_.size() * 2 + 2) * sizeof(Slot)),
       slots_(static_cast<Slot*>(memory_.data())),
-      mask_(memory_.bytes() / sizeof(Slot) - 1) {
+      mask_(memory_.bytes() / sizeof(Slot) - 1),
+      all_found_below_(size()) {
   constexpr size_t kBatch = 32;  // places that are fetched before the first of them is needed
   const size_t n = tokens_.size();
   for (size_t first = 0; first < n; first += kBatch) {
@@ -21,7 +22,7 @@ TokenIndex::TokenIndex(FlatStrings tokens, std::span<const int32_t> hidden)
       const std::string_view token = tokens_[id];
       if (token.empty()) continue;
       auto& one = all[id - first];
-      one.key = key_of(token);
+      one.key = quick_key_of(token);
       one.home = place(one.key, static_cast<uint32_t>(token.size()));
 #ifdef __GNUC__
       __builtin_prefetch(&slots_[one.home], 1);
@@ -31,7 +32,10 @@ TokenIndex::TokenIndex(FlatStrings tokens, std::span<const int32_t> hidden)
       const uint32_t size = static_cast<uint32_t>(tokens_.length(id));
       const bool is_hidden = !hidden.empty() && static_cast<size_t>(hidden.front()) == id;
       if (is_hidden) hidden = hidden.subspan(1);
-      if (size == 0 || is_hidden) continue;
+      if (size == 0 || is_hidden) {
+        all_found_below_ = std::min(all_found_below_, static_cast<int32_t>(id));
+        continue;
+      }
       const auto& [key, home] = all[id - first];
       size_t at = home;
       for (; slots_[at].size > 0; at = (at + 1) & mask_) {
@@ -40,6 +44,7 @@ TokenIndex::TokenIndex(FlatStrings tokens, std::span<const int32_t> hidden)
       }
       if (slots_[at].size > 0) {
         if (same_.first < 0) same_ = {slots_[at].id, static_cast<int32_t>(id)};
+        all_found_below_ = std::min(all_found_below_, static_cast<int32_t>(id));
         continue;
       }
       slots_[at] = {key, static_cast<int32_t>(id), size};

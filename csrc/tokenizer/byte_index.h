@@ -74,6 +74,8 @@ class TokenIndex {
   int32_t size() const { return static_cast<int32_t>(tokens_.size()); }
   // Two ids with the same bytes, of which the first is found; {-1, -1} where there are none.
   std::pair<int32_t, int32_t> same() const { return same_; }
+  // Every id below has bytes that lead to it.
+  int32_t all_found_below() const { return all_found_below_; }
   const FlatStrings& tokens() const { return tokens_; }
   size_t longest() const { return longest_; }
 
@@ -93,6 +95,11 @@ class TokenIndex {
       return loaded<uint32_t>(p) | static_cast<uint64_t>(loaded<uint32_t>(p + n - 4)) << (8 * (n - 4));
     return byte(0) | byte(n / 2) << (8 * (n / 2)) | byte(n - 1) << (8 * (n - 1));
   }
+  // The same where 8 bytes may be read.
+  static uint64_t quick_key_of(std::string_view s) {
+    if (s.size() > 8) return hash_bytes(s);
+    return loaded<uint64_t>(s.data()) & (~uint64_t{0} >> (64 - 8 * s.size()));
+  }
   size_t place(uint64_t key, uint32_t size) const {
     return mixed(key ^ 0x9E3779B97F4A7C15u, 0xE7037ED1A0B428DBu + size) & mask_;
   }
@@ -101,6 +108,7 @@ class TokenIndex {
   Slot* slots_;  // open addressing, a power of two, at most half full
   size_t mask_ = 0, longest_ = 0;
   std::pair<int32_t, int32_t> same_{-1, -1};
+  int32_t all_found_below_;
 };
 
 // (left id, right id) -> rank and merged id.

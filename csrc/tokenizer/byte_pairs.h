@@ -42,6 +42,9 @@ class BytePairModel final : public WordModel {
   void ids(std::string_view word, bool whole, std::vector<int32_t>& out) const;
 
   int32_t find(std::string_view bytes) const { return index_.find(bytes); }  // -1: no such token
+  bool finds(int32_t id) const {  // do the bytes of this id lead to it?
+    return id < index_.all_found_below() || find(bytes(id)) == id;
+  }
   int32_t size() const { return index_.size(); }
   std::string_view bytes(int32_t id) const { return index_.bytes(id); }
   int32_t byte_id(unsigned char byte) const { return byte_ids_[byte]; }  // -1: none
