@@ -186,18 +186,6 @@ std::shared_ptr<Tokenizer> open(const py::object& path, const std::string& patte
 
 void bind_tokenizer(py::module_& m) {
   m.def(
-      "packed_tokenizer",
-      [](const std::string& encoding, const py::bytes& pack_folder) {
-        const std::string folder = pack_folder;
-        py::gil_scoped_release unlocked;
-        return open_rank_pack(folder, encoding);
-      },
-      py::arg("encoding"), py::arg("pack_folder"),
-      "The tokenizer of an encoding from its packed cache, or None where there is no sound one.");
-  m.def(
-      "report_rank_pack", [](const py::bytes& path) { return report_rank_pack(path); }, py::arg("path"),
-      "The state of a packed encoding: ready, other version or damaged.");
-  m.def(
       "unicode_category", [](uint32_t cp) { return kCategoryNames[static_cast<int>(category(cp))]; },
       py::arg("cp"), "The general category of a code point in Unicode 16.0, such as 'Lu'.");
   m.def("pretokenizers", &pretokenizer_names, "Names of the pre-tokenizers, with commas.");
@@ -294,6 +282,19 @@ void bind_tokenizer(py::module_& m) {
           },
           py::arg("id"))
       .def("finish", [](StreamDecoder& s) { return str_of(s.finish()); });
+
+  m.def(
+      "packed_tokenizer",
+      [](const std::string& encoding, const py::bytes& pack_folder) {
+        const std::string folder = pack_folder;
+        py::gil_scoped_release unlocked;
+        return open_rank_pack(folder, encoding);
+      },
+      py::arg("encoding"), py::arg("pack_folder"),
+      "The tokenizer of an encoding from its pack file, or None where there is no sound one.");
+  m.def(
+      "report_rank_pack", [](const py::bytes& path) { return report_rank_pack(path); }, py::arg("path"),
+      "The state of an encoding's pack file: ready, other version or damaged.");
 }
 
 }  // namespace cutaway

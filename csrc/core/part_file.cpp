@@ -21,8 +21,8 @@ constexpr auto kLook = std::chrono::milliseconds(5);
 
 // A limit on the size of files would send a signal.
 bool has_room(const std::string& folder, uint64_t bytes) {
-  struct statvfs disk {};
-  struct rlimit limit {};
+  struct statvfs disk{};
+  struct rlimit limit{};
   if (::statvfs(folder.c_str(), &disk) != 0 || ::getrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
   return disk.f_bavail * disk.f_frsize / 2 >= bytes && limit.rlim_cur >= bytes;
 }
@@ -34,8 +34,7 @@ Handle locked(const std::string& part, double patience) {
     Handle file(part, O_RDWR | O_CREAT);
     if (!file) return {};
     if (::flock(file.fd(), LOCK_EX | LOCK_NB) == 0) {
-      struct stat here {
-      }, named{};  // the writer before us may have given this very file its final name
+      struct stat here{}, named{};  // the writer before us may have given this very file its final name
       if (::fstat(file.fd(), &here) == 0 && ::lstat(part.c_str(), &named) == 0 &&
           here.st_ino == named.st_ino && here.st_dev == named.st_dev)
         return file;

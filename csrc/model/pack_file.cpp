@@ -85,7 +85,7 @@ class PackFile {
   // The mapped image; null when there is no sound pack file of this model.
   std::shared_ptr<const uint8_t> open() {
     Handle pack(path_, O_RDONLY);
-    struct stat st {};
+    struct stat st{};
     if (!pack) {
       may_write_ = errno == ENOENT;  // not over a file that is somebody else's, or a link
       return nullptr;
@@ -161,7 +161,7 @@ class PackFile {
       const std::string other = entry->path().string();
       if (entry->path().extension() != kSuffix || other == path_) continue;
       const Handle pack(other, O_RDONLY);
-      struct stat st {};
+      struct stat st{};
       if (!pack || ::fstat(pack.fd(), &st) != 0 || st.st_uid != ::geteuid()) continue;
       const auto found = read_pack(pack.fd(), static_cast<uint64_t>(st.st_size));
       if (found && found->sources.front().path == header_.sources.front().path &&
@@ -199,7 +199,7 @@ PackedWeights pack_weights(const Checkpoint& file, const Image& image, const ker
 
 PackReport report_pack(const std::string& path, const kernels::Table& kernels) {
   const Handle pack(path, O_RDONLY);
-  struct stat st {};
+  struct stat st{};
   if (!pack || ::fstat(pack.fd(), &st) != 0 || !S_ISREG(st.st_mode)) return {"", "damaged"};
   const auto found = read_pack(pack.fd(), static_cast<uint64_t>(st.st_size));
   if (!found) return {"", "damaged"};

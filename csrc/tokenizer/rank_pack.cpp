@@ -52,7 +52,7 @@ std::string place_of(const std::string& folder, const KnownRanks& known) {
 // The whole file, where it is a regular one of ours.
 std::shared_ptr<Buffer> contents(const std::string& path, uint64_t& bytes) {
   const Handle file(path, O_RDONLY | O_NONBLOCK);
-  struct stat st {};
+  struct stat st{};
   if (!file || ::fstat(file.fd(), &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != ::geteuid())
     return nullptr;
   bytes = static_cast<uint64_t>(st.st_size);
@@ -130,7 +130,7 @@ void write_rank_pack(const std::string& folder, const KnownRanks& known, const P
   std::memcpy(data + at.hash, &hash, sizeof hash);
 
   const std::string path = place_of(folder, known);
-  struct stat st {};
+  struct stat st{};
   if (::lstat(path.c_str(), &st) == 0 && (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid())) return;
   PartFile part(path, at.bytes, 0);
   if (part && ::pwrite(part.fd(), data, at.bytes, 0) == static_cast<ssize_t>(at.bytes)) part.finish();

@@ -158,12 +158,12 @@ struct OpenOptions {
   std::string pattern;            // the pre-tokenizer of a rank file that is not known
   std::string encoding;           // what a rank file must be, such as "cl100k_base"
   std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
-  std::string pack_folder;        // where a rank file that is known leaves its packed cache; empty: nowhere
+  std::string pack_folder;        // where a rank file that is known leaves its pack file; empty: nowhere
 };
 // The same from a file, whose content tells its format (tokenizer_files.def), or from a model folder.
 std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options = {});
 std::shared_ptr<Tokenizer> open_tokenizer_folder(const std::string& path, const OpenOptions& options);
-// An encoding from its packed cache (rank_pack.h); null where there is no sound one.
+// An encoding from its pack file (rank_pack.h); null where there is no sound one.
 std::shared_ptr<Tokenizer> open_rank_pack(const std::string& folder, const std::string& encoding);
 std::string whole_tokenizer_file(const std::string& path);  // FormatError above 1 GiB
 

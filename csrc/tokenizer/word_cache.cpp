@@ -53,6 +53,12 @@ void WordCache::put(std::string_view word, uint32_t part, std::span<const int32_
   bytes_used_ += word.size();
 }
 
+void WordCache::settle() {
+  for (std::vector<int32_t>* ids : {&scratch, &gathered}) {
+    if (ids->capacity() > kKept) std::vector<int32_t>().swap(*ids);
+  }
+}
+
 std::unique_ptr<WordCache> CachePool::take() {
   {
     const std::lock_guard lock(mutex_);
@@ -66,6 +72,7 @@ std::unique_ptr<WordCache> CachePool::take() {
 }
 
 void CachePool::give(std::unique_ptr<WordCache> cache) {
+  cache->settle();
   const std::lock_guard lock(mutex_);
   free_.push_back(std::move(cache));
 }

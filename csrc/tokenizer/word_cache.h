@@ -84,8 +84,10 @@ class WordCache {
   }
   void put(std::string_view word, uint32_t part, std::span<const int32_t> ids);
 
-  std::vector<int32_t> scratch, gathered;  // the ids of one word, while they are made
-  bool met_unknown = false;                // did this text hold bytes without a token?
+  std::vector<int32_t> scratch, gathered;           // the ids of one word, while they are made
+  static constexpr size_t kKept = size_t{1} << 16;  // of them between texts: a word may be a text
+  void settle();
+  bool met_unknown = false;  // did this text hold bytes without a token?
 
  private:
   struct LongSlot {

@@ -49,6 +49,9 @@ TEST(WordCache, PoolKeepsAsManyAsWereOutAtOnce) {
     CachePool::Lease one(pool);
     if (!first) first = &*one;
     EXPECT_EQ(&*one, first);
+    EXPECT_LE((*one).scratch.capacity() + (*one).gathered.capacity(), 2 * WordCache::kKept);
+    (*one).scratch.resize(size_t{1} << (i % 24));  // as if a word had made so many ids
+    (*one).gathered.resize(size_t{1} << (i % 20));
   }
 }
 
