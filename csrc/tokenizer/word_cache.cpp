@@ -37,8 +37,9 @@ void WordCache::put(const Key& given, std::span<const int32_t> ids) {
   } else {
     std::copy(ids.begin(), ids.end(), made.ids);
   }
-  Slot* pair = &short_[place(k)];
-  if (pair[0].high) pair[1] = pair[0];  // the newer of two stays
+  Slot *pair = &short_[place(k)], *beside = &short_[place(k) ^ 2];
+  if (pair[1].high) beside[beside[0].high ? 1 : 0] = pair[1];
+  if (pair[0].high) pair[1] = pair[0];  // the newest comes first
   pair[0] = made;
 }
 

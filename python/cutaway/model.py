@@ -14,7 +14,7 @@ from . import _core
 from .arguments import check_text, checked_arguments, described
 from .errors import ArgumentError, FormatError
 from .hooks import Hook, Hooks, HookStack
-from .names import Activation, Names, table
+from .names import Names, table
 from .numbers import sized, whole
 from .session import Session, step
 from .settings import shows_settings
@@ -365,29 +365,23 @@ class Model:
         dtype: str = "float32",
     ) -> tuple[list[Any], list[Any]]:
         ids = [self._ids(p, f"prompt {i}" if len(prompts) > 1 else "the prompt") for i, p in enumerate(prompts)]
-        chosen = [] if names is None else self._names.select(names)
-        taps = sorted({a.id for a in chosen} | {self._source(a).id for a in chosen})
+        asked = None if names is None else self._names.select(names)
         kept = [] if positions is None else [_positions(positions, len(p)) for p in ids]
-        rows, traced = self._core.forward(sessions, ids, logits, taps, self._hooks.calls(), kept)
+        rows, traced = self._core.forward(sessions, ids, logits, asked.taps if asked else (), self._hooks.calls(), kept)
         if _core.in_forked_child():
             _warn_forked()
-        if names is None:
+        if asked is None:
             return rows, [None] * len(ids)
         by_id = self._names.by_id
         arrays: list[dict[str, np.ndarray]] = [{} for _ in ids]
         for id, prompt, array in traced:
             arrays[prompt][by_id[id].name] = array
         # Asked for the last row only, or for none, a call has no logits to put into the trace but these.
-        shown = [[a for a in chosen if a.kind == "derived" or a.name in found] for found in arrays]
+        shown = [[a for a in asked.chosen if a.kind == "derived" or a.name in found] for found in arrays]
         traces = [Trace(self, s, found, batch_axis, dtype) for s, found in zip(shown, arrays, strict=True)]
         for i, (trace, new) in enumerate(zip(traces, ids, strict=True)):
             trace.ids, trace.positions = new, np.asarray(kept[i] if kept else range(len(new)), np.int64)
         return rows, traces
-
-    def _source(self, a: Activation) -> Activation:
-        """What must be traced so that `a` can be shown: itself, or z for a derived result."""
-        source: Activation = self._names[f"blocks.{a.layer}.attn.z"] if a.kind == "derived" else a
-        return source
 
 
 def _not_ids(x: Any, array: np.ndarray) -> str:
