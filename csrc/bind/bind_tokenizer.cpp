@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 #include <exception>
+#include <optional>
 
 #include "bind/bind.h"
 #include "bind/text_view.h"
@@ -288,7 +289,7 @@ void bind_tokenizer(py::module_& m) {
       [](const std::string& encoding, const py::bytes& pack_folder) {
         const std::string folder = pack_folder;
         py::gil_scoped_release unlocked;
-        return open_rank_pack(folder, encoding);
+        return std::optional(open_rank_pack(folder, encoding));
       },
       py::arg("encoding"), py::arg("pack_folder"),
       "The tokenizer of an encoding from its pack file, or None where there is no sound one.");

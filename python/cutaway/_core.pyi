@@ -320,9 +320,9 @@ def measure_limits(
     (float32 FLOP/s, int8 FLOP/s, bytes/s of reading a buffer of `bytes`), the best that was seen.
     """
 
-def packed_tokenizer(encoding: str, pack_folder: bytes) -> ...:
+def packed_tokenizer(encoding: str, pack_folder: bytes) -> Tokenizer | None:
     """
-    The tokenizer of an encoding from its packed cache, or None where there is no sound one.
+    The tokenizer of an encoding from its pack file, or None where there is no sound one.
     """
 
 def pretokenize(name: str, text: typing.Any) -> list:
@@ -347,7 +347,7 @@ def report_pack(path: bytes) -> tuple[bytes, str]:
 
 def report_rank_pack(path: bytes) -> str:
     """
-    The state of a packed encoding: ready, other version or damaged.
+    The state of an encoding's pack file: ready, other version or damaged.
     """
 
 def split_pattern(pretokenizer: str) -> typing.Any:
