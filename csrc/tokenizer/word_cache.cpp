@@ -47,6 +47,7 @@ void WordCache::put(std::string_view word, uint32_t part, std::span<const int32_
   if (ids_used_ + ids.size() > kIds || bytes_used_ + word.size() > kBytes) start_anew();
   const uint64_t hash = hash_bytes(word);
   LongSlot& slot = long_[hash & (kLongSlots - 1)];
+  if (slot.size) long_[(hash & (kLongSlots - 1)) ^ 1] = slot;
   std::memcpy(&bytes_[bytes_used_], word.data(), word.size());
   slot = {static_cast<uint32_t>(bytes_used_), 0, static_cast<uint32_t>(hash >> 32),
           static_cast<uint16_t>(word.size() | part), static_cast<uint16_t>(ids.size())};

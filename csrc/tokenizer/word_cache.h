@@ -77,10 +77,13 @@ class WordCache {
   // Words of 16 to 1023 bytes; no data where there is none. part: kLongPart or 0.
   std::span<const int32_t> find(std::string_view word, uint32_t part) const {
     const uint64_t hash = hash_bytes(word);
-    const LongSlot& slot = long_[hash & (kLongSlots - 1)];
-    const bool same = slot.size == (word.size() | part) && slot.tag == hash >> 32 &&
-                      std::memcmp(&bytes_[slot.bytes], word.data(), word.size()) == 0;
-    return same ? std::span(&ids_[slot.ids], slot.count) : std::span<const int32_t>();
+    for (const size_t beside : {0, 1}) {  // words that newer ones have driven out lie beside their slot
+      const LongSlot& slot = long_[(hash & (kLongSlots - 1)) ^ beside];
+      const bool same = slot.size == (word.size() | part) && slot.tag == hash >> 32 &&
+                        std::memcmp(&bytes_[slot.bytes], word.data(), word.size()) == 0;
+      if (same) return {&ids_[slot.ids], slot.count};
+    }
+    return {};
   }
   void put(std::string_view word, uint32_t part, std::span<const int32_t> ids);
 
@@ -108,7 +111,7 @@ class WordCache {
   }
   static const std::array<Masks, 16> kMasks;
   static constexpr size_t kShortSlots = size_t{1} << 16, kLongSlots = size_t{1} << 17;  // 2 MiB and 2 MiB
-  static constexpr size_t kBytes = size_t{1} << 21, kIds = size_t{1} << 19;             // 2 MiB each
+  static constexpr size_t kBytes = size_t{1} << 22, kIds = size_t{1} << 20;             // 4 MiB each
   const Slot* find_anywhere(const Key& k) {
     const uint32_t at = place(k);
     if (const Slot* slot = find(k, at)) return slot;

@@ -45,9 +45,14 @@ def load(
     unembed_type: str | None = None,
     kv_type: str | None = None,
 ) -> Model:
-    """Loads a model: a name of `ca.models()`, a .gguf file, or a folder with config.json and safetensors.
+    """Loads a model: a name of `ca.models()`, a .gguf file, a folder with config.json and safetensors, or a repository
+    of the Hugging Face Hub, "org/name" (extra [hub]).
 
-    Of a GGUF model in parts, name-00001-of-00003.gguf, any part or a folder with nothing else loads all.
+    Of a GGUF model in parts, name-00001-of-00003.gguf, any part or a folder with nothing else loads all. Of a
+    repository are fetched config.json, safetensors and the tokenizer's files, or a GGUF model: the only one, or the one
+    that "org/name:Q4_K_M" (a part of its file's name) or "org/name/file.gguf" says; "org/name/folder" is a folder in
+    it. A branch, tag or commit comes last: "org/name@revision". A path that exists is never a name of the hub.
+    huggingface_hub fetches and keeps the files: HF_HOME, HF_TOKEN, HF_HUB_OFFLINE count (docs/models.md).
     threads: of every call (default: CUTAWAY_THREADS, else physical cores within affinity and cgroup quota). compute:
     "float32" (exact weights, the reference) or "int8" (the default where weights are stored quantised). n_ctx: the most
     positions a session may hold (default: the file's context length). isa: one of `ca.isas()`. pack: may weights, as
@@ -59,7 +64,8 @@ def load(
     numbers, "F32", "F16" or "Q8_0" (default: "F16" in int8 mode, "F32" in float32 mode). "Q8_0" takes 1.125 bytes a
     number (int8 codes, a float32 scale for each 32 of a head) and rounds more; heads must be a multiple of 32 wide.
 
-    Raises FormatError for a file that is not sound or not supported, ArgumentError, MemoryLimitError.
+    Raises FormatError for a file that is not sound or not supported, ArgumentError (also for what the hub does not
+    have), MemoryLimitError, and ca.Error where a file cannot be fetched.
     """
     from . import packs
     from .catalogue import resolve
