@@ -51,6 +51,7 @@ def models_page() -> str:
         "  changes no bit of a result ([architecture.md](architecture.md)). Models below 4 MiB have none, nor have files",
         "  changed within the last two seconds. `cutaway models` lists them with the models that they belong to,",
         "  `cutaway models --clear-packs` removes them; `ca.load(..., pack=False)` or `CUTAWAY_PACK=0` does without.",
+        "  Encodings with a name have small ones of their own ([tokenizers.md](tokenizers.md)).",
         "- **Your own.** A path to a `.gguf`, or to a folder with `config.json` and safetensors, needs no catalogue. Of a",
         "  GGUF model in parts (`name-00001-of-00003.gguf`) any part opens all, and so does a folder with nothing else.",
         "",

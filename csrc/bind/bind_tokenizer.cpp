@@ -3,11 +3,13 @@
 #include <atomic>
 #include <cstring>
 #include <exception>
+#include <optional>
 
 #include "bind/bind.h"
 #include "bind/text_view.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "tokenizer/rank_pack.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
@@ -173,10 +175,12 @@ py::list explain(const Tokenizer& t, const py::object& given, bool add_special, 
 }
 
 std::shared_ptr<Tokenizer> open(const py::object& path, const std::string& pattern,
-                                const std::string& encoding, std::optional<bool> lowercase) {
+                                const std::string& encoding, std::optional<bool> lowercase,
+                                const py::bytes& pack_folder) {
   const std::string bytes = py::bytes(py::module_::import("os").attr("fsencode")(path));
+  const std::string folder = pack_folder;
   py::gil_scoped_release unlocked;
-  return open_tokenizer(bytes, {pattern, encoding, lowercase});
+  return open_tokenizer(bytes, {pattern, encoding, lowercase, folder});
 }
 
 }  // namespace
@@ -207,7 +211,7 @@ void bind_tokenizer(py::module_& m) {
   py::class_<Tokenizer, std::shared_ptr<Tokenizer>>(m, "Tokenizer",
                                                     "Text to ids and back; cutaway.Tokenizer is its face.")
       .def(py::init(&open), py::arg("path"), py::arg("pattern") = "", py::arg("encoding") = "",
-           py::arg("lowercase") = py::none())
+           py::arg("lowercase") = py::none(), py::arg("pack_folder") = py::bytes())
       .def("encode", &encode, py::arg("text"), add_special, parse_special,
            "-> (ids int32 [n], bytes that had no token)")
       .def("encode_batch", &encode_batch, py::arg("texts"), add_special, parse_special, py::arg("threads"),
@@ -238,7 +242,7 @@ void bind_tokenizer(py::module_& m) {
           "piece",
           [](const Tokenizer& t, int64_t id) {
             t.check_id(id);
-            return str_of(t.vocab().pieces[static_cast<size_t>(id)]);
+            return str_of(t.vocab().piece(static_cast<int32_t>(id)));
           },
           py::arg("id"), "The token as the file spells it.")
       .def(
@@ -279,6 +283,19 @@ void bind_tokenizer(py::module_& m) {
           },
           py::arg("id"))
       .def("finish", [](StreamDecoder& s) { return str_of(s.finish()); });
+
+  m.def(
+      "packed_tokenizer",
+      [](const std::string& encoding, const py::bytes& pack_folder) {
+        const std::string folder = pack_folder;
+        py::gil_scoped_release unlocked;
+        return std::optional(open_rank_pack(folder, encoding));
+      },
+      py::arg("encoding"), py::arg("pack_folder"),
+      "The tokenizer of an encoding from its pack file, or None where there is no sound one.");
+  m.def(
+      "report_rank_pack", [](const py::bytes& path) { return report_rank_pack(path); }, py::arg("path"),
+      "The state of an encoding's pack file: ready, other version or damaged.");
 }
 
 }  // namespace cutaway

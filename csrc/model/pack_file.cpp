@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +17,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 #include "core/mapping.h"
+#include "core/part_file.h"
 #include "core/sha256.h"
 #include "model/pack_header.h"
 
@@ -28,30 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSuffix = ".pack";
-constexpr const char* kPart = ".part";  // of a file that is being written, under an exclusive lock
-constexpr double kWritten = 500e6;      // bytes a second that a writer surely does
-constexpr auto kLook = std::chrono::milliseconds(5);
-
-// A file descriptor that closes itself.
-class Handle {
- public:
-  Handle() = default;
-  Handle(const std::string& path, int flags)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
-  Handle(Handle&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Handle& operator=(Handle&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Handle() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  explicit operator bool() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
+constexpr double kWritten = 500e6;  // bytes a second that a writer surely does
 
 // The run of the system: what a file holds that this run wrote is what was written, on disk or not.
 std::string this_boot() {
@@ -133,25 +109,17 @@ class PackFile {
   std::shared_ptr<const uint8_t> write() {
     if (!may_write_ || !settled()) return nullptr;
     describe();
-    const std::string header = encode_pack(header_), part = path_ + kPart;
-    if (!room()) return nullptr;
-    const Handle file = lock(part);
-    if (!file) return nullptr;
-    struct Unfinished {
-      const std::string& path;
-      bool kept = false;
-      ~Unfinished() {
-        if (!kept) ::unlink(path.c_str());
-      }
-    } unfinished{part};
+    const std::string header = encode_pack(header_);
+    const uint64_t bytes = header_.begin + header_.bytes;
+    PartFile part(path_, bytes, 2.0 + static_cast<double>(bytes) / kWritten);
+    if (!part) return nullptr;
     if (auto image = open()) return image;  // another process has just written it
-    const auto mapping = write_into(file.fd());
+    const auto mapping = write_into(part.fd());
     // The header comes last: what has none is nothing. Nor is what was read of a file that changed meanwhile.
     if (!mapping || file_.stamps() != stamps_ ||
-        ::pwrite(file.fd(), header.data(), header.size(), 0) != static_cast<ssize_t>(header.size()) ||
-        ::rename(part.c_str(), path_.c_str()) != 0)
+        ::pwrite(part.fd(), header.data(), header.size(), 0) != static_cast<ssize_t>(header.size()) ||
+        !part.finish())
       return nullptr;
-    unfinished.kept = true;
     remove_former();
     settle_on_disk(path_, header_.begin);
     return shared(mapping);
@@ -177,41 +145,8 @@ class PackFile {
     }
   }
 
-  // As much again must stay free on the disk. A limit on the size of files would send a signal.
-  bool room() const {
-    std::error_code failed;
-    fs::create_directories(options_.folder, failed);
-    struct statvfs disk{};
-    struct rlimit limit{};
-    const uint64_t need = header_.begin + header_.bytes;
-    if (::statvfs(options_.folder.c_str(), &disk) != 0 || ::getrlimit(RLIMIT_FSIZE, &limit) != 0)
-      return false;
-    return disk.f_bavail * disk.f_frsize / 2 >= need && limit.rlim_cur >= need;
-  }
-
-  // The part file, empty and ours alone. Another process that writes it is waited for, not longer than it can
-  // take.
-  Handle lock(const std::string& part) const {
-    using Clock = std::chrono::steady_clock;
-    const auto most = Clock::now() + std::chrono::duration<double>(2.0 + header_.bytes / kWritten);
-    while (Clock::now() < most) {
-      Handle file(part, O_RDWR | O_CREAT);
-      if (!file) return {};
-      if (::flock(file.fd(), LOCK_EX | LOCK_NB) == 0) {
-        struct stat here{}, named{};  // the writer before us may have given this very file its final name
-        if (::fstat(file.fd(), &here) == 0 && ::lstat(part.c_str(), &named) == 0 &&
-            here.st_ino == named.st_ino && here.st_dev == named.st_dev)
-          return file;
-        continue;
-      }
-      if (errno != EWOULDBLOCK && errno != EINTR) return {};
-      std::this_thread::sleep_for(kLook);
-    }
-    return {};
-  }
-
   std::shared_ptr<Mapping> write_into(int fd) const {
-    if (::ftruncate(fd, 0) != 0 || !image_.pack_into(fd, header_.begin, file_, kernels_, threads_) ||
+    if (!image_.pack_into(fd, header_.begin, file_, kernels_, threads_) ||
         ::ftruncate(fd, static_cast<off_t>(header_.begin + header_.bytes)) != 0)
       return nullptr;
     auto mapping = std::make_shared<Mapping>(fd, header_.begin, header_.bytes);
@@ -279,7 +214,7 @@ PackReport report_pack(const std::string& path, const kernels::Table& kernels) {
 }
 
 bool remove_pack(const std::string& path) {
-  if (fs::path(path).extension() != kPart) return ::unlink(path.c_str()) == 0;
+  if (fs::path(path).extension() != PartFile::kSuffix) return ::unlink(path.c_str()) == 0;
   const Handle part(path, O_RDWR);  // under its lock, so that nobody loses what is being written
   return part && ::flock(part.fd(), LOCK_EX | LOCK_NB) == 0 && ::unlink(path.c_str()) == 0;
 }

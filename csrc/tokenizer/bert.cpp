@@ -51,15 +51,17 @@ class Bert final : public Tokenizer {
   // marks_begin: pieces that begin a word are marked, not those that continue one.
   Bert(Vocab vocab, bool lowercase, bool marks_begin)
       : Tokenizer(std::move(vocab)), words_(lowercase), model_(vocab_.pieces, options(marks_begin)) {
+    std::vector<std::string> first;
     for (int32_t id = 0; id < vocab_.size(); ++id) {
       const std::string& piece = vocab_.pieces[id];
       const bool continues = !vocab_.is_special(id) && !in_brackets(piece) && model_.continues(piece);
       const std::string_view spelling = in_brackets(piece) ? piece : model_.spelling(piece);
-      bytes_.push_back(continues ? std::string(kContinueMark).append(spelling)
-                                 : std::string(1, ' ').append(spelling));
-      later_.push_back(cleaned(continues ? std::string(spelling) : bytes_.back()));
-      bytes_.back() = cleaned(continues ? bytes_.back() : std::string(spelling));
+      first.push_back(continues ? std::string(kContinueMark).append(spelling)
+                                : std::string(1, ' ').append(spelling));
+      later_.push_back(cleaned(continues ? std::string(spelling) : first.back()));
+      first.back() = cleaned(continues ? first.back() : std::string(spelling));
     }
+    bytes_ = FlatStrings(first);
     finish();
   }
 

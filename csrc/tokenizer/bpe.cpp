@@ -19,7 +19,7 @@ bool is_llama3_or_tekken(std::string_view pre) {
 
 class ByteLevelTokenizer final : public Tokenizer {
  public:
-  ByteLevelTokenizer(Vocab vocab, std::vector<std::string> bytes, Pretokenizer pretokenizer,
+  ByteLevelTokenizer(Vocab vocab, FlatStrings bytes, Pretokenizer pretokenizer,
                      std::shared_ptr<const BytePairModel> model, const char* model_name)
       : Tokenizer(std::move(vocab)), words_(pretokenizer, std::move(model)), model_name_(model_name) {
     bytes_ = std::move(bytes);
@@ -163,8 +163,7 @@ std::shared_ptr<const BytePairModel> read_merges(const Metadata& metadata, const
 
 }  // namespace
 
-std::shared_ptr<Tokenizer> make_byte_level(Vocab vocab, std::vector<std::string> bytes,
-                                           Pretokenizer pretokenizer,
+std::shared_ptr<Tokenizer> make_byte_level(Vocab vocab, FlatStrings bytes, Pretokenizer pretokenizer,
                                            std::shared_ptr<const BytePairModel> model,
                                            const char* model_name) {
   return std::make_shared<ByteLevelTokenizer>(std::move(vocab), std::move(bytes), pretokenizer,
@@ -178,7 +177,7 @@ std::shared_ptr<Tokenizer> make_bpe(const Metadata& metadata) {
   auto model = read_merges(metadata, vocab, bytes);
   check_scores(metadata, vocab);
   auto tokenizer =
-      make_byte_level(std::move(vocab), std::move(bytes), pretokenizer, std::move(model), "gpt2");
+      make_byte_level(std::move(vocab), FlatStrings(bytes), pretokenizer, std::move(model), "gpt2");
   refuse_unread(metadata);
   return tokenizer;
 }

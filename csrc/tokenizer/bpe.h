@@ -10,8 +10,7 @@
 namespace cutaway {
 
 // bytes[id]: what each id decodes to. model_name: as info() has it.
-std::shared_ptr<Tokenizer> make_byte_level(Vocab vocab, std::vector<std::string> bytes,
-                                           Pretokenizer pretokenizer,
+std::shared_ptr<Tokenizer> make_byte_level(Vocab vocab, FlatStrings bytes, Pretokenizer pretokenizer,
                                            std::shared_ptr<const BytePairModel> model,
                                            const char* model_name);
 

@@ -2,33 +2,54 @@
 
 #include <algorithm>
 
-#include "core/error.h"
-
 namespace cutaway {
 
-TokenIndex::TokenIndex(const std::vector<std::string>& tokens) {
-  size_t bytes = 0;
-  for (const std::string& token : tokens) bytes += token.size();
-  if (bytes > UINT32_MAX) {
-    throw FormatError(text("the vocabulary spells {} bytes, expected at most {}", bytes, UINT32_MAX));
-  }
-  text_.reserve(bytes);
-  begin_.reserve(tokens.size() + 1);
-  slots_.assign(std::bit_ceil(tokens.size() * 2 + 2), Slot{0, -1, 0});
-  mask_ = slots_.size() - 1;
-  begin_.push_back(0);
-  for (const std::string& token : tokens) {
-    text_ += token;
-    begin_.push_back(static_cast<uint32_t>(text_.size()));
-    longest_ = std::max(longest_, token.size());
-  }
-  for (size_t id = 0; id < tokens.size(); ++id) {
-    if (tokens[id].empty() || find(tokens[id]) >= 0) continue;
-    const uint64_t key = key_of(tokens[id]);
-    const uint32_t size = static_cast<uint32_t>(tokens[id].size());
-    size_t at = place(key, size);
-    while (slots_[at].id >= 0) at = (at + 1) & mask_;
-    slots_[at] = {key, static_cast<int32_t>(id), size};
+TokenIndex::TokenIndex(FlatStrings tokens, std::span<const int32_t> hidden)
+    : tokens_(std::move(tokens)),
+      memory_(std::bit_ceil(tokens_.size() * 2 + 2) * sizeof(Slot)),
+      slots_(static_cast<Slot*>(memory_.data())),
+      mask_(memory_.bytes() / sizeof(Slot) - 1),
+      all_found_below_(size()) {
+  constexpr size_t kBatch = 32;  // places that are fetched before the first of them is needed
+  const size_t n = tokens_.size();
+  for (size_t first = 0; first < n; first += kBatch) {
+    const size_t last = std::min(first + kBatch, n);
+    struct {
+      uint64_t key;
+      size_t home;
+    } all[kBatch];
+    for (size_t id = first; id < last; ++id) {
+      const std::string_view token = tokens_[id];
+      if (token.empty()) continue;
+      auto& one = all[id - first];
+      one.key = quick_key_of(token);
+      one.home = place(one.key, static_cast<uint32_t>(token.size()));
+#ifdef __GNUC__
+      __builtin_prefetch(&slots_[one.home], 1);
+#endif
+    }
+    for (size_t id = first; id < last; ++id) {
+      const uint32_t size = static_cast<uint32_t>(tokens_.length(id));
+      const bool is_hidden = !hidden.empty() && static_cast<size_t>(hidden.front()) == id;
+      if (is_hidden) hidden = hidden.subspan(1);
+      if (size == 0 || is_hidden) {
+        all_found_below_ = std::min(all_found_below_, static_cast<int32_t>(id));
+        continue;
+      }
+      const auto& [key, home] = all[id - first];
+      size_t at = home;
+      for (; slots_[at].size > 0; at = (at + 1) & mask_) {
+        const Slot& slot = slots_[at];
+        if (slot.key == key && slot.size == size && (size <= 8 || bytes(slot.id) == tokens_[id])) break;
+      }
+      if (slots_[at].size > 0) {
+        if (same_.first < 0) same_ = {slots_[at].id, static_cast<int32_t>(id)};
+        all_found_below_ = std::min(all_found_below_, static_cast<int32_t>(id));
+        continue;
+      }
+      slots_[at] = {key, static_cast<int32_t>(id), size};
+      longest_ = std::max<size_t>(longest_, size);
+    }
   }
 }
 

@@ -3,9 +3,13 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <string>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "core/buffer.h"
+#include "tokenizer/flat_strings.h"
 
 namespace cutaway {
 
@@ -48,34 +52,38 @@ inline uint64_t hash_bytes(std::string_view s) {
   return mixed(low ^ kA ^ state, high ^ kB);
 }
 
-// Every token's bytes in one array, and the way from bytes to id. A slot holds the bytes themselves where
-// they are 8 or fewer, so most look-ups touch one line of memory.
+// The way from a token's bytes to its id. A slot holds the bytes themselves where they are 8 or fewer, so
+// most look-ups touch one line of memory.
 class TokenIndex {
  public:
-  explicit TokenIndex(const std::vector<std::string>& tokens);
+  // hidden: ids that are never found, ascending; nor are tokens without bytes.
+  explicit TokenIndex(FlatStrings tokens, std::span<const int32_t> hidden = {});
   int32_t find(std::string_view bytes) const {
     if (bytes.size() > longest_ || bytes.empty()) return -1;
     const uint64_t key = key_of(bytes);
     const uint32_t size = static_cast<uint32_t>(bytes.size());
     for (size_t at = place(key, size);; at = (at + 1) & mask_) {
       const Slot& slot = slots_[at];
-      if (slot.id < 0) return -1;
-      if (slot.key == key && slot.size == size && (size <= 8 || this->bytes(slot.id) == bytes))
+      if (slot.size == 0) return -1;
+      if (slot.key == key && slot.size == size &&
+          (size <= 8 || tokens_[static_cast<size_t>(slot.id)] == bytes))
         return slot.id;
     }
   }
-  std::string_view bytes(int32_t id) const {
-    const uint32_t begin = begin_[static_cast<size_t>(id)];
-    return {text_.data() + begin, begin_[static_cast<size_t>(id) + 1] - begin};
-  }
-  int32_t size() const { return static_cast<int32_t>(begin_.size() - 1); }
+  std::string_view bytes(int32_t id) const { return tokens_[static_cast<size_t>(id)]; }
+  int32_t size() const { return static_cast<int32_t>(tokens_.size()); }
+  // Two ids with the same bytes, of which the first is found; {-1, -1} where there are none.
+  std::pair<int32_t, int32_t> same() const { return same_; }
+  // Every id below has bytes that lead to it.
+  int32_t all_found_below() const { return all_found_below_; }
+  const FlatStrings& tokens() const { return tokens_; }
   size_t longest() const { return longest_; }
 
  private:
   struct Slot {
     uint64_t key;  // the bytes, or the hash of more than 8
-    int32_t id;    // -1: free
-    uint32_t size;
+    int32_t id;
+    uint32_t size;  // 0: free
   };
   static uint64_t key_of(std::string_view s) {
     const char* p = s.data();
@@ -87,13 +95,20 @@ class TokenIndex {
       return loaded<uint32_t>(p) | static_cast<uint64_t>(loaded<uint32_t>(p + n - 4)) << (8 * (n - 4));
     return byte(0) | byte(n / 2) << (8 * (n / 2)) | byte(n - 1) << (8 * (n - 1));
   }
+  // The same where 8 bytes may be read.
+  static uint64_t quick_key_of(std::string_view s) {
+    if (s.size() > 8) return hash_bytes(s);
+    return loaded<uint64_t>(s.data()) & (~uint64_t{0} >> (64 - 8 * s.size()));
+  }
   size_t place(uint64_t key, uint32_t size) const {
     return mixed(key ^ 0x9E3779B97F4A7C15u, 0xE7037ED1A0B428DBu + size) & mask_;
   }
-  std::string text_;
-  std::vector<uint32_t> begin_;  // [size + 1]
-  std::vector<Slot> slots_;
+  FlatStrings tokens_;
+  Buffer memory_;
+  Slot* slots_;  // open addressing, a power of two, at most half full
   size_t mask_ = 0, longest_ = 0;
+  std::pair<int32_t, int32_t> same_{-1, -1};
+  int32_t all_found_below_;
 };
 
 // (left id, right id) -> rank and merged id.

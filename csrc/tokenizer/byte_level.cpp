@@ -60,11 +60,18 @@ struct Gatherer {
 void ByteLevel::seed() {
   if (!model_->takes_whole_words()) return;
   auto cache = std::make_unique<WordCache>();
-  for (int32_t id = std::min(model_->size(), kSeeded) - 1; id >= 0;
-       --id) {  // the most common come last and stay
+  constexpr int32_t kAhead = 16;
+  const auto key = [this](int32_t id) {  // behind the last token 16 bytes may be read
     const std::string_view word = model_->bytes(id);
-    if (word.empty() || word.size() > WordCache::kShort || model_->find(word) != id) continue;
-    cache->put(key_of(word, word.data() + word.size(), 0), {&id, 1});
+    return WordCache::key(word.data(), static_cast<uint32_t>(word.size()), 0);
+  };
+  const auto fits = [this](int32_t id) {
+    return model_->bytes(id).size() - 1 < WordCache::kShort && model_->finds(id);
+  };
+  for (int32_t id = std::min(model_->size(), kSeeded) - 1; id >= 0;
+       --id) {  // the common ones come last and stay
+    if (id >= kAhead && fits(id - kAhead)) cache->prefetch(cache->place(key(id - kAhead)));
+    if (fits(id)) cache->put(key(id), {&id, 1});
   }
   caches_.give(std::move(cache));
 }

@@ -8,41 +8,33 @@ namespace cutaway {
 namespace {
 
 constexpr size_t kShort = 96;    // bytes: below, a plain array beats the heap
-constexpr int kAroundBits = 23;  // of the set of neighbours: 2^23 bits, 1 MiB
 constexpr size_t kChunk = 32;    // bytes of a long word that are merged at a time
 constexpr size_t kSample = 288;  // repetitions that show how a repeated character is cut
 
 size_t two_at(const char* p) {
   return static_cast<size_t>(static_cast<unsigned char>(p[0])) << 8 | static_cast<unsigned char>(p[1]);
 }
-// Three bytes before a border and `after` (1 to 3) behind it.
-size_t around(const char* border, uint64_t after) {
-  const auto byte = [&](int i) { return static_cast<uint64_t>(static_cast<unsigned char>(border[i])); };
-  uint64_t word = byte(-3) | byte(-2) << 8 | byte(-1) << 16 | byte(0) << 24 | after << 56;
-  if (after > 1) word |= byte(1) << 32;
-  if (after > 2) word |= byte(2) << 40;
-  return (word * 0x9E3779B97F4A7C15u) >> (64 - kAroundBits);
-}
-bool beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
-bool has(const std::vector<uint64_t>& set, size_t bit) { return set[bit / 64] >> (bit % 64) & 1; }
-void put(std::vector<uint64_t>& set, size_t bit) { set[bit / 64] |= uint64_t{1} << (bit % 64); }
 
 }  // namespace
 
-BytePairModel::BytePairModel(std::vector<std::string> tokens, bool ranks, bool whole_words)
-    : index_(tokens), of_bytes_(256 * 256, {kNever, -1}), by_rank_(ranks), whole_words_(whole_words) {
+BytePairModel::BytePairModel(FlatStrings tokens, bool ranks, bool whole_words,
+                             std::span<const int32_t> hidden, std::optional<Neighbours> neighbours)
+    : index_(std::move(tokens), hidden),
+      of_bytes_(256 * 256, {kNever, -1}),
+      by_rank_(ranks),
+      whole_words_(whole_words),
+      neighbours_(neighbours ? *std::move(neighbours) : Neighbours(index_.tokens())) {
   for (int b = 0; b < 256; ++b) {
     const char byte = static_cast<char>(b);
     byte_ids_[b] = index_.find({&byte, 1});
     every_byte_ &= byte_ids_[b] >= 0;
   }
-  note_neighbours();
 }
 
-std::shared_ptr<const BytePairModel> BytePairModel::from_merges(std::vector<std::string> tokens,
+std::shared_ptr<const BytePairModel> BytePairModel::from_merges(FlatStrings tokens,
                                                                 const std::vector<Rule>& rules,
                                                                 bool ignore_merges) {
-  std::shared_ptr<BytePairModel> model(new BytePairModel(std::move(tokens), false, ignore_merges));
+  std::shared_ptr<BytePairModel> model(new BytePairModel(std::move(tokens), false, ignore_merges, {}, {}));
   model->pairs_.reserve(rules.size());
   for (size_t rank = 0; rank < rules.size(); ++rank) {
     const Rule& rule = rules[rank];
@@ -64,8 +56,11 @@ std::shared_ptr<const BytePairModel> BytePairModel::from_merges(std::vector<std:
   return model;
 }
 
-std::shared_ptr<const BytePairModel> BytePairModel::from_ranks(std::vector<std::string> tokens) {
-  std::shared_ptr<BytePairModel> model(new BytePairModel(std::move(tokens), true, true));
+std::shared_ptr<const BytePairModel> BytePairModel::from_ranks(FlatStrings tokens,
+                                                               std::span<const int32_t> hidden,
+                                                               std::optional<Neighbours> neighbours) {
+  std::shared_ptr<BytePairModel> model(
+      new BytePairModel(std::move(tokens), true, true, hidden, std::move(neighbours)));
   for (int b = 0; b < 256; ++b) {
     if (model->byte_ids_[b] < 0) {
       throw FormatError(text("the ranks have no token for the byte {}, expected all 256 single bytes", b));
@@ -78,32 +73,6 @@ std::shared_ptr<const BytePairModel> BytePairModel::from_ranks(std::vector<std::
     }
   }
   return model;
-}
-
-// Only where a character beyond ASCII begins or ends: elsewhere nearly any two bytes stand in some token.
-void BytePairModel::note_neighbours() {
-  two_.assign(256 * 256 / 64, 0);
-  around_.assign((size_t{1} << kAroundBits) / 64, 0);
-  for (int32_t id = 0; id < index_.size(); ++id) {
-    const std::string_view token = index_.bytes(id);
-    for (size_t at = 1; at < token.size(); ++at) {
-      if ((token[at] & 0xC0) == 0x80 || !(beyond_ascii(token[at]) || beyond_ascii(token[at - 1]))) continue;
-      const char* border = token.data() + at;
-      if (at < 3) {
-        put(two_, two_at(border - 1));
-      } else {
-        put(around_, around(border, std::min<size_t>(token.size() - at, 3)));
-      }
-    }
-  }
-}
-
-bool BytePairModel::may_cross(std::string_view word, size_t at) const {
-  if (at < 3 || at + 3 > word.size()) return true;
-  if ((word[at] & 0xC0) == 0x80 || !(beyond_ascii(word[at]) || beyond_ascii(word[at - 1]))) return true;
-  const char* border = word.data() + at;
-  return has(around_, around(border, 3)) || has(two_, two_at(border - 1)) ||
-         has(around_, around(border, 1)) || has(around_, around(border, 2));
 }
 
 int32_t BytePairModel::rank(int32_t left, int32_t right) const {

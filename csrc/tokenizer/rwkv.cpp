@@ -133,7 +133,8 @@ class Rwkv final : public Tokenizer {
   }
 
  private:
-  const std::vector<std::string>& read_bytes() {
+  std::vector<std::string> read_bytes() {
+    std::vector<std::string> all;
     for (int32_t id = 0; id < vocab_.size(); ++id) {
       std::string bytes;
       const std::string& piece = vocab_.pieces[id];
@@ -143,9 +144,10 @@ class Rwkv final : public Tokenizer {
         throw FormatError(text("{}: token {} is '{}', expected the inside of a Python bytes literal",
                                vocab_.path, id, shown(piece)));
       }
-      bytes_.push_back(std::move(bytes));
+      all.push_back(std::move(bytes));
     }
-    return bytes_;
+    bytes_ = FlatStrings(all);
+    return all;
   }
 
   LongestMatch model_;

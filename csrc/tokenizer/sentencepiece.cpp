@@ -113,13 +113,14 @@ void SentencePiece::read_bytes() {
   std::array<int32_t, 256> ids;
   ids.fill(-1);
   int count = 0;
+  std::vector<std::string> all;
   for (int32_t id = 0; id < vocab_.size(); ++id) {
     const std::string& piece = vocab_.pieces[id];
     const TokenType type = vocab_.types[id];
     if (type == TokenType::unknown) {
-      bytes_.push_back(file_.unk_surface);
+      all.push_back(file_.unk_surface);
     } else if (type != TokenType::byte) {
-      bytes_.push_back(with_spaces(piece));
+      all.push_back(with_spaces(piece));
     } else {
       const int byte = byte_of_piece(piece);
       if (ids[byte] >= 0) {
@@ -127,10 +128,11 @@ void SentencePiece::read_bytes() {
             text("{}: pieces {} and {} spell the same byte, '{}'", vocab_.path, ids[byte], id, shown(piece)));
       }
       ids[byte] = id;
-      bytes_.emplace_back(1, static_cast<char>(byte));
+      all.emplace_back(1, static_cast<char>(byte));
       ++count;
     }
   }
+  bytes_ = FlatStrings(all);
   if (count != 0 && count != 256)
     throw FormatError(
         text("{}: {} pieces are of type 6 (byte), expected none or all 256", vocab_.path, count));

@@ -87,13 +87,15 @@ void SentencePieces::read_pieces() {
         "'default' or no such key",
         vocab_.path, shown(vocab_.pre)));
   }
-  bytes_.reserve(vocab_.pieces.size());
+  std::vector<std::string> all;
+  all.reserve(vocab_.pieces.size());
   for (int32_t id = 0; id < vocab_.size(); ++id) {
     const std::string& piece = vocab_.pieces[id];
     const bool is_byte = vocab_.types[id] == TokenType::byte;
-    bytes_.push_back(is_byte ? std::string(1, static_cast<char>(byte_of_piece(piece))) : with_spaces(piece));
+    all.push_back(is_byte ? std::string(1, static_cast<char>(byte_of_piece(piece))) : with_spaces(piece));
     if (vocab_.types[id] == TokenType::unknown && unknown_ < 0) unknown_ = id;
   }
+  bytes_ = FlatStrings(all);
   if (const int32_t named = vocab_.special("unk"); named >= 0) unknown_ = named;
 }
 

@@ -22,7 +22,7 @@ uint64_t pair_key(int32_t left, int32_t right) {
 }
 }  // namespace
 
-SpmBpeModel::SpmBpeModel(const std::vector<std::string>& pieces, const std::vector<double>& scores,
+SpmBpeModel::SpmBpeModel(const FlatStrings& pieces, const std::vector<double>& scores,
                          const std::vector<TokenType>& types, const Options& options)
     : options_(options), pieces_(static_cast<int32_t>(pieces.size())), unused_(pieces.size()) {
   std::vector<std::pair<std::string_view, int32_t>> keys;
@@ -46,7 +46,7 @@ SpmBpeModel::SpmBpeModel(const std::vector<std::string>& pieces, const std::vect
 }
 
 // Every way in which two symbols join to a piece, and every two characters side by side in one.
-void SpmBpeModel::read_pairs(const std::vector<std::string>& pieces, const std::vector<double>& scores,
+void SpmBpeModel::read_pairs(const FlatStrings& pieces, const std::vector<double>& scores,
                              const std::vector<TokenType>& types) {
   std::vector<Pair> found;
   std::vector<std::string_view> arising;

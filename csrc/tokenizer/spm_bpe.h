@@ -22,7 +22,7 @@ class SpmBpeModel final : public WordModel {
   // pieces, scores, types: [n], by id; pieces spelled as the text will be. Normal, user-defined and unused
   // pieces arise by merging; unused ones are taken apart again at the end. Of equal pieces the first one
   // counts.
-  SpmBpeModel(const std::vector<std::string>& pieces, const std::vector<double>& scores,
+  SpmBpeModel(const FlatStrings& pieces, const std::vector<double>& scores,
               const std::vector<TokenType>& types, const Options& options);
 
   void encode(std::string_view word, std::vector<WordToken>& out,
@@ -43,7 +43,7 @@ class SpmBpeModel final : public WordModel {
     int32_t left = -1, right = -1, id = -1;
     uint32_t rank = 0;
   };
-  void read_pairs(const std::vector<std::string>& pieces, const std::vector<double>& scores,
+  void read_pairs(const FlatStrings& pieces, const std::vector<double>& scores,
                   const std::vector<TokenType>& types);
   const Pair* find(int32_t left, int32_t right) const;
   // Vocabularies whose unused pieces can arise are never cut: how those come apart depends on the whole text.

@@ -13,7 +13,7 @@ namespace cutaway {
 namespace {
 
 constexpr size_t kLongestText = size_t{1} << 30;  // bytes; spans and symbols are 32-bit
-constexpr size_t kCopied = 16;                    // bytes of a token that decoding copies at once
+constexpr size_t kCopied = FlatStrings::kSpare;   // bytes of a token that decoding copies at once
 
 struct Family {
   const char* name;
@@ -78,19 +78,6 @@ void Tokenizer::finish() {
   }
   always_ = AddedTokens(std::move(always));
   special_ = AddedTokens(std::move(special));
-  size_t total = 0;
-  for (const std::string& bytes : bytes_) total += bytes.size();
-  if (total > UINT32_MAX - kCopied) {
-    throw FormatError(text("{}: the tokens spell {} bytes, expected at most 4 GiB", vocab_.path, total));
-  }
-  decoded_.reserve(total + kCopied);
-  begin_.reserve(bytes_.size() + 1);
-  for (const std::string& bytes : bytes_) {
-    begin_.push_back(static_cast<uint32_t>(decoded_.size()));
-    decoded_ += bytes;
-  }
-  begin_.push_back(static_cast<uint32_t>(decoded_.size()));
-  decoded_.resize(total + kCopied);
 }
 
 template <class OnText, class OnAdded>
@@ -204,13 +191,15 @@ std::string Tokenizer::decode_bytes(const int32_t* ids, size_t n, const DecodeOp
     return rewrites() ? rewritten(out) : out;
   }
   size_t total = 0;
-  for (size_t i = 0; i < n; ++i) total += begin_[ids[i] + 1] - begin_[ids[i]];
+  const uint32_t* const begin = bytes_.begin();
+  for (size_t i = 0; i < n; ++i) total += begin[ids[i] + 1] - begin[ids[i]];
   out.resize(total + kCopied);  // a token is copied with what lies behind it, as one or two registers
   char* to = out.data();
   for (size_t i = 0; i < n; ++i) {
-    const uint32_t from = begin_[ids[i]], length = begin_[ids[i] + 1] - from;
-    std::memcpy(to, decoded_.data() + from, kCopied);
-    if (length > kCopied) std::memcpy(to + kCopied, decoded_.data() + from + kCopied, length - kCopied);
+    const uint32_t length = begin[ids[i] + 1] - begin[ids[i]];
+    const char* const from = bytes_.text() + begin[ids[i]];
+    std::memcpy(to, from, kCopied);
+    if (length > kCopied) std::memcpy(to + kCopied, from + kCopied, length - kCopied);
     to += length;
   }
   out.resize(total);

@@ -10,6 +10,7 @@
 #include "format/checkpoint.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/aligned_text.h"
+#include "tokenizer/flat_strings.h"
 #include "tokenizer/id_buffer.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/vocab.h"
@@ -123,7 +124,7 @@ class Tokenizer {
   void finish();
 
   Vocab vocab_;
-  std::vector<std::string> bytes_;  // what each id decodes to: filled by the constructor of the family
+  FlatStrings bytes_;  // what each id decodes to: set by the constructor of the family
 
  private:
   // text(begin, end) of what lies between added tokens, added(id, begin, end) of those and of BOS and EOS.
@@ -132,8 +133,6 @@ class Tokenizer {
             const OnAdded& added) const;
 
   AddedTokens always_, special_;  // without and with control and unknown tokens
-  std::string decoded_;           // the bytes of all ids
-  std::vector<uint32_t> begin_;   // [size + 1]: where each begins in decoded_
 };
 
 // Decodes ids one at a time, and keeps its tokenizer.
@@ -159,10 +158,13 @@ struct OpenOptions {
   std::string pattern;            // the pre-tokenizer of a rank file that is not known
   std::string encoding;           // what a rank file must be, such as "cl100k_base"
   std::optional<bool> lowercase;  // vocab.txt: nothing: tell by its entries
+  std::string pack_folder;        // where a rank file that is known leaves its pack file; empty: nowhere
 };
 // The same from a file, whose content tells its format (tokenizer_files.def), or from a model folder.
 std::shared_ptr<Tokenizer> open_tokenizer(const std::string& path, const OpenOptions& options = {});
 std::shared_ptr<Tokenizer> open_tokenizer_folder(const std::string& path, const OpenOptions& options);
+// An encoding from its pack file (rank_pack.h); null where there is no sound one.
+std::shared_ptr<Tokenizer> open_rank_pack(const std::string& folder, const std::string& encoding);
 std::string whole_tokenizer_file(const std::string& path);  // FormatError above 1 GiB
 
 #define TOKENIZER_FILE(function, what, takes) \

@@ -54,6 +54,9 @@ Vocab::Vocab(std::string file, std::vector<std::string> given, std::string_view 
   }
 }
 
+Vocab::Vocab(std::string file, size_t n, Spelling spelling)
+    : path(std::move(file)), types(n, TokenType::normal), spelling_(std::move(spelling)) {}
+
 namespace {
 
 std::vector<std::string> tokens_of(const Metadata& metadata) {

@@ -1,6 +1,7 @@
 // A vocabulary, whatever file it came from, checked in full before any text sees it.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,12 +24,21 @@ class Vocab {
   // Of a GGUF file (tokenizer.ggml.*); FormatError naming file and key. normalizes: the family reads the keys
   // of SentencePiece's normaliser itself; otherwise a file that has them is refused.
   explicit Vocab(const Metadata& metadata, bool normalizes = false);
+  // Of n tokens whose file has no spellings: they are made, and looked up, as they are asked for, and
+  // `pieces` stays empty.
+  struct Spelling {
+    std::function<std::string(int32_t)> piece;
+    std::function<int32_t(std::string_view)> find;  // -1 when absent
+  };
+  Vocab(std::string path, size_t n, Spelling spelling);
   Vocab(Vocab&&) = default;
   Vocab(const Vocab&) = delete;  // the index points into the pieces
   Vocab& operator=(const Vocab&) = delete;
 
-  int32_t size() const { return static_cast<int32_t>(pieces.size()); }
+  int32_t size() const { return static_cast<int32_t>(types.size()); }
+  std::string piece(int32_t id) const { return spelling_.piece ? spelling_.piece(id) : pieces[id]; }
   int32_t find(std::string_view piece) const {  // -1 when absent
+    if (spelling_.find) return spelling_.find(piece);
     const auto it = index_.find(piece);
     return it == index_.end() ? -1 : it->second;
   }
@@ -53,6 +63,7 @@ class Vocab {
   void read_types(const Metadata& metadata);
   void read_specials(const Metadata& metadata);
   std::unordered_map<std::string_view, int32_t> index_;
+  Spelling spelling_;
 };
 
 // The byte that a byte token spells ("<0x0A>" -> 10), or -1.

@@ -2,33 +2,21 @@
 
 #include <algorithm>
 #include <new>
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 
 namespace cutaway {
 
-// One huge page, where the system has them: small pages would cost a look-up a miss of the TLB as well.
-WordCache::Slot* WordCache::new_slots() {
-  void* p = ::operator new[](kShortSlots * sizeof(Slot), kPage);
-#ifdef __linux__
-  madvise(p, kShortSlots * sizeof(Slot), MADV_HUGEPAGE);  // a wish; without it all works the same
-#endif
-  return static_cast<Slot*>(p);
-}
-
 WordCache::WordCache()
-    : short_(new_slots()),
+    : memory_(kShortSlots * sizeof(Slot)),
+      short_(static_cast<Slot*>(memory_.data())),
       long_(
           static_cast<LongSlot*>(std::calloc(kLongSlots, sizeof(LongSlot)))),  // zero pages until written to
       bytes_(new char[kBytes]),
       ids_(new int32_t[kIds]) {
   if (!long_) throw std::bad_alloc();
-  std::memset(static_cast<void*>(short_.get()), 0, kShortSlots * sizeof(Slot));
 }
 
 void WordCache::start_anew() {
-  std::memset(static_cast<void*>(short_.get()), 0, kShortSlots * sizeof(Slot));
+  std::memset(static_cast<void*>(short_), 0, kShortSlots * sizeof(Slot));
   std::memset(static_cast<void*>(long_.get()), 0, kLongSlots * sizeof(LongSlot));
   bytes_used_ = ids_used_ = 0;
 }
@@ -67,6 +55,12 @@ void WordCache::put(std::string_view word, uint32_t part, std::span<const int32_
   bytes_used_ += word.size();
 }
 
+void WordCache::settle() {
+  for (std::vector<int32_t>* ids : {&scratch, &gathered}) {
+    if (ids->capacity() > kKept) std::vector<int32_t>().swap(*ids);
+  }
+}
+
 std::unique_ptr<WordCache> CachePool::take() {
   {
     const std::lock_guard lock(mutex_);
@@ -80,6 +74,7 @@ std::unique_ptr<WordCache> CachePool::take() {
 }
 
 void CachePool::give(std::unique_ptr<WordCache> cache) {
+  cache->settle();
   const std::lock_guard lock(mutex_);
   free_.push_back(std::move(cache));
 }

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/buffer.h"
 #include "tokenizer/byte_index.h"
 
 namespace cutaway {
@@ -86,8 +87,10 @@ class WordCache {
   }
   void put(std::string_view word, uint32_t part, std::span<const int32_t> ids);
 
-  std::vector<int32_t> scratch, gathered;  // the ids of one word, while they are made
-  bool met_unknown = false;                // did this text hold bytes without a token?
+  std::vector<int32_t> scratch, gathered;           // the ids of one word, while they are made
+  static constexpr size_t kKept = size_t{1} << 16;  // of them between texts: a word may be a text
+  void settle();
+  bool met_unknown = false;  // did this text hold bytes without a token?
 
  private:
   struct LongSlot {
@@ -124,15 +127,12 @@ class WordCache {
   uint32_t keep(std::span<const int32_t> ids);  // their place among the many
   void start_anew();
 
-  static constexpr std::align_val_t kPage{kShortSlots * sizeof(Slot)};  // 2 MiB
-  static Slot* new_slots();
-  struct Freed {
-    void operator()(Slot* p) const { ::operator delete[](p, kPage); }
-  };
   struct Zeroed {
     void operator()(void* p) const { std::free(p); }
   };
-  std::unique_ptr<Slot[], Freed> short_;
+  Buffer
+      memory_;  // one huge page, where the system has them: small ones would cost a miss of the TLB as well
+  Slot* short_;
   std::unique_ptr<LongSlot[], Zeroed> long_;
   std::unique_ptr<char[]> bytes_;   // of the long words
   std::unique_ptr<int32_t[]> ids_;  // the many

@@ -26,10 +26,12 @@ __all__: list[str] = [
     "isas",
     "log_prob",
     "measure_limits",
+    "packed_tokenizer",
     "pretokenize",
     "pretokenizers",
     "remove_pack",
     "report_pack",
+    "report_rank_pack",
     "split_pattern",
     "stage_names",
     "train_bpe",
@@ -68,7 +70,12 @@ class Tokenizer:
     Text to ids and back; cutaway.Tokenizer is its face.
     """
     def __init__(
-        self, path: typing.Any, pattern: str = "", encoding: str = "", lowercase: bool | None = None
+        self,
+        path: typing.Any,
+        pattern: str = "",
+        encoding: str = "",
+        lowercase: bool | None = None,
+        pack_folder: bytes = b"",
     ) -> None: ...
     def __len__(self) -> int: ...
     def count(self, text: typing.Any, add_special_tokens: bool, parse_special: bool) -> int:
@@ -313,6 +320,11 @@ def measure_limits(
     (float32 FLOP/s, int8 FLOP/s, bytes/s of reading a buffer of `bytes`), the best that was seen.
     """
 
+def packed_tokenizer(encoding: str, pack_folder: bytes) -> Tokenizer | None:
+    """
+    The tokenizer of an encoding from its pack file, or None where there is no sound one.
+    """
+
 def pretokenize(name: str, text: typing.Any) -> list:
     """
     The pieces of a text: [(bytes, rule)].
@@ -331,6 +343,11 @@ def remove_pack(path: bytes) -> bool:
 def report_pack(path: bytes) -> tuple[bytes, str]:
     """
     What a pack file is: (path of the model as bytes, state).
+    """
+
+def report_rank_pack(path: bytes) -> str:
+    """
+    The state of an encoding's pack file: ready, other version or damaged.
     """
 
 def split_pattern(pretokenizer: str) -> typing.Any:

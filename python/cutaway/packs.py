@@ -1,5 +1,6 @@
 """Pack files: weights as the engine lays them out, written to the cache by the first load of a model, mapped by later
-ones. Processes that map the same one share its memory."""
+ones. Processes that map the same one share its memory. Encodings that have a name (`ca.tokenizer`) leave theirs beside
+them."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -15,12 +16,14 @@ from .views.table import Table
 LEAST = 4 << 20  # bytes of weights; smaller models are packed at each load, which takes no time
 SETTLED = 2.0  # seconds that a model file must have been left alone: its times tell later changes from earlier ones
 
+_ENCODING = ".tokenizer.pack"  # behind the name of an encoding
+
 READY = "ready"
 _MEANING = {
-    READY: "is mapped by the next load",
+    READY: "is taken by the next load",
     "changed": "the model file has changed since",
     "gone": "the model file is no longer there",
-    "other version": "written by a cutaway that lays weights out otherwise",
+    "other version": "written by a cutaway that lays them out otherwise",
     "damaged": "not a whole pack file",
     "unfinished": "being written, or left by a load that was stopped",
 }
@@ -50,7 +53,7 @@ def folder_for(pack: bool | None) -> bytes:
 
 @dataclass(frozen=True)
 class Pack:
-    model: str | None  # the path that was loaded; None where the file does not tell
+    model: str | None  # the path that was loaded, or the name of an encoding; None where the file does not tell
     size: int  # bytes
     state: str  # "ready" | "changed" | "gone" | "other version" | "damaged" | "unfinished"
     path: str
@@ -82,9 +85,19 @@ def packs() -> PackTable:
             size = path.stat().st_size
         except OSError:
             continue  # removed meanwhile
-        model, state = (b"", "unfinished") if path.suffix == ".part" else _core.report_pack(os.fsencode(path))
-        rows.append(Pack(os.fsdecode(model) or None, size, state, str(path)))
+        model, state = _described(path)
+        rows.append(Pack(model, size, state, str(path)))
     return PackTable(sorted(rows, key=lambda row: (row.model or "~", row.path)))
+
+
+def _described(path: Path) -> tuple[str | None, str]:
+    """(what was packed, the state)"""
+    if path.suffix == ".part":
+        return None, "unfinished"
+    if path.name.endswith(_ENCODING):
+        return path.name.removesuffix(_ENCODING), _core.report_rank_pack(os.fsencode(path))
+    model, state = _core.report_pack(os.fsencode(path))
+    return os.fsdecode(model) or None, state
 
 
 def clear_packs() -> tuple[int, int]:
