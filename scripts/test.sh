@@ -14,5 +14,6 @@ fi
 if [ -z "${CUTAWAY_TEST_MODELS:-}" ]; then
   $PY scripts/fetch_models.py || say "The tests that need a real model are skipped where it could not be fetched."
 fi
+$PY scripts/fetch_texts.py || say "The tests that compare tokenizers on many languages need them."
 $PY -m pytest "$@" || status=1
 exit $status

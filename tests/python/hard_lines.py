@@ -11,13 +11,54 @@ from tokenizer_files import golden_lines
 from ugly_texts import BITS
 
 N = 1000
-EMOJI = ["😀", "👍", "👩", "👨", "👧", "🧑", "❤", "✌", "☺", "🏳", "🌈", "💻", "🚀", "🦰", "🇩", "🇪", "🇮", "🇳", "#", "1", "♂", "⚕"]
+EMOJI = [
+    "😀",
+    "👍",
+    "👩",
+    "👨",
+    "👧",
+    "🧑",
+    "❤",
+    "✌",
+    "☺",
+    "🏳",
+    "🌈",
+    "💻",
+    "🚀",
+    "🦰",
+    "🇩",
+    "🇪",
+    "🇮",
+    "🇳",
+    "#",
+    "1",
+    "♂",
+    "⚕",
+]
 JOINERS = ["\u200d", "\ufe0f", "\u20e3", "🏽", "🏿", "\U000e0067", "\U000e007f", "\u200c", "\ufe0e"]
 MARKS = ["\u0301", "\u0308", "\u0327", "\u0338", "\u0345", "\u034f", "\u0483", "\u05b8", "\u0651", "\u093c", "\u094d",
          "\u0e49", "\u1039", "\u3099", "\u20d7", "\u200d", "\ufe20"]  # fmt: skip
 BASES = ["a", "e", "O", "ß", "ı", "я", "י", "ش", "क", "ก", "က", "か", "가", "1", " ", "中", "ﬁ", "Å"]
 TURNS = ["\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2069", "\u061c"]
-SIDES = ["שלום", "עולם", "مرحبا", "عالم", "hello", "World's", "123", "٤٥٦", "۷۸", "(a)", "[ب]", ", ", "؟", "! ", " ", "-", "%"]
+SIDES = [
+    "שלום",
+    "עולם",
+    "مرحبا",
+    "عالم",
+    "hello",
+    "World's",
+    "123",
+    "٤٥٦",
+    "۷۸",
+    "(a)",
+    "[ب]",
+    ", ",
+    "؟",
+    "! ",
+    " ",
+    "-",
+    "%",
+]
 
 
 def _mixed(seed: str, *alphabets: list[str], most: int = 16) -> list[str]:
@@ -37,8 +78,14 @@ def hard_lines() -> dict[str, list[str]]:
     rng = random.Random("lines")
     plain = golden_lines()
     python, cpp = _files("*.py", "python/cutaway"), _files("*.cpp", "csrc/tokenizer")
-    record = {"name": plain[:60], "at": [i / 7 for i in range(200)], "nested": [{"k": i, "none": None} for i in range(150)]}
-    written = json.dumps(record, indent=2, ensure_ascii=False).split("\n") + [json.dumps(plain[i : i + 2]) for i in range(N)]
+    record = {
+        "name": plain[:60],
+        "at": [i / 7 for i in range(200)],
+        "nested": [{"k": i, "none": None} for i in range(150)],
+    }
+    written = json.dumps(record, indent=2, ensure_ascii=False).split("\n") + [
+        json.dumps(plain[i : i + 2]) for i in range(N)
+    ]
     return {
         "Python": rng.sample(python, N),
         "C++": rng.sample(cpp, N),

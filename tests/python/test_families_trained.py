@@ -134,7 +134,9 @@ def trained(name: str) -> Trained:
             for pre in family.names.split()
         ]
         peer = of_tokenizers(tokenizers.Tokenizer.from_file(str(path)))
-        return Trained(ca.Tokenizer.from_file(path), [ca.Tokenizer.from_file(one) for one in gguf], peer, not family.normalizer)
+        return Trained(
+            ca.Tokenizer.from_file(path), [ca.Tokenizer.from_file(one) for one in gguf], peer, not family.normalizer
+        )
 
 
 def check(name: str, lines: list[str]) -> None:
@@ -174,10 +176,11 @@ def test_hard_lines(name: str) -> None:
 @example("ὟaΏ ẞ \u1f7d\u2126 x\u212ay")
 def test_any_text(text: str) -> None:
     """Every family; what explain() shows, which goes another way, has the same ids."""
-    for name in FAMILIES:
+    for i, name in enumerate(FAMILIES):
         one = trained(name)
         assert (problem := different(one.json, one.peer, [text])) is None, f"{name}: {problem}"
-        assert list(one.json.explain(text).ids) == one.json.encode(text).tolist(), name
+        if FUZZ or i == len(text) % len(FAMILIES):
+            assert list(one.json.explain(text).ids) == one.json.encode(text).tolist(), name
         if one.texts_of_both:
             for tok in one.gguf:
                 assert (problem := different(tok, one.peer, [text])) is None, f"{name}, GGUF: {problem}"
