@@ -107,9 +107,10 @@ def encoding(path: Path) -> tiktoken.Encoding:
 
 
 def phi3(path: Path) -> Encode:
-    """Llama 2's model and one token that is no control token, </s>: it takes the white space after it along."""
+    """Llama 2's model and one token that is no control token, </s>: it takes the white space after it along, among
+    which SentencePiece counts U+2581."""
     encode = sentencepiece.SentencePieceProcessor(model_file=str(path)).encode
-    end = re.compile("</s>[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
+    end = re.compile("</s>[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000▁]*")
 
     def one(text: str) -> list[int]:
         first, *rest = end.split(text)

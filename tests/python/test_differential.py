@@ -49,6 +49,12 @@ def test_any_text(text: str) -> None:
         assert (problem := difference(name, [text])) is None, f"{name}: {problem}"
 
 
+def test_every_character_after_another() -> None:
+    """T5's normaliser reads grapheme clusters, and drops what stands behind the first character that it rewrites."""
+    every = [f"²{chr(cp)}x" for cp in range(0x80, 0x20000) if not 0xD800 <= cp < 0xE000]
+    assert difference("t5.tokenizer.json", every) is None
+
+
 WHOLE = [
     "cl100k_base.tiktoken",
     "roberta.tokenizer.json",
