@@ -59,6 +59,11 @@ inline constexpr bool kHasBlocks = false;
 AsciiBlock classify(const char* p, int size);
 #endif
 
+// The same by 64-byte vectors, which need not have 64 bytes to read: where has_wide_blocks() says so.
+AsciiBlock classify_wide(const char* p, int size);
+bool has_wide_blocks();
+inline const bool kWideBlocks = has_wide_blocks();
+
 // Bytes of a contraction whose apostrophe stands at `at`: 2 or 3, or 0 where there is none in the block.
 template <bool kAnyCase>
 int contraction_at(const AsciiBlock& b, int at) {

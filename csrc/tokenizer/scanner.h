@@ -17,8 +17,12 @@ size_t cut_block(std::string_view text, size_t& at, uint32_t* ends) {
     const size_t left = text.size() - at;
     // A block is worth its cost where two characters of ASCII come first.
     if (left < 2 || ((text[at] | text[at + 1]) & 0x80)) return 0;
-    char tail[64];
     const char* p = text.data() + at;
+    if (kWideBlocks) {
+      const AsciiBlock block = classify_wide(p, static_cast<int>(std::min<size_t>(left, 64)));
+      return write_ends(Family::starts(block), at, ends);
+    }
+    char tail[64];
     if (left < 64) {
       std::memset(tail, 0, sizeof tail);
       std::memcpy(tail, p, left);

@@ -15,6 +15,7 @@ SidePairs::SidePairs(const std::vector<std::string_view>& pieces) {
         ascii_[before][step.cp >> 6] |= uint64_t{1} << (step.cp & 63);
       } else if (i > 0) {
         found.push_back(key(before, step.cp));
+        beyond_joins_blank_ |= step.cp <= ' ';
       }
       before = step.cp;
       i += step.bytes;

@@ -1,5 +1,11 @@
 #include "tokenizer/spm_normalizer.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <algorithm>
+
 #include "tokenizer/unicode.h"
 
 namespace cutaway {
@@ -28,6 +34,38 @@ SpmNormalizer::SpmNormalizer(const SpmNormalizerSpec& spec, const std::vector<st
         charsmap_.plain_ascii(byte) && user_defined_.step(ByteTrie::kRoot, byte) == ByteTrie::kNone;
     (b == ' ' ? plain_space_ : plain_[b]) = is_plain;
   }
+  keeps_all_ =
+      charsmap_.empty() && user_defined.empty() && options_.keep_invalid && !spec_.remove_extra_whitespaces;
+  plain_print_ = std::all_of(plain_ + '!', plain_ + '~' + 1, [](bool plain) { return plain; });
+}
+
+size_t SpmNormalizer::plain_end(std::string_view text, size_t at, bool after_space) const {
+  if (keeps_all_)
+    return spec_.escape_whitespaces ? std::min(text.find(kSpaceMark, at), text.size()) : text.size();
+  const bool trims = spec_.remove_extra_whitespaces;
+  size_t end = at;
+  while (end < text.size()) {
+#ifdef __SSE2__
+    // 16 bytes of print and single spaces, and one more, so that nothing beyond ASCII follows them.
+    while (plain_print_ && plain_space_ && end + 17 <= text.size()) {
+      const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + end));
+      const unsigned print = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpgt_epi8(v, _mm_set1_epi8(' '))));
+      const unsigned del = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(127))));
+      const unsigned space = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(' '))));
+      const unsigned doubled = trims ? space & (space << 1 | unsigned{after_space}) : 0;
+      if (((print | space) & ~del & ~doubled) != 0xFFFF || static_cast<unsigned char>(text[end + 16]) > 127)
+        break;
+      after_space = space >> 15;
+      end += 16;
+    }
+#endif
+    const auto byte = static_cast<unsigned char>(text[end]);
+    const bool stays = byte < 128 && (byte == ' ' ? plain_space_ && !(trims && after_space) : plain_[byte]);
+    if (!stays || (end + 1 < text.size() && static_cast<unsigned char>(text[end + 1]) > 127)) break;
+    after_space = byte == ' ';
+    ++end;
+  }
+  return end;
 }
 
 SpmNormalizer::Part SpmNormalizer::next(std::string_view text, size_t at) const {
@@ -55,23 +93,11 @@ void SpmNormalizer::normalize(std::string_view text, std::string& out, std::vect
   if (at < text.size()) {
     if (adds_prefix()) put(" ");
     for (bool after_space = trims; at < text.size();) {
-      size_t end = at;  // of a run of bytes that stay as they are
-      while (end < text.size() && static_cast<unsigned char>(text[end]) < 128 &&
-             plain_[static_cast<int>(text[end])] &&
-             (end + 1 == text.size() || static_cast<unsigned char>(text[end + 1]) < 128))
-        ++end;
-      if (end > at) {
+      if (const size_t end = plain_end(text, at, after_space); end > at) {
         out.append(text, at, end - at);
         for (; origin && at < end; ++at) origin->push_back(static_cast<uint32_t>(at));
         at = end;
-        after_space = false;
-        continue;
-      }
-      if (plain_space_ && text[at] == ' ' &&
-          (at + 1 == text.size() || static_cast<unsigned char>(text[at + 1]) < 128)) {
-        if (!after_space) put(" ");
-        after_space = trims;
-        ++at;
+        after_space = trims && text[end - 1] == ' ';
         continue;
       }
       const Part part = next(text, at);

@@ -40,12 +40,16 @@ class SpmNormalizer {
     uint32_t bytes;  // of the text that it stands for
   };
   Part next(std::string_view text, size_t at) const;
+  // The end of the run from `at` that stays as it is. after_space: a space here would be one too many.
+  size_t plain_end(std::string_view text, size_t at, bool after_space) const;
 
   SpmNormalizerSpec spec_;
   Options options_;
   Charsmap charsmap_;
   ByteTrie user_defined_;
+  bool keeps_all_ = false;    // nothing changes but U+2581
   bool plain_space_ = false;  // the same of a space
+  bool plain_print_ = false;  // and of all of "!" to "~"
   bool plain_[128] = {};      // ASCII bytes that stay as they are when an ASCII byte or nothing follows
 };
 

@@ -19,7 +19,7 @@ Category category(char32_t cp) {
   return c < kCategories ? static_cast<Category>(c) : Category::Cc;
 }
 
-Utf8Step utf8_step(std::string_view text, size_t at) {
+Utf8Step utf8_step_checked(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(at);
   if (lead < 0x80) return {lead, 1, true, false};

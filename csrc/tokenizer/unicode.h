@@ -59,7 +59,21 @@ struct Utf8Step {
   bool ok;
   bool cut;  // not ok only because the text ended inside a character
 };
-Utf8Step utf8_step(std::string_view text, size_t at);
+Utf8Step utf8_step_checked(std::string_view text, size_t at);  // any bytes
+// The same; characters of 1, 2 and most of 3 bytes without a call.
+inline Utf8Step utf8_step(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return {lead, 1, true, false};
+  const size_t left = text.size() - at;
+  if (lead >= 0xC2 && lead < 0xE0 && left >= 2 && (byte(1) & 0xC0) == 0x80)
+    return {(lead & 0x1F) << 6 | (byte(1) & 0x3Fu), 2, true, false};
+  // Not E0 and ED, where the second byte tells overlong forms and surrogates apart.
+  if (lead > 0xE0 && lead < 0xF0 && lead != 0xED && left >= 3 && (byte(1) & 0xC0) == 0x80 &&
+      (byte(2) & 0xC0) == 0x80)
+    return {(lead & 0x0F) << 12 | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu), 3, true, false};
+  return utf8_step_checked(text, at);
+}
 
 std::string utf8_replaced(std::string_view bytes);  // ill-formed parts become U+FFFD
 // Bytes at the end of the text that begin a character and do not end it: 0 to 3.

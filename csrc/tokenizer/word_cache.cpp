@@ -49,8 +49,9 @@ void WordCache::put(const Key& given, std::span<const int32_t> ids) {
   } else {
     std::copy(ids.begin(), ids.end(), made.ids);
   }
-  Slot* pair = &short_[place(k)];
-  if (pair[0].high) pair[1] = pair[0];  // the newer of two stays
+  Slot *pair = &short_[place(k)], *beside = &short_[place(k) ^ 2];
+  if (pair[1].high) beside[beside[0].high ? 1 : 0] = pair[1];
+  if (pair[0].high) pair[1] = pair[0];  // the newest comes first
   pair[0] = made;
 }
 
@@ -58,6 +59,7 @@ void WordCache::put(std::string_view word, uint32_t part, std::span<const int32_
   if (ids_used_ + ids.size() > kIds || bytes_used_ + word.size() > kBytes) start_anew();
   const uint64_t hash = hash_bytes(word);
   LongSlot& slot = long_[hash & (kLongSlots - 1)];
+  if (slot.size) long_[(hash & (kLongSlots - 1)) ^ 1] = slot;
   std::memcpy(&bytes_[bytes_used_], word.data(), word.size());
   slot = {static_cast<uint32_t>(bytes_used_), 0, static_cast<uint32_t>(hash >> 32),
           static_cast<uint16_t>(word.size() | part), static_cast<uint16_t>(ids.size())};

@@ -46,7 +46,8 @@ class WordCache {
     return {loaded<uint64_t>(p) & m.low,
             (loaded<uint64_t>(p + 8) & m.high) | static_cast<uint64_t>(size | flag) << 56};
   }
-  // The word may be in the slot or in the one after it, which shares its line.
+  // The word may be in the slot or in the one after it, which shares its line; or in the two beside those,
+  // where words go that newer ones have driven out.
   uint32_t place(const Key& k) const {
     const uint64_t h = (k.low ^ k.high * 0x9E3779B97F4A7C15u) * 0xA0761D6478BD642Fu;
     return static_cast<uint32_t>(h >> 40) & (kShortSlots - 2);
@@ -65,9 +66,8 @@ class WordCache {
   }
   // The ids of a short word, however many; no data where it is not there.
   std::span<const int32_t> find(const Key& k) {
-    if (const Slot* slot = find(k, place(k))) return {slot->ids, slot->count};
-    const Key many{k.low, k.high | static_cast<uint64_t>(kMany) << 56};
-    if (const Slot* slot = find(many, place(many)))
+    if (const Slot* slot = find_anywhere(k)) return {slot->ids, slot->count};
+    if (const Slot* slot = find_anywhere({k.low, k.high | static_cast<uint64_t>(kMany) << 56}))
       return {&ids_[static_cast<size_t>(slot->ids[0])], slot->count};
     return {};
   }
@@ -76,10 +76,13 @@ class WordCache {
   // Words of 16 to 1023 bytes; no data where there is none. part: kLongPart or 0.
   std::span<const int32_t> find(std::string_view word, uint32_t part) const {
     const uint64_t hash = hash_bytes(word);
-    const LongSlot& slot = long_[hash & (kLongSlots - 1)];
-    const bool same = slot.size == (word.size() | part) && slot.tag == hash >> 32 &&
-                      std::memcmp(&bytes_[slot.bytes], word.data(), word.size()) == 0;
-    return same ? std::span(&ids_[slot.ids], slot.count) : std::span<const int32_t>();
+    for (const size_t beside : {0, 1}) {  // words that newer ones have driven out lie beside their slot
+      const LongSlot& slot = long_[(hash & (kLongSlots - 1)) ^ beside];
+      const bool same = slot.size == (word.size() | part) && slot.tag == hash >> 32 &&
+                        std::memcmp(&bytes_[slot.bytes], word.data(), word.size()) == 0;
+      if (same) return {&ids_[slot.ids], slot.count};
+    }
+    return {};
   }
   void put(std::string_view word, uint32_t part, std::span<const int32_t> ids);
 
@@ -105,7 +108,19 @@ class WordCache {
   }
   static const std::array<Masks, 16> kMasks;
   static constexpr size_t kShortSlots = size_t{1} << 16, kLongSlots = size_t{1} << 17;  // 2 MiB and 2 MiB
-  static constexpr size_t kBytes = size_t{1} << 21, kIds = size_t{1} << 19;             // 2 MiB each
+  static constexpr size_t kBytes = size_t{1} << 22, kIds = size_t{1} << 20;             // 4 MiB each
+  const Slot* find_anywhere(const Key& k) {
+    const uint32_t at = place(k);
+    if (const Slot* slot = find(k, at)) return slot;
+    Slot *pair = &short_[at], *beside = &short_[at ^ 2];
+    for (int i = 0; i < 2; ++i) {
+      if (((beside[i].low ^ k.low) | (beside[i].high ^ k.high)) != 0) continue;
+      std::swap(pair[0], pair[1]);
+      std::swap(pair[0], beside[i]);
+      return pair;
+    }
+    return nullptr;
+  }
   uint32_t keep(std::span<const int32_t> ids);  // their place among the many
   void start_anew();
 

@@ -11,6 +11,7 @@ from .cache import cache_dir, checked, record_of
 from .catalogue_entries import ENTRIES, Entry
 from .errors import ArgumentError
 from .fetch import fetch
+from .hub_files import hub_name, named_by_address
 from .nearest import did_you_mean, nearest
 from .numbers import sized
 from .views.table import Table
@@ -59,8 +60,10 @@ def models() -> ModelTable:
     return ModelTable(rows)
 
 
-def resolve(name_or_path: str | os.PathLike[str], progress: bool = True) -> Path:
-    """The absolute path of a model: a catalogue name (fetched on first use), or a path that exists.
+def resolve(name_or_path: str | os.PathLike[str], progress: bool = True, tokenizer: bool = False) -> Path:
+    """The absolute path of a model: a catalogue name (fetched on first use), a path that exists, or "org/name" of the
+    Hugging Face Hub (fetched likewise; `cutaway.hub_files.HubName` has the forms). tokenizer: of a repository there
+    only the tokenizer is wanted.
 
     Raises ca.ArgumentError for a name that is not known and a path that is not there; ca.Error where fetching fails.
     """
@@ -73,12 +76,16 @@ def resolve(name_or_path: str | os.PathLike[str], progress: bool = True) -> Path
         if entry.name == text:
             return cached_path(entry) or fetch(entry, progress)
     if "://" in text:
-        raise ArgumentError(
-            f"{text} is an address, and a model is a name or a path: fetch the file, then give its path."
-        )
+        on_hub = named_by_address(text)
+        what = f'its name on the hub is "{on_hub}".' if on_hub else "fetch the file, then give its path."
+        raise ArgumentError(f"{text} is an address, and a model is a name or a path: {what}")
     path = Path(text).expanduser()
     if text and path.exists():
         return path.absolute()
+    if isinstance(name_or_path, str) and (name := hub_name(text)):
+        from . import hub
+
+        return hub.fetch(name, progress, tokenizer)
     if isinstance(name_or_path, os.PathLike) or os.sep in text or text.endswith((".gguf", ".safetensors")):
         raise ArgumentError(f"There is no file or folder {path.absolute()}.{near_path(path.absolute())}")
     raise _unknown(text)
@@ -114,7 +121,7 @@ def _unknown(name: str) -> ArgumentError:
     near = near or [k for k in known if name and name.lower() in k]
     return ArgumentError(
         f"There is no model {name!r}.{did_you_mean(map(repr, near))} Known names: {', '.join(known)}; or give a path "
-        "to a .gguf file or to a folder with config.json and safetensors."
+        'to a .gguf file or to a folder with config.json and safetensors, or "org/name" of the Hugging Face Hub.'
     )
 
 

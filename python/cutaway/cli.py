@@ -15,7 +15,7 @@ from .catalogue import DEFAULT
 from .completion import SHELLS
 from .errors import Error
 from .options import sampling
-from .parser import Parser, whole_number
+from .parser import MODEL, Parser, whole_number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,11 +126,11 @@ def _text(sub: argparse.ArgumentParser) -> None:
 
 
 def _model(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("-m", "--model", default=DEFAULT, help="catalogue name or path (default: %(default)s)")
+    sub.add_argument("-m", "--model", default=DEFAULT, help=MODEL)
 
 
 def _model_first(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("model", nargs="?", default=DEFAULT, help="catalogue name or path (default: %(default)s)")
+    sub.add_argument("model", nargs="?", default=DEFAULT, help=MODEL)
     sub.add_argument("-m", "--model", dest="named", metavar="MODEL", help="the same, as other commands take it")
     sub.add_argument("--tensors", action="store_true", help="list every tensor of the file")
 

@@ -11,13 +11,13 @@ from .commands import _ENGINE, _console, _print_json
 from .errors import ArgumentError, Error
 from .nearest import did_you_mean, nearest
 from .numbers import sized, whole
-from .parser import whole_number
+from .parser import MODEL, whole_number
 
 _BUSY = 0.7  # load average above which figures are those of a machine that does something else too
 
 
 def arguments(sub: ArgumentParser) -> None:
-    sub.add_argument("model", nargs="?", default=DEFAULT, help="catalogue name or path (default: %(default)s)")
+    sub.add_argument("model", nargs="?", default=DEFAULT, help=MODEL)
     sub.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)} (default: all that fit)")
     sub.add_argument("-m", "--model", dest="named", metavar="MODEL", help="the model, as other commands take it")
     sub.add_argument("--quick", action="store_true", help="prefill and decode alone, 3 turns each")

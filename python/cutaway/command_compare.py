@@ -16,7 +16,12 @@ from .parser import whole_number
 
 
 def arguments(sub: ArgumentParser) -> None:
-    sub.add_argument("models", metavar="MODEL", nargs="+", help="catalogue names or paths; LABEL=MODEL gives a label")
+    sub.add_argument(
+        "models",
+        metavar="MODEL",
+        nargs="+",
+        help="names, paths, or org/name of the hub; LABEL=MODEL gives a label",
+    )
     sub.add_argument("-p", "--prompt", metavar="TEXT", action="append", help="a prompt; may be given several times")
     sub.add_argument("--prompts", metavar="FILE", help="prompts, one a line; a .json file holds a list; - is stdin")
     sub.add_argument(

@@ -213,7 +213,7 @@ def tokenize(args: Namespace) -> int:
     from .catalogue import resolve
 
     text = _text(args.text, "a text")
-    tokenizer = ca.Tokenizer.from_file(resolve(args.model))
+    tokenizer = ca.Tokenizer.from_file(resolve(args.model, tokenizer=True))
     ids = tokenizer.encode(text, add_special_tokens=args.add_special_tokens, parse_special=args.parse_special)
     tokens = tokenizer.tokens(ids)
     from .terminal import token_line, token_table

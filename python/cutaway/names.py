@@ -34,6 +34,16 @@ class Activation:
     layer: int | None
 
 
+@dataclass(frozen=True)
+class Selection:
+    """What a list of names means to a call; made once for each list, since a decode loop asks in every step."""
+
+    chosen: tuple[Activation, ...]
+    """Each once, in the order of computation."""
+    taps: tuple[int, ...]
+    """The engine's numbers of what it must keep: of the chosen, and of what derived ones are made from."""
+
+
 @checked_arguments
 class Names(Shown, Sequence[Activation]):
     """Every activation of a model, in the order in which it is computed."""
@@ -43,7 +53,7 @@ class Names(Shown, Sequence[Activation]):
         self._by_name = {row.name: row for row in self._rows}
         self.by_id = {row.id: row for row in self._rows}
         """By the engine's number."""
-        self._selected: dict[tuple[str, ...], list[Activation]] = {}  # of earlier calls: a decode loop asks every step
+        self._selected: dict[tuple[str, ...], Selection] = {}  # of earlier calls
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -54,14 +64,14 @@ class Names(Shown, Sequence[Activation]):
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self._rows[key] if isinstance(key, slice) else item(self._rows, key, "activation")
-        (row,) = self.select(canonical(key).replace("*", ""))  # unknown names raise, with near misses
+        (row,) = self.select(canonical(key).replace("*", "")).chosen  # unknown names raise, with near misses
         return row
 
     def __contains__(self, key: object) -> bool:
         return canonical(key) in self._by_name if isinstance(key, str) else key in self._rows
 
-    def select(self, patterns: str | Iterable[str]) -> list[Activation]:
-        """The activations that any of the names or wildcards means, each once, in the order of computation."""
+    def select(self, patterns: str | Iterable[str]) -> Selection:
+        """The activations that any of the names or wildcards means."""
         if not isinstance(patterns, Iterable):
             raise ArgumentError(
                 f"names must be one or several of model.names(), such as ['blocks.*.attn.pattern'], got "
@@ -69,8 +79,8 @@ class Names(Shown, Sequence[Activation]):
             )
         listed = [patterns] if isinstance(patterns, str) else list(patterns)
         if all(isinstance(pattern, str) for pattern in listed) and tuple(listed) in self._selected:
-            return [*self._selected[tuple(listed)]]
-        chosen: set[str] = set()
+            return self._selected[tuple(listed)]
+        names: set[str] = set()
         for pattern in listed:
             if not isinstance(pattern, str):
                 raise ArgumentError(f"names must be strings, got {pattern!r}.")
@@ -81,11 +91,17 @@ class Names(Shown, Sequence[Activation]):
                 near = near or nearest(name, self._by_name, n=3, cutoff=0.6)
                 hint = beyond(name, self._by_name) or did_you_mean(near, "model.names() lists them all.")
                 raise UnknownNameError(f"There is no activation '{pattern}'.{hint}")
-            chosen.update(found)
+            names.update(found)
         if len(self._selected) >= 64:
             self._selected.clear()
-        self._selected[tuple(listed)] = [row for row in self._rows if row.name in chosen]
-        return [*self._selected[tuple(listed)]]
+        chosen = tuple(row for row in self._rows if row.name in names)
+        taps = {row.id for row in chosen} | {self.source(row).id for row in chosen}
+        self._selected[tuple(listed)] = Selection(chosen, tuple(sorted(taps)))
+        return self._selected[tuple(listed)]
+
+    def source(self, row: Activation) -> Activation:
+        """What is traced so that it can be shown: itself, or z for a derived result."""
+        return self._by_name[f"blocks.{row.layer}.attn.z"] if row.kind == "derived" else row
 
     def _cells(self) -> Iterator[tuple[str, str, str, str]]:
         for row in self._rows:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from .nearest import did_you_mean, known_elsewhere, nearest
 
+MODEL = "catalogue name, path, or org/name of the hub (default: %(default)s)"
 _TEXTS = ("prompt", "message", "text")
 # What argparse says of an option -> what is said here.
 _SENTENCES = (

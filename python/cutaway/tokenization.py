@@ -61,7 +61,7 @@ class Tokenizer:
         if lowercase is not None and not isinstance(lowercase, bool):
             raise ArgumentError(f"lowercase is True, False or None, got {described(lowercase)}.")
         if isinstance(path, str) and not os.path.exists(path):
-            raise FormatError(f"There is no file {path}. A model's name is for ca.load(name).tokenizer.")
+            raise FormatError(f"There is no file {path}. A name, of a model or of the hub, is for ca.tokenizer(name).")
         return cls(_core.Tokenizer(os.fspath(path), pattern or "", lowercase=lowercase))
 
     # ---- text to ids

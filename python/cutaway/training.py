@@ -33,7 +33,7 @@ class TrainedTokenizer(Tokenizer):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes tokenizer.json: what `ca.Tokenizer.from_file` and Hugging Face's tokenizers read."""
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(self._document, file, ensure_ascii=False)
+            file.write(json.dumps(self._document, ensure_ascii=False))
 
 
 @checked_arguments
@@ -81,7 +81,7 @@ def train_bpe(
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "tokenizer.json")
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(document, file, ensure_ascii=False)
+            file.write(json.dumps(document, ensure_ascii=False))  # json.dump writes token by token
         return TrainedTokenizer(_core.Tokenizer(path), document)
 
 

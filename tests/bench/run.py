@@ -137,15 +137,20 @@ class Run:
         line["limit"] = {"what": "bandwidth", "tok/s": round(limit, 1)}
         self._shares(line, limit, "% of the bandwidth limit", reach)
 
-    def bounded_by_peak(
-        self, line: Line, path: Path, tokens: int, reach: float | None = None, compute: str = "int8"
-    ) -> None:
+    def bounded_by_peak(self, line: Line, path: Path, tokens: int, compute: str = "int8") -> None:
         """Adds the limit of prefill and each side's share of it. Attention and the rest count as lost time."""
         asked = limits.work_of(path, compute)
         limit = limits.prefill_limit(asked, probe.peaks(self.threads), tokens)
         line["probes"] = self.probes(asked.body_bytes + asked.head_bytes)
         line["limit"] = {"what": "peak arithmetic", "tok/s": round(limit, 1)}
-        self._shares(line, limit, "% of the arithmetic limit", reach)
+        self._shares(line, limit, "% of the arithmetic limit", None)
+
+    def linear_share(self, line: Line, worker: Worker, ids: np.ndarray, reach: float | None) -> None:
+        """Adds what the phases with matrices reach of the int8 peak of all threads, timed one by one."""
+        peak = 1e9 * line["probes"]["int8 Gop/s"][str(self.threads)]
+        rates = sorted(worker(work.linear_rate, ids) for _ in range(self.rounds))
+        got = 100 * rates[len(rates) // 2] / peak
+        line["checks"].append(check(f"{OURS}: linear layers, % of the int8 peak", got, reach))
 
     def _shares(self, line: Line, limit: float, what: str, reach: float | None) -> None:
         for label, side in line["sides"].items():

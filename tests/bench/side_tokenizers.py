@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -99,6 +100,81 @@ class Gigatoken(Tokenizing):
 
     def batch(self, texts: list[str]) -> Any:
         return self.made.encode_batch(texts)
+
+
+class RsBpe(Tokenizing):
+    """rs-bpe's own cl100k; the file is not looked at."""
+
+    package = "rs_bpe"
+
+    def make(self) -> Any:
+        from rs_bpe.bpe import openai
+
+        return openai.cl100k_base()
+
+
+class BpeOpenai(Tokenizing):
+    """bpe-openai's own cl100k; the file is not looked at."""
+
+    package = "bpe-openai"
+
+    def make(self) -> Any:
+        import bpe_openai
+
+        return bpe_openai.get_encoding("cl100k_base")
+
+
+class SentencePiece(Tokenizing):
+    package = "sentencepiece"
+
+    def make(self) -> Any:
+        from sentencepiece import SentencePieceProcessor
+
+        return SentencePieceProcessor(model_file=self.path)
+
+
+class GigatokenSentencePiece(Gigatoken):
+    def make(self) -> Any:
+        import gigatoken
+
+        return gigatoken.Tokenizer.from_sentencepiece(self.path)
+
+
+class KitokenSentencePiece(Tokenizing):
+    package = "kitoken"
+
+    def make(self) -> Any:
+        from kitoken import Kitoken
+
+        return Kitoken.from_sentencepiece_file(self.path)
+
+
+class WordPiece(Tokenizing):
+    """tokenizers' BERT of a vocab.txt."""
+
+    package = "tokenizers"
+
+    def make(self) -> Any:
+        from tokenizers import BertWordPieceTokenizer
+
+        return BertWordPieceTokenizer(self.path)
+
+    def encode(self, text: str) -> Any:
+        return self.made.encode(text, add_special_tokens=False).ids
+
+
+class KitokenWordPiece(Tokenizing):
+    """kitoken reads the tokenizer.json that tokenizers writes of a vocab.txt."""
+
+    package = "kitoken"
+
+    def make(self) -> Any:
+        from kitoken import Kitoken
+        from tokenizers import BertWordPieceTokenizer
+
+        with tempfile.TemporaryDirectory() as folder:
+            BertWordPieceTokenizer(self.path).save(f"{folder}/tokenizer.json")
+            return Kitoken.from_tokenizers_file(f"{folder}/tokenizer.json")
 
 
 class Transformers(Tokenizing):

@@ -60,6 +60,14 @@ inline const KvType kEveryKvType[] = {KvType::f32, KvType::f16, KvType::q8_0};
 inline const char* name_of(KvType type) {
   return type == KvType::f32 ? "f32" : type == KvType::f16 ? "f16" : "q8_0";
 }
+// The sanitizers look for reads and writes out of bounds, at some of the sizes: all of them, for their bits,
+// are the optimised build's.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 inline const Numbers kEveryKind[] = {Numbers::normal, Numbers::wide, Numbers::hostile};
 
 uint32_t bits_of(float x);

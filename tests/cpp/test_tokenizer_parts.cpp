@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/ascii_block.h"
 #include "tokenizer/merge.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/unicode.h"
@@ -29,6 +31,38 @@ Strings cut(const char* name, std::string_view text) {
   }
   EXPECT_EQ(end, text.size());
   return out;
+}
+
+// Both ways to classify 64 bytes, of every length, by their definition.
+TEST(AsciiBlock, MasksSayWhatBytesAre) {
+  std::mt19937 random(7);
+  const std::string common = "aZ09 \t\n\r\v\f'/!~@[`{\x7F\x1F";
+  for (int round = 0; round < 2000; ++round) {
+    char bytes[64];
+    for (char& c : bytes) c = random() % 8 ? common[random() % common.size()] : static_cast<char>(random());
+    const int size = static_cast<int>(random() % 64) + 1;
+    std::vector<AsciiBlock> blocks;
+    if (kHasBlocks) blocks.push_back(classify(bytes, size));
+    if (has_wide_blocks()) blocks.push_back(classify_wide(bytes, size));
+    for (const AsciiBlock& b : blocks) {
+      for (int i = 0; i < 64; ++i) {
+        const unsigned char c = static_cast<unsigned char>(bytes[i]), folded = c | 0x20;
+        const bool counts = i < b.size, letter = folded >= 'a' && folded <= 'z' && c < 128;
+        const bool digit = c >= '0' && c <= '9', space = c == ' ' || (c >= '\t' && c <= '\r');
+        EXPECT_EQ(b.letter >> i & 1, counts && letter);
+        EXPECT_EQ(b.upper >> i & 1, counts && c >= 'A' && c <= 'Z');
+        EXPECT_EQ(b.digit >> i & 1, counts && digit);
+        EXPECT_EQ(b.space >> i & 1, counts && space);
+        EXPECT_EQ(b.blank >> i & 1, counts && c == ' ');
+        EXPECT_EQ(b.newline >> i & 1, counts && (c == '\n' || c == '\r'));
+        EXPECT_EQ(b.apostrophe >> i & 1, counts && c == '\'');
+        EXPECT_EQ(b.slash >> i & 1, counts && c == '/');
+        EXPECT_EQ(b.symbol >> i & 1, counts && !letter && !digit && !space);
+        if (i < b.size) EXPECT_LT(c, 128);
+      }
+      EXPECT_TRUE(b.size == size || static_cast<unsigned char>(bytes[b.size]) >= 128);
+    }
+  }
 }
 
 TEST(Unicode, StepsThroughWellFormedText) {

@@ -189,7 +189,7 @@ def test_models(capsys, monkeypatch, tmp_path):
         (("generate", "x", "-t", "-1"), "cutaway: temperature must be 0 (greedy) or greater, got -1. Usual values are 0.2 to 1.5.\n"),
         (("generate", "x", "--ids", "1"), "cutaway: Give a prompt or --ids, not both.\n"),
         (("chat", "x", "--template", "no.file"), "cutaway: --template: there is no file 'no.file'. --template takes the path of a file that holds the text.\n"),
-        (("tokenize", "x", "-m", "nope"), "cutaway: There is no model 'nope'. Known names: smollm2-135m-instruct, gemma3-270m; or give a path to a .gguf file or to a folder with config.json and safetensors.\n"),
+        (("tokenize", "x", "-m", "nope"), "cutaway: There is no model 'nope'. Known names: smollm2-135m-instruct, gemma3-270m; or give a path to a .gguf file or to a folder with config.json and safetensors, or \"org/name\" of the Hugging Face Hub.\n"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_status_1(loaded, capsys, argv, sentence):

@@ -90,12 +90,12 @@ def test_what_cannot_be_compared(texts, keywords, said):
         ca.language_cost(texts, Words(), **keywords)
 
 
-def test_tokenizers_have_names(real_model):
-    model = real_model("smollm2")
+def test_tokenizers_have_names(real_model, model_path):
+    model, name = real_model("smollm2"), model_path("smollm2").name
     (row,) = ca.language_cost({"English": ["the cat"]}, model)
-    assert row.tokenizer == "smollm2.gguf" and row.tokens == model.tokenizer.count("the cat")
+    assert row.tokenizer == name and row.tokens == model.tokenizer.count("the cat")
     twice = ca.language_cost({"English": ["the cat"]}, [model, model.tokenizer, Words()])
-    assert [row.tokenizer for row in twice] == ["smollm2.gguf", "smollm2.gguf (2)", "tokenizer 3"]
+    assert [row.tokenizer for row in twice] == [name, f"{name} (2)", "tokenizer 3"]
     for wrong in ([], {}):
         with pytest.raises(ca.ArgumentError, match="tokenizers is empty"):
             ca.language_cost(TEXTS, wrong)

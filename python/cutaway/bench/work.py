@@ -46,6 +46,11 @@ def fill(side: Any, ids: np.ndarray) -> None:
     side.append(ids)
 
 
+def decode_often(side: Any, ids: np.ndarray, times: int) -> float:
+    """The same decode some times over, for models so small that one is over before a core has woken up."""
+    return sum(decode(side, ids) for _ in range(times))
+
+
 def batch_steps(side: Any, rows: int, prompt: np.ndarray, steps: int) -> float:
     """Seconds of one step of `rows` sequences, the mean of `steps`."""
     side.begin_batch(rows, prompt)
@@ -76,6 +81,15 @@ def needed(side: Any, function: Any, *args: Any) -> tuple[float, float]:
     with side.counting() as rows:
         function(side, *args)
     return sum(row[3] for row in rows), sum(row[4] for row in rows)
+
+
+def linear_rate(side: Any, ids: np.ndarray) -> float:
+    """FLOP/s of a prefill's matrices: the phases that multiply by weights, with the norms, the quantisation and the
+    activation functions that lie in them; attention is apart."""
+    with side.counting() as rows:
+        prefill(side, ids)
+    linear = [row for row in rows if row[3] and row[0] != "attention"]
+    return float(sum(row[3] for row in linear) / sum(row[2] for row in linear))
 
 
 def ceilings(side: Any) -> tuple[float, float]:

@@ -1,39 +1,21 @@
 """Text to ids and back: byte-level BPE."""
 
-import json
 import random
-import sysconfig
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
-from cutaway.bench.summary import interleave, spread
-from cutaway.bench.workers import Side, Worker
+from cutaway.bench.workers import Worker
 
 from .. import side_tokenizers as work
-from ..files import ROOT, model_file, shared_file
+from ..files import model_file, shared_file
 from ..registry import Line, row
 from ..run import OURS, Run
 from ..summary import check
+from ..tokenizing import python_source, rate, same_ids, scripts, sides_of, timed
 
-SOURCE_BYTES, MIB = 4_300_000, 1 << 20
+MIB = 1 << 20
 SIDES = {OURS: "Cutaway", "tiktoken": "Tiktoken", "gigatoken": "Gigatoken"}
-
-
-def python_source() -> str:
-    """The standard library, file after file."""
-    parts, size = [], 0
-    for path in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")):
-        if size >= SOURCE_BYTES or "site-packages" in path.parts:
-            continue
-        parts.append(path.read_text(encoding="utf-8", errors="replace"))
-        size += len(parts[-1])
-    return "".join(parts)[:SOURCE_BYTES]
-
-
-def scripts() -> str:
-    return "\n".join(json.loads((ROOT / "tests/golden/tokenizer_lines.json").read_text(encoding="utf-8")))
+OTHERS = {"rs-bpe": "RsBpe", "bpe-openai": "BpeOpenai"}  # they bring cl100k's ranks themselves
 
 
 @row("Text to ids and back: byte-level BPE", 16)
@@ -50,14 +32,14 @@ def tokenize_bpe(run: Run) -> Iterator[Line]:
     prose = book.read_text(encoding="utf-8")
     texts = {"English prose": prose, "Python source": python_source()}
     others = {"Japanese prose": japanese.read_text(encoding="utf-8"), "27 scripts": scripts()}
-    with run.started(sides_of(ranks, SIDES)) as (workers, missing):
+    with run.started(sides_of(ranks, SIDES | OTHERS)) as (workers, missing):
         for title, text in texts.items():
             yield rate(run, f"cl100k, {title}", workers, missing, text, work.encoding, {"gigatoken": 1.0})
             yield rate(
                 run, f"cl100k, {title}, first call", workers, missing, text, work.first_encoding, {"gigatoken": 1.5}
             )
         for title, text in others.items():
-            reach = {"gigatoken": 1.5, "tiktoken": 1.5}
+            reach = dict.fromkeys([*SIDES, *OTHERS], 1.5)
             yield rate(run, f"cl100k, {title}", workers, missing, text, work.encoding, reach)
         yield prompt(run, workers, missing, prose[:1000])
         yield counts(run, workers[OURS], prose)
@@ -71,60 +53,6 @@ def tokenize_bpe(run: Run) -> Iterator[Line]:
         yield rate(
             run, "SmolLM2's vocabulary, English prose", workers, missing, prose, work.encoding, {"tokenizers": 200}
         )
-
-
-def sides_of(path: Path, sides: dict[str, str], threads: int = 1) -> dict[str, Side]:
-    keywords = {"path": str(path), "threads": threads}
-    return {label: Side(f"bench.side_tokenizers:{name}", keywords) for label, name in sides.items()}
-
-
-def same_ids(
-    workers: dict[str, Worker], missing: dict[str, str], text: str
-) -> tuple[dict[str, Worker], dict[str, str]]:
-    """The sides that give our ids of this text, and what is wrong with the others."""
-    ours, fit, unfit = workers[OURS](work.ids, text), {}, dict(missing)
-    for label, worker in workers.items():
-        theirs = worker(work.ids, text)
-        if np.array_equal(ours, theirs):
-            fit[label] = worker
-        else:
-            unfit[label] = f"gives other ids: {len(theirs):,} of them, ours are {len(ours):,}"
-    return fit, unfit
-
-
-def timed(
-    run: Run,
-    case: str,
-    unit: str,
-    jobs: dict[str, Callable[[], float]],
-    missing: dict[str, str],
-    reach: dict[str, float],
-) -> Line:
-    """Jobs by turns. Units that end in /s are better large, others small."""
-    line: Line = {"case": case, "unit": unit, "gate": {}, "missing": missing, "sides": {}, "checks": []}
-    line["sides"] = {label: spread(values) for label, values in interleave(jobs, run.rounds).items()}
-    ours = line["sides"][OURS]["median"]
-    for label in jobs:
-        if label != OURS:
-            theirs = line["sides"][label]["median"]
-            ratio = ours / theirs if unit.endswith("/s") else theirs / ours
-            line["checks"].append(check(f"times {label}", ratio, reach.get(label)))
-    return line
-
-
-def rate(
-    run: Run,
-    case: str,
-    workers: dict[str, Worker],
-    missing: dict[str, str],
-    text: str,
-    job: Any,
-    reach: dict[str, float],
-) -> Line:
-    fit, unfit = same_ids(workers, missing, text)
-    megabytes = len(text.encode()) / 1e6
-    jobs = {label: lambda w=worker: megabytes / w(job, text) for label, worker in fit.items()}
-    return timed(run, case, "MB/s", jobs, unfit, reach)
 
 
 def prompt(run: Run, workers: dict[str, Worker], missing: dict[str, str], text: str) -> Line:
@@ -146,7 +74,7 @@ def counts(run: Run, worker: Worker, text: str) -> Line:
 
 def decodes(run: Run, workers: dict[str, Worker], missing: dict[str, str]) -> Line:
     ids = np.random.default_rng(1).integers(0, 100_000, 1_000_000, dtype=np.int32)
-    fit = {label: worker for label, worker in workers.items() if label != "gigatoken"}
+    fit = {label: worker for label, worker in workers.items() if label in (OURS, "tiktoken")}
     jobs = {label: lambda w=worker: 1 / w(work.decoding, ids) for label, worker in fit.items()}
     return timed(run, "cl100k, decode", "M ids/s", jobs, missing, {"tiktoken": 5.0})
 
