@@ -1,9 +1,9 @@
 """Writes csrc/tokenizer/grapheme_table.inc: what breaks grapheme clusters (UAX #29), as runs of code points.
 
-The properties come from the package `regex`, whose tables are newer than Unicode 16.0, so what was not assigned then is
-taken from the defaults of UAX #29: the package unicodedata2 says what was.
+The properties come from the package `regex`, whose tables are newer than Unicode 17.0, so what was not assigned then is
+taken from the defaults of UAX #29: the package unicodedata2 says what was. `tokenizers` 0.23 has those of 17.0.
 
-    pip install regex unicodedata2==16.0.0 && python scripts/make_grapheme_table.py
+    pip install regex unicodedata2==17.0.0 && python scripts/make_grapheme_table.py
 """
 
 from pathlib import Path
@@ -13,7 +13,8 @@ TARGET = Path(__file__).parent.parent / "csrc" / "tokenizer" / "grapheme_table.i
 PROPERTIES = (
     r"\p{GCB=CR}", r"\p{GCB=LF}", r"\p{GCB=Control}", r"\p{GCB=Extend}", r"\p{GCB=ZWJ}", r"\p{GCB=Regional_Indicator}",
     r"\p{GCB=Prepend}", r"\p{GCB=SpacingMark}", r"\p{GCB=L}", r"\p{GCB=V}", r"\p{GCB=T}", r"\p{GCB=LV}", r"\p{GCB=LVT}",
-    r"\p{Extended_Pictographic}", r"\p{InCB=Consonant}", r"\p{InCB=Linker}", r"(?=\p{GCB=Extend})\p{InCB=Extend}",
+    r"\p{Extended_Pictographic}", r"\p{InCB=Consonant}",
+    r"(?=\p{GCB=Extend})\p{InCB=Linker}", r"(?=\p{GCB=Extend})\p{InCB=Extend}",
 )  # fmt: skip
 PER_LINE = 12
 

@@ -14,6 +14,7 @@ fi
 if [ -z "${CUTAWAY_TEST_MODELS:-}" ]; then
   $PY scripts/fetch_models.py || say "The tests that need a real model are skipped where it could not be fetched."
 fi
+$PY scripts/fetch_texts.py || say "The tests that compare tokenizers on many languages need them."
 # A process for each core; each begins at another part of the list and takes what is left of others' at the end.
 $PY -m pytest --numprocesses "$(nproc)" --dist worksteal "$@" || status=1
 exit $status

@@ -1,4 +1,4 @@
-// Extended grapheme clusters (UAX #29, Unicode 16): what a reader takes for one character.
+// Extended grapheme clusters (UAX #29, Unicode 17): what a reader takes for one character.
 #pragma once
 #include <cstddef>
 #include <string_view>

@@ -4,7 +4,7 @@
 //   deepseek-v3:    \p{N}{1,3}  [一-龥぀-ゟ゠-ヿ]+
 //                   [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+
 //                   | ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-//   deepseek-coder: [\r\n]  \s?\p{L}+  \s?\p{P}+  [一-龥ࠀ-一가-퟿]+  \p{N}
+//   deepseek-coder: [\r\n]  \s?\p{L}+  \s?\p{P}+  [一-龥ࠀ-一가-퟿]+  Digits
 #include "tokenizer/scanner.h"
 
 namespace cutaway {
@@ -81,10 +81,10 @@ struct DeepseekCoder {
   static size_t next(const Reader& r, size_t at) {
     const Char here = r.at(at);
     size_t end = at + here.bytes;
-    if (here.in(kNewlines | kNumbers)) return end;
+    if (here.in(kNewlines) || is_digit_alone(here)) return end;
     const CharSet set = set_of_match(r, at, here);
     for (Char c = r.at(end); c.bytes; c = r.at(end)) {
-      if (c.in(kNewlines | kNumbers) || apart(c) != apart(here)) break;
+      if (c.in(kNewlines) || is_digit_alone(c) || apart(c) != apart(here)) break;
       if (set ? !c.in(set) : set_of_match(r, end, c) != 0) break;
       end += c.bytes;
     }

@@ -1,7 +1,7 @@
 // DeepSeek LLM cuts in steps, as deepseek-coder does (pretokenize_deepseek.cpp), with its own sets in place
 // of categories:
 //   [\r\n]  \s?[A-Za-zµÀ-Ö...]+ (letters that have a case)  \s?[!-/:-~！-／：-～‘-‟　-。]+  \s+$
-//   [一-龥ࠀ-一가-퟿]+  \p{N}
+//   [一-龥ࠀ-一가-퟿]+  Digits
 #include <algorithm>
 #include <iterator>
 
@@ -77,7 +77,7 @@ struct DeepseekLlm {
   static size_t next(const Reader& r, size_t at) {
     const Char here = r.at(at);
     size_t end = at + here.bytes;
-    if (here.in(kNewlines | kNumbers)) return end;
+    if (here.in(kNewlines) || is_digit_alone(here)) return end;
     const Piece piece(r, at);
     // \s+$: white space up to the end of the piece lies apart; `inner` is behind a run that does not get
     // there.
@@ -93,7 +93,7 @@ struct DeepseekLlm {
       trailing = !piece.has(inner, r.at(inner));
     }
     for (Char c = r.at(end); piece.has(end, c); c = r.at(end)) {
-      if (c.in(kNumbers) || is_apart(c) != is_apart(here)) break;
+      if (is_digit_alone(c) || is_apart(c) != is_apart(here)) break;
       if (c.in(kSpaces) && !trailing && end >= inner) {
         inner = white_end(end);
         if (!piece.has(inner, r.at(inner))) break;

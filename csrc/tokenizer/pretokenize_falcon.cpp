@@ -1,7 +1,10 @@
 // Falcon (its tokenizer.json): runs of punctuation ([\p{P}$+<=>^`|~]) lie apart, what lies between is cut as
-// GPT-2 does, then digits [0-9] are taken out of the pieces, three at a time. (The file takes out "digits"
-// among the letters that stand for bytes, so the bytes of other numbers; that they join nothing else the
-// merges see to.)
+// GPT-2 does, then digits [0-9] are taken out of the pieces, three at a time. The file takes out "digits"
+// among the letters that stand for bytes, so ², ³, ¹, ¼, ½ and ¾ too, whichever character their byte is of.
+// That they join nothing else the merges see to, but for the byte F2, which has no token: what stands around
+// it is cut here.
+#include <cstring>
+
 #include "tokenizer/scanner.h"
 
 namespace cutaway {
@@ -13,7 +16,17 @@ bool is_digit(const Char& c) { return c.cp - '0' < 10u; }
 struct Falcon {
   static constexpr CharSet kOther = ~(kSpaces | kLetters | kNumbers);
 
+  static bool stands_for_number(unsigned char byte) {
+    return byte == 0xB2 || byte == 0xB3 || byte == 0xB9 || (byte >= 0xBC && byte <= 0xBE);
+  }
   static size_t next(const Reader& r, size_t at) {
+    const size_t end = piece(r, at);
+    if (!std::memchr(r.data() + at, 0xF2, end - at)) return end;
+    const bool number = stands_for_number(r.byte(at));
+    while (++at < end && stands_for_number(r.byte(at)) == number) continue;
+    return at;
+  }
+  static size_t piece(const Reader& r, size_t at) {
     Char here = r.at(at);
     if (is_punctuation(here)) {
       while (here.bytes && is_punctuation(here)) here = r.at(at += here.bytes);

@@ -1,6 +1,7 @@
 // GPT-2 (Radford et al. 2019, encoder.py), and with it r50k, p50k, GPT-NeoX, MPT, Phi-2:
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-// SmolLM, StarCoder and their kin put every \p{N} alone first and cut what lies between as GPT-2 does.
+// SmolLM, StarCoder and their kin put every number alone first (Digits) and cut what lies between as GPT-2
+// does.
 #include "tokenizer/scanner.h"
 
 namespace cutaway {
@@ -17,19 +18,26 @@ struct Gpt2 {
     Char first = here;
     if (here.cp == ' ') {
       first = r.at(at + 1);
-      if (first.in(~kSpaces & (kDigitsAlone ? ~kNumbers : ~CharSet{0})))
+      if (first.in(~kSpaces) && !alone(first))
         word = at + 1;
       else
         first = here;
     }
-    for (const CharSet set : {kLetters, kNumbers, kOther}) {
-      if (!first.in(set)) continue;
-      if (kDigitsAlone && set == kNumbers) return word + first.bytes;
-      return r.skip(word, set);
+    if (alone(first)) return word + first.bytes;
+    for (const CharSet set : {kLetters, kNumbers}) {
+      if (first.in(set)) return r.skip(word, set);
     }
+    if (first.in(kOther)) return others(r, word);
     const White run = white_run(r, at);
-    if (kDigitsAlone && r.at(run.end).in(kNumbers)) return run.end;  // the stretch before a number ends here
+    if (alone(r.at(run.end))) return run.end;  // the stretch before a number ends here
     return white_before(r, at, run);
+  }
+
+  static bool alone(const Char& c) { return kDigitsAlone && is_digit_alone(c); }
+  static size_t others(const Reader& r, size_t at) {
+    if (!kDigitsAlone) return r.skip(at, kOther);
+    for (Char c = r.at(at); c.in(kOther) && !alone(c); c = r.at(at)) at += c.bytes;
+    return at;
   }
 
   static uint64_t starts(const AsciiBlock& b) {

@@ -5,6 +5,7 @@
 
 #include "tokenizer/ascii_block.h"
 #include "tokenizer/characters.h"
+#include "tokenizer/normalize.h"
 #include "tokenizer/pretokenize.h"
 
 namespace cutaway {
@@ -71,6 +72,11 @@ size_t contraction(const Reader& r, size_t at) {
   if (kAnyCase && r.byte(at + 1) == 0xC5 && r.byte(at + 2) == 0xBF) return 3;
   const unsigned char second = r.byte(at + 2) | fold;
   return ((first == 'r' || first == 'v') && second == 'e') || (first == 'l' && second == 'l') ? 3 : 0;
+}
+
+// What Digits of the Hugging Face library takes out: \p{N}, and the numbers that came with Unicode 17.
+inline bool is_digit_alone(const Char& c) {
+  return c.in(kNumbers) || (c.in(set_of(Category::Cn)) && is_numeric(c.cp));
 }
 
 // A run of white space: where it ends, where its last character begins, and where its last [\r\n] ends.

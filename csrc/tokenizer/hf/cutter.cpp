@@ -1,6 +1,7 @@
 #include "tokenizer/hf/cutter.h"
 
 #include "tokenizer/hf/kinds.h"
+#include "tokenizer/hf/pattern.h"
 
 namespace cutaway::hf {
 namespace {
@@ -33,13 +34,14 @@ class Sequence final : public Cutter {
   }
 
   Pretokenizer scanner() const override {
-    Pretokenizer found;
+    std::vector<std::string_view> steps;
+    Pretokenizer last;
     for (const auto& step : steps_) {
       if (step->idle()) continue;
-      if (found || !step->scanner()) return {};
-      found = step->scanner();
+      steps.push_back(step->step());
+      last = step->scanner();
     }
-    return found;
+    return steps.size() == 1 && last ? last : scanner_of(steps);
   }
 
  private:

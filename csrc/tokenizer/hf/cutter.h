@@ -14,6 +14,8 @@ struct CutText {
   std::vector<Pretoken> pieces;  // bytes of text.view(), in order, none empty; between them may be gaps
 };
 
+inline constexpr char kDigitsAlone[] = "Digits", kByteLevel[] = "ByteLevel";  // steps that are no expression
+
 class Cutter {
  public:
   virtual ~Cutter() = default;
@@ -25,6 +27,8 @@ class Cutter {
   // The scanner that it is, where it does nothing but cut a text as that does; or none.
   virtual Pretokenizer scanner() const { return {}; }
   virtual bool idle() const { return false; }  // does it do nothing at all?
+  // What split_steps.def calls it, where it does nothing but cut; or nothing.
+  virtual std::string_view step() const { return {}; }
 };
 
 // Rewrites a text piece by piece, and moves the pieces along. change(text, piece, rewriter)

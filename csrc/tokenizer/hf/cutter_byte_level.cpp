@@ -47,6 +47,7 @@ class ByteLevel final : public Cutter {
   Pretokenizer scanner() const override {
     return prefix_ || letters_ || !cuts_ ? Pretokenizer{} : find_pretokenizer("gpt-2");
   }
+  std::string_view step() const override { return scanner() ? kByteLevel : std::string_view(); }
   bool idle() const override { return !prefix_ && !letters_ && !cuts_; }
 
  private:

@@ -26,6 +26,9 @@ class Digits final : public Cutter {
   explicit Digits(const Part& part)
       : behavior_(part.boolean("individual_digits") ? Behavior::isolated : Behavior::contiguous) {}
   void apply(CutText& cut) const override { cut_at_characters(cut, behavior_, Rule::numbers, &is_numeric); }
+  std::string_view step() const override {
+    return behavior_ == Behavior::isolated ? kDigitsAlone : std::string_view();
+  }
 
  private:
   Behavior behavior_;

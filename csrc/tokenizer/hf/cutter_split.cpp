@@ -30,8 +30,12 @@ class Split final : public Cutter {
   }
 
   Pretokenizer scanner() const override {
-    // Where a scanner matches everything, only taking its matches out makes a difference.
-    return behavior_ == Behavior::isolated ? pattern_->scanner() : Pretokenizer{};
+    // A scanner matches everything, so what is taken out is all or nothing.
+    const bool kept = behavior_ == Behavior::isolated || (behavior_ == Behavior::removed && invert_);
+    return kept ? pattern_->scanner() : Pretokenizer{};
+  }
+  std::string_view step() const override {
+    return behavior_ == Behavior::isolated ? pattern_->expression() : std::string_view();
   }
 
  private:

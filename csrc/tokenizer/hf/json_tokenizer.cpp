@@ -390,6 +390,7 @@ std::shared_ptr<Tokenizer> read_tokenizer(const Source& source, const Settings& 
       }
     }
   }
+  if (parts.fast) vocab.pre = parts.fast->pretokenizer().name;
   vocab.chat_templates = settings.chat_templates;
   return std::make_shared<JsonTokenizer>(std::move(vocab), std::move(parts));
 }

@@ -1,7 +1,11 @@
 #include "tokenizer/hf/pattern.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "core/error.h"
 #include "format/utf8.h"
+#include "tokenizer/hf/cutter.h"
 
 namespace cutaway::hf {
 namespace {
@@ -13,6 +17,16 @@ constexpr Known kKnown[] = {
 #define SPLIT_PATTERN(name, expression) {name, expression},
 #include "tokenizer/split_patterns.def"
 #undef SPLIT_PATTERN
+};
+
+struct Steps {
+  const char* name;
+  std::string_view steps[7];  // the rest are empty
+};
+constexpr Steps kSteps[] = {
+#define SPLIT_STEPS(name, ...) {name, {__VA_ARGS__}},
+#include "tokenizer/split_steps.def"
+#undef SPLIT_STEPS
 };
 
 class Literal final : public Pattern {
@@ -30,25 +44,30 @@ class Literal final : public Pattern {
 
 class Scanned final : public Pattern {
  public:
-  explicit Scanned(Pretokenizer scan) : scan_(scan) {}
+  Scanned(Pretokenizer scan, std::string expression) : scan_(scan), expression_(std::move(expression)) {}
   void find(std::string_view text, std::vector<Pretoken>& out) const override { scan_(text, out); }
   Pretokenizer scanner() const override { return scan_; }
+  std::string_view expression() const override { return expression_; }
 
  private:
   Pretokenizer scan_;
+  std::string expression_;
 };
 
 class Searched final : public Pattern {
  public:
-  explicit Searched(Search search) : search_(std::move(search)) {}
+  Searched(Search search, std::string expression)
+      : search_(std::move(search)), expression_(std::move(expression)) {}
   void find(std::string_view text, std::vector<Pretoken>& out) const override {
     std::vector<Span> found;
     search_(text, found);
     for (const Span& span : found) out.push_back({span.begin, span.end, Rule::pattern});
   }
+  std::string_view expression() const override { return expression_; }
 
  private:
   Search search_;
+  std::string expression_;
 };
 
 RegexEngine& engine() {
@@ -67,13 +86,24 @@ std::shared_ptr<const Pattern> literal_pattern(std::string literal) {
 std::shared_ptr<const Pattern> regex_pattern(const std::string& expression) {
   for (const Known& known : kKnown) {
     if (expression != known.expression) continue;
-    if (const Pretokenizer scan = find_pretokenizer(known.name)) return std::make_shared<Scanned>(scan);
+    if (const Pretokenizer scan = find_pretokenizer(known.name))
+      return std::make_shared<Scanned>(scan, expression);
   }
   if (!engine()) {
     throw UnsupportedError(
         text("the regular expression '{}' needs an engine, and none is set", format::shown(expression)));
   }
-  return std::make_shared<Searched>(engine()(expression));
+  return std::make_shared<Searched>(engine()(expression), expression);
+}
+
+Pretokenizer scanner_of(const std::vector<std::string_view>& steps) {
+  for (const Steps& known : kSteps) {
+    const auto* end = std::find(std::begin(known.steps), std::end(known.steps), std::string_view());
+    if (std::equal(std::begin(known.steps), end, steps.begin(), steps.end())) {
+      return find_pretokenizer(known.name);
+    }
+  }
+  return {};
 }
 
 std::shared_ptr<const Pattern> read_pattern(const Part& owner, std::string_view name) {

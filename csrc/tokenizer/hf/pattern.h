@@ -21,12 +21,15 @@ class Pattern {
   virtual void find(std::string_view text, std::vector<Pretoken>& out) const = 0;
   // The scanner that it is, which covers every text without gaps; or none.
   virtual Pretokenizer scanner() const { return {}; }
+  virtual std::string_view expression() const { return {}; }  // of a regular expression: as the file has it
 };
 
 // {"String": "..."} or {"Regex": "..."}
 std::shared_ptr<const Pattern> read_pattern(const Part& owner, std::string_view name);
 std::shared_ptr<const Pattern> regex_pattern(const std::string& expression);
 std::shared_ptr<const Pattern> literal_pattern(std::string literal);
+// The scanner that does these steps (as Cutter::step names them) in one; or none.
+Pretokenizer scanner_of(const std::vector<std::string_view>& steps);
 
 // An engine for expressions: compiles one, and gives a function that appends all matches of a text. It is set
 // once, by the binding; without one, such an expression is an UnsupportedError.

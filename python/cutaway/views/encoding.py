@@ -27,6 +27,9 @@ SHOWN = 250  # tokens in the view
 _LISTED_MERGES = 40  # per piece in the view
 _OPEN = 12  # up to so many pieces, the merges of each are unfolded
 _SHARES = (0.15, 0.5)  # neighbours differ
+# By `info()["model"]`: GGUF's names of models, then those of tokenizer.json.
+_KEY = {"gpt2": "rank", "bert": "length", "rwkv": "length", "BPE": "rank", "WordPiece": "length"}
+_STEP = {"t5": "edge", "bert": "match", "rwkv": "match", "Unigram": "edge", "WordPiece": "match"}
 _TABLE = """
 .ca .wide:has(>.encoding){max-height:48em;overflow-y:auto}
 .ca .encoding{width:100%}
@@ -92,8 +95,8 @@ class Explanation(Shown):
         self._tokenizer = tokenizer
         rest = iter(offsets.tolist())  # [n, 2]: begin, end of every token
         model = tokenizer.info()["model"]
-        self.key_name = {"gpt2": "rank", "bert": "length", "rwkv": "length"}.get(model, "score")
-        self.step_name = {"t5": "edge", "bert": "match", "rwkv": "match"}.get(model, "merge")
+        self.key_name = _KEY.get(model, "score")
+        self.step_name = _STEP.get(model, "merge")
         self.pieces = tuple(
             Piece(
                 data[begin:end],
