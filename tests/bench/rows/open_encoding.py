@@ -21,7 +21,7 @@ TEXT_BYTES = 1_000_000
 FIRST, PACKED, THEIRS = f"{OURS}, from ranks", f"{OURS}, packed", "tiktoken"
 
 
-@row("Loading a tokenizer", 18)
+@row("Loading a tokenizer", 19)
 def open_encoding(run: Run) -> Iterator[Line]:
     """`ca.tokenizer(name)` and `tiktoken.get_encoding(name)`, each in a fresh process that has imported everything, the
     ranks in tiktoken's cache folder and in the page cache. From ranks: an empty cache folder of our own, so the ranks are
