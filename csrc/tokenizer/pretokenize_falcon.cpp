@@ -1,8 +1,8 @@
-// Falcon (its tokenizer.json): runs of punctuation ([\p{P}$+<=>^`|~]) lie apart, what lies between is cut as
-// GPT-2 does, then digits [0-9] are taken out of the pieces, three at a time. The file takes out "digits"
-// among the letters that stand for bytes, so ², ³, ¹, ¼, ½ and ¾ too, whichever character their byte is of.
-// That they join nothing else the merges see to, but for the byte F2, which has no token: what stands around
-// it is cut here.
+// Falcon (its tokenizer.json): runs of punctuation ([\p{P}$+<=>^`|~], as Unicode 8 has it) lie apart, what
+// lies between is cut as GPT-2 does, then digits [0-9] are taken out of the pieces, three at a time. The file
+// takes out "digits" among the letters that stand for bytes, so ², ³, ¹, ¼, ½ and ¾ too, whichever character
+// their byte is of. That they join nothing else the merges see to, but for the byte F2, which has no token:
+// what stands around it is cut here.
 #include <cstring>
 
 #include "tokenizer/scanner.h"
@@ -10,7 +10,9 @@
 namespace cutaway {
 namespace {
 
-bool is_punctuation(const Char& c) { return c.in(kPunctuation) || (c.cp < 0x80 && c.in(kSymbols)); }
+bool is_punctuation(const Char& c) {
+  return c.cp < 0x80 ? c.in(kPunctuation | kSymbols) : cutaway::is_punctuation(c.cp);
+}
 bool is_digit(const Char& c) { return c.cp - '0' < 10u; }
 
 struct Falcon {

@@ -21,7 +21,7 @@ MIB = 1 << 20
 # What stands for itself in some file, or looks as if it did.
 SPELLED = [
     "<|endoftext|>", "<|startoftext|>", "<s>", "</s>", "<unk>", "<pad>", "<mask>", "[MASK]", "[CLS]", "[UNK]", ">>TITLE<<",
-    "<extra_id_3>", "<|fr|>", "<|0.00|>", "<|user|>", "<0x41>", "<0x0A>", "▁", "▁▁", "▁the", " ▁", "</w>", "##ing", "Ġ", "Ċ", "Ä",
+    "<extra_id_3>", "<|fr|>", "<|0.00|>", "<|user|>", "<0x41>", "<0x0A>", "⹛", "½\u1ad9", "¾\U000bd4f3", "▁", "▁▁", "▁the", " ▁", "</w>", "##ing", "Ġ", "Ċ", "Ä",
 ]  # fmt: skip
 TEXTS = st.lists(st.one_of(st.sampled_from([*BITS, *SPELLED]), st.text(max_size=6)), max_size=16).map("".join)
 

@@ -199,6 +199,15 @@ def test_unigram_ties_of_sentencepiece(tmp_path: Path) -> None:
         assert tok.encode(text).tolist() == peer.encode(text), text
 
 
+def test_falcon_cuts_bytes() -> None:
+    """Its file takes "numbers" out of the letters that stand for bytes, and knows the punctuation of Unicode 8."""
+    texts = ["½¾\U000bd4f3x", "\U0010fffe\U000bd4f3", "  ⹛ß", "ò²³12345", "a\u166d\U000111c9!", "\x19½\x1e¾ 1½"]
+    for name in ("falcon.tokenizer.json", "ggml-vocab-falcon.gguf"):
+        with pytest.warns(ca.tokenization.DroppedBytesWarning):
+            found = [ours(name).encode(text).tolist() for text in texts]
+        assert found == theirs(name)(texts)
+
+
 def test_strings_that_books_print() -> None:
     tok, peer = ours("o200k_base.tiktoken"), encoding(conformance_file("o200k_base.tiktoken"))
     assert tok.encode("Hello, world! This is tokenization.").tolist() == [13225, 11, 2375, 0, 1328, 382, 6602, 2860, 13]
