@@ -188,7 +188,8 @@ TEST(AttentionKernels, Float16Cache) {
       check_cases(d_head, KvType::f16, 0.0f, Numbers::normal);
 }
 TEST(AttentionKernels, CodedCache) {
-  for (int64_t d_head : {32, 64, 96, 256, 288}) check_cases(d_head, KvType::q8_0, 0.0f, Numbers::normal);
+  for (int64_t d_head : {32, 64, 96, 256, 288})
+    if (!kSanitized || d_head == 32 || d_head == 96) check_cases(d_head, KvType::q8_0, 0.0f, Numbers::normal);
 }
 TEST(AttentionKernels, SoftCap) {
   for (float cap : {2.0f, 50.0f}) check_cases(20, KvType::f16, cap, Numbers::normal);

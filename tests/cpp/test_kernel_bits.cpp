@@ -76,10 +76,12 @@ TEST(KernelBits, LinearFloat32) {
   for (const Table* k : tables())
     for (int type = 0; type < k->n_quants; ++type)
       for (Scales scales : {Scales::ordinary, Scales::extreme})
-        check_linear(*k, type, false, scales, scales == Scales::ordinary ? Numbers::normal : Numbers::wide);
+        if (!kSanitized || scales == Scales::ordinary)
+          check_linear(*k, type, false, scales, scales == Scales::ordinary ? Numbers::normal : Numbers::wide);
 }
 
 TEST(KernelBits, LinearFloat32WithInfinitiesAndNaN) {
+  if (kSanitized) GTEST_SKIP() << "the same memory as without them";
   for (const Table* k : tables())
     for (int type = 0; type < k->n_quants; ++type)
       check_linear(*k, type, false, Scales::ordinary, Numbers::hostile);
@@ -92,11 +94,12 @@ TEST(KernelBits, LinearInt8) {
       ASSERT_EQ(q.integer, q.linear_int8 != nullptr) << q.name;
       if (!q.integer) continue;
       check_linear(*k, type, true, Scales::ordinary, Numbers::normal);
-      check_linear(*k, type, true, Scales::extreme, Numbers::wide);
+      if (!kSanitized) check_linear(*k, type, true, Scales::extreme, Numbers::wide);
     }
 }
 
 TEST(KernelBits, LinearInt8WithInfinitiesAndNaN) {
+  if (kSanitized) GTEST_SKIP() << "the same memory as without them";
   for (const Table* k : tables())
     for (int type = 0; type < k->n_quants; ++type)
       if (k->quants[type].integer) check_linear(*k, type, true, Scales::ordinary, Numbers::hostile);
