@@ -152,11 +152,9 @@ def difference(name: str, texts: list[str]) -> str | None:
 
 
 def _asked(name: str, texts: list[str]) -> list[list[int]]:
-    """The library's ids; the last question of many texts is remembered, for files that share a library's."""
+    """The library's ids; the last question is remembered, for files that share a library's."""
     global _last
     if _last is None or _last[0] != FILES[name] or _last[1] != texts:
-        if len(texts) == 1:
-            return theirs(name)(texts)
         _last = (FILES[name], texts, theirs(name)(texts))
     return _last[2]
 

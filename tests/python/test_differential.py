@@ -51,22 +51,16 @@ def test_any_text(text: str) -> None:
 
 def test_every_character_after_another() -> None:
     """T5's normaliser reads grapheme clusters, and drops what stands behind the first character that it rewrites."""
-    every = [f"²{chr(cp)}x" for cp in range(0x80, 0x20000) if not 0xD800 <= cp < 0xE000]
+    every = [f"²{chr(cp)}x" for cp in range(0x80, amount(0x10000, 0x20000)) if not 0xD800 <= cp < 0xE000]
     assert difference("t5.tokenizer.json", every) is None
 
 
-WHOLE = [
-    "cl100k_base.tiktoken",
-    "roberta.tokenizer.json",
-    "bert_base_cased_vocab.txt",
-    "mistral-v1.spm.model",
-    "t5.unigram.model",
-]
+WHOLE = ["cl100k_base.tiktoken", "roberta.tokenizer.json", "t5.unigram.model", "sp-test-ja.model"]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_mebibyte_of_one_character_and_one_without_spaces(name: str) -> None:
-    size = MIB if FUZZ or name in WHOLE else MIB // 16
+    size = MIB if FUZZ or name in WHOLE else MIB // 32
     book = conformance_file("botchan.txt").read_text("utf-8")
     texts = ["a" * size, "".join((book * 6).split())[:size]] + [" " * size, "字" * (size // 3)] * FUZZ
     assert [len(text) for text in texts[:2]] == [size, size]
