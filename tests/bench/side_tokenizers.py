@@ -231,9 +231,3 @@ def first_encoding(side: Tokenizing, text: str) -> float:
     start = time.perf_counter()
     side.encode(text)
     return time.perf_counter() - start
-
-
-def loading(side: Tokenizing) -> float:
-    start = time.perf_counter()
-    side.made = side.make()
-    return time.perf_counter() - start

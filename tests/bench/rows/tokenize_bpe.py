@@ -45,7 +45,6 @@ def tokenize_bpe(run: Run) -> Iterator[Line]:
         yield counts(run, workers[OURS], prose)
         yield decodes(run, workers, missing)
         yield worst(run, workers[OURS], prose)
-        yield loads(run, workers[OURS])
     with run.started(sides_of(ranks, SIDES, threads=run.threads)) as (workers, missing):
         yield batches(run, workers, missing, prose)
     sides = {OURS: "Cutaway", "tokenizers": "Transformers"}
@@ -99,12 +98,6 @@ def worst(run: Run, worker: Worker, prose: str) -> Line:
         for label, side in line["sides"].items()
         if label != OURS
     ]
-    return line
-
-
-def loads(run: Run, worker: Worker) -> Line:
-    line = timed(run, "cl100k, loading", "ms", {OURS: lambda: 1e3 * worker(work.loading)}, {}, {})
-    line["checks"].append(check("milliseconds", line["sides"][OURS]["median"], most=50.0))
     return line
 
 
