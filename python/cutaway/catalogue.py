@@ -9,7 +9,7 @@ from typing import Any
 from .arguments import checked_arguments, described
 from .cache import cache_dir, checked, record_of
 from .catalogue_entries import ENTRIES, Entry
-from .errors import ArgumentError
+from .errors import ArgumentError, Error
 from .fetch import fetch
 from .hub_files import hub_name, named_by_address
 from .nearest import did_you_mean, nearest
@@ -85,7 +85,12 @@ def resolve(name_or_path: str | os.PathLike[str], progress: bool = True, tokeniz
     if isinstance(name_or_path, str) and (name := hub_name(text)):
         from . import hub
 
-        return hub.fetch(name, progress, tokenizer)
+        try:
+            return hub.fetch(name, progress, tokenizer)
+        except Error as err:  # where the catalogue has a model of such a name, it is one that can be had
+            known = [entry.name for entry in ENTRIES]
+            near = nearest(name.repository.partition("/")[2], known, n=1, cutoff=0.9)
+            raise type(err)(f"{err}{did_you_mean(map(repr, near))}") from err.__cause__
     if isinstance(name_or_path, os.PathLike) or os.sep in text or text.endswith((".gguf", ".safetensors")):
         raise ArgumentError(f"There is no file or folder {path.absolute()}.{near_path(path.absolute())}")
     raise _unknown(text)
