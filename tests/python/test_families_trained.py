@@ -190,3 +190,12 @@ def test_any_text(text: str) -> None:
 def test_a_long_word(name: str) -> None:
     size = amount(1 << 16, 1 << 20)
     check(name, ["a" * size, "".join(golden_lines()).replace(" ", "")[:size], " " * size + "x", "7" * size])
+
+
+def test_the_two_files_of_one_model_side_by_side() -> None:
+    """`ca.diff_tokenizers` of GGUF and tokenizer.json finds nothing where they say the same, and the place where GGUF cannot
+    say what the other does: the normaliser of MPT."""
+    one, mpt = trained("SmolLM"), trained("MPT")
+    assert not ca.diff_tokenizers(one.gguf[0], one.json, "\n".join(golden_lines()[:100])).differences
+    (place,) = ca.diff_tokenizers(mpt.gguf[0], mpt.json, "plain words, an e\u0301, and plain words").differences
+    assert "e\u0301".encode() in place.text and place.a_ids != place.b_ids
