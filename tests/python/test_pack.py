@@ -1,93 +1,37 @@
-"""Pack files: the same bits as weights packed in memory, written once, shared, and never believed when they should not
-be. Whatever is wrong with one, the model loads and nobody is told."""
+"""Pack files: the same bits as weights packed in memory, written once, shared, and gone when they should be."""
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import hashlib
 import json
 import multiprocessing
 import os
 import shutil
-import struct
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import cutaway as ca
 import pytest
 from command_line import run
-from cutaway import _core, packs
-from hypothesis import given
-from hypothesis import strategies as st
+from cutaway import packs
 from make_models import WEIGHT_TYPES, make_model
+from pack_files import (  # noqa: F401 (the fixtures cache and file)
+    IN_MEMORY,
+    header_of,
+    in_memory,
+    load,
+    only,
+    own_cache,
+    own_file,
+    room_of,
+    until,
+    write_at,
+    written_out,
+)
 from pack_process import IDS, load_and_say, load_at_once, load_with_small_files, mapped, measure_share
 from test_gguf_parts import split
-
-IN_MEMORY = None
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own, where small models and new files get pack files, too."""
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("CUTAWAY_CACHE", str(folder))
-    monkeypatch.setattr(packs, "LEAST", 0)
-    monkeypatch.setattr(packs, "SETTLED", 0.0)
-    return folder / "packs"
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """A model file that the test may change."""
-    make_model(tmp_path / "m.gguf", "llama", "Q4_K", 5)
-    return tmp_path / "m.gguf"
-
-
-def load(path: Path, **keywords) -> tuple[str | None, bytes]:
-    """(the pack file in use, the bits of the logits)"""
-    model = ca.load(path, **{"pack": True, **keywords})
-    return model.info()["pack"], model(IDS).tobytes()
-
-
-def in_memory(path: Path) -> bytes:
-    pack, logits = load(path, pack=False)
-    assert pack is IN_MEMORY
-    return logits
-
-
-def only(folder: Path) -> Path:
-    """The one file of the folder."""
-    (path,) = folder.iterdir()
-    return path
-
-
-def header_of(pack: Path) -> bytes:
-    with open(pack, "rb") as opened:
-        (length,) = struct.unpack("<I", opened.read(24)[20:])
-        opened.seek(0)
-        return opened.read(length)
-
-
-def room_of(pack: Path) -> int:
-    """Where the weights begin."""
-    return -(-(len(header_of(pack)) + 1) // (2 << 20)) * (2 << 20)
-
-
-def write_at(path: Path, offset: int, content: bytes) -> None:
-    with open(path, "r+b") as opened:
-        opened.seek(offset)
-        opened.write(content)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
 
 # ---- the same bits
 
@@ -287,116 +231,6 @@ def test_a_copy_has_its_own(file, tmp_path, cache):
     shutil.copy2(file, tmp_path / "copy.gguf")
     other, logits = load(tmp_path / "copy.gguf")
     assert logits == want and {pack, other} == set(map(str, cache.iterdir()))
-
-
-# ---- the pack file is damaged, foreign, or of another time
-
-
-def assert_ignored(file: Path, pack: Path, want: bytes, why: object) -> None:
-    """A load does without this pack file, and writes a sound one."""
-    inode = pack.stat().st_ino if pack.exists() else 0
-    assert load(file) == (str(pack), want), why
-    assert pack.stat().st_ino != inode, why
-    assert only(pack.parent) == pack
-    kept = pack.stat().st_ino
-    assert load(file) == (str(pack), want), why
-    assert pack.stat().st_ino == kept, why
-
-
-def test_a_damaged_header(file, cache):
-    pack, want = load(file)
-    pack = Path(pack)
-    header = header_of(pack)
-    for at in [*range(0, 24), *range(24, len(header), 61), len(header) - 1]:
-        write_at(pack, at, bytes([header_of(pack)[at] ^ 0x10]) if at not in range(20, 24) else b"\x77")
-        assert_ignored(file, pack, want, at)
-
-
-def test_a_pack_file_of_another_length(file, cache):
-    pack, want = load(file)
-    pack = Path(pack)
-    whole, room = pack.stat().st_size, room_of(pack)
-    for size in (0, 1, 24, len(header_of(pack)) - 1, 4096, room, room + 1, whole - 4096, whole - 1, whole + 1):
-        os.truncate(pack, size)
-        assert_ignored(file, pack, want, size)
-
-
-def test_a_pack_file_of_another_model_under_this_name(file, tmp_path, cache):
-    pack, want = load(file)
-    make_model(tmp_path / "other.gguf", "llama", "Q6_K", 5)
-    other, _ = load(tmp_path / "other.gguf")
-    shutil.move(other, pack)
-    assert_ignored(file, Path(pack), want, "another model")
-
-
-def rewritten(header: bytes, old: bytes, new: bytes) -> bytes:
-    """A header with a part replaced and a checksum that fits."""
-    assert header.count(old) == 1 and len(old) == len(new)
-    body = header[:-32].replace(old, new)
-    return body + hashlib.sha256(body).digest()
-
-
-def test_tensors_that_are_not_the_models(file, cache):
-    pack, want = load(file)
-    header = header_of(Path(pack))
-    name = b"blk.1.ffn_up.weight"
-    write_at(Path(pack), 0, rewritten(header, name, b"blk.1.ffn_UP.weight"))
-    assert_ignored(file, Path(pack), want, "a name")
-    at = header.index(name) + len(name) + 4 + 4  # the type's length and the type; then rows
-    write_at(Path(pack), 0, header[:at] + b"\x01" + header[at + 1 : -32] + hashlib.sha256(header).digest())
-    assert_ignored(file, Path(pack), want, "a shape")
-
-
-def written_out(pack: Path) -> bool:
-    """Is the whole file known to be on disk? The byte before the weights says so."""
-    with open(pack, "rb") as opened:
-        opened.seek(room_of(pack) - 1)
-        return opened.read(1) == b"\x01"
-
-
-def test_a_pack_file_of_an_earlier_run_of_the_system(file, cache):
-    """Without the word that it reached the disk it may have holes."""
-    pack, want = load(file)
-    pack = Path(pack)
-    until(lambda: written_out(pack))
-    boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
-    write_at(pack, 0, rewritten(header_of(pack), boot, b"x" * len(boot)))
-    inode = pack.stat().st_ino
-    assert load(file) == (str(pack), want) and pack.stat().st_ino == inode
-    write_at(pack, room_of(pack) - 1, b"\x00")
-    assert_ignored(file, pack, want, "not known to be on disk")
-    until(lambda: written_out(pack))
-    write_at(pack, room_of(pack) - 1, b"\x00")  # of this run: good, and noted again
-    inode = pack.stat().st_ino
-    assert load(file) == (str(pack), want) and pack.stat().st_ino == inode
-    until(lambda: written_out(pack))
-
-
-def test_what_a_stopped_writer_left(file, cache):
-    pack, want = load(file)
-    os.rename(pack, pack + ".part")
-    os.truncate(pack + ".part", 3 << 20)
-    assert [row.state for row in packs.packs()] == ["unfinished"]
-    assert load(file) == (pack, want) and only(cache) == Path(pack)
-
-
-def test_a_writer_that_does_not_get_on_is_not_waited_for(file, cache):
-    pack, want = load(file)
-    os.remove(pack)
-    with open(pack + ".part", "wb") as part:
-        fcntl.flock(part, fcntl.LOCK_EX)
-        began = time.monotonic()
-        assert load(file) == (IN_MEMORY, want)
-        assert 0.5 < time.monotonic() - began < 20
-        assert packs.clear_packs() == (0, 0) and os.path.exists(pack + ".part")
-    assert packs.clear_packs()[0] == 1 and not list(cache.iterdir())
-
-
-@given(content=st.binary(max_size=200), magic=st.booleans())
-def test_any_bytes(content, magic, tmp_path_factory):
-    path = tmp_path_factory.mktemp("any") / "any.pack"
-    path.write_bytes((b"cutaway pack\r\n\x1a\n\x01\0\0\0" if magic else b"") + content)
-    assert _core.report_pack(os.fsencode(path)) == (b"", "damaged")
 
 
 # ---- lifetime and processes
