@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from cutaway.bench.summary import interleave, spread
-from cutaway.bench.workers import Side, Worker
+from cutaway.bench.workers import Side, SideError, Worker
 
 from . import side_tokenizers as work
 from .files import ROOT
@@ -47,7 +47,11 @@ def same_ids(
     """The sides that give our ids of this text, and what is wrong with the others."""
     ours, fit, unfit = workers[OURS](work.ids, text), {}, dict(missing)
     for label, worker in workers.items():
-        theirs = worker(work.ids, text)
+        try:
+            theirs = worker(work.ids, text)
+        except SideError as err:
+            unfit[label] = f"refuses this text: {str(err).strip().splitlines()[-1]}"
+            continue
         if np.array_equal(ours, theirs):
             fit[label] = worker
         else:
