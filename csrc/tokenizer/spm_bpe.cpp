@@ -25,23 +25,27 @@ uint64_t pair_key(int32_t left, int32_t right) {
 SpmBpeModel::SpmBpeModel(const FlatStrings& pieces, const std::vector<double>& scores,
                          const std::vector<TokenType>& types, const Options& options)
     : options_(options), pieces_(static_cast<int32_t>(pieces.size())), unused_(pieces.size()) {
-  std::vector<std::pair<std::string_view, int32_t>> keys;
-  for (int32_t id = 0; id < pieces_; ++id) {
-    unused_[id] = types[id] == TokenType::unused;
-    const bool arises = unused_[id] || types[id] == TokenType::normal || types[id] == TokenType::user_defined;
-    if (arises && !pieces[id].empty()) keys.emplace_back(pieces[id], id);
-  }
-  const std::vector<std::pair<std::string_view, int32_t>> arising = keys;
+  std::vector<std::string_view> symbols;
+  std::vector<int32_t> hidden;  // pieces that never arise
   std::vector<std::string_view> characters;
-  for (const auto& [piece, id] : arising) {
-    for (size_t i = 0; i < piece.size(); i += utf8_step(piece, i).bytes)
-      characters.push_back(piece.substr(i, utf8_step(piece, i).bytes));
+  std::vector<bool> met(0x110000);  // code points: millions of characters, some thousand different ones
+  for (int32_t id = 0; id < pieces_; ++id) {
+    const std::string_view piece = symbols.emplace_back(pieces[id]);
+    unused_[id] = types[id] == TokenType::unused;
+    if (!unused_[id] && types[id] != TokenType::normal && types[id] != TokenType::user_defined) {
+      hidden.push_back(id);
+      continue;
+    }
+    for (size_t i = 0; i < piece.size();) {
+      const Utf8Step step = utf8_step(piece, i);
+      if (!step.ok || !met[step.cp]) characters.push_back(piece.substr(i, step.bytes));
+      if (step.ok) met[step.cp] = true;
+      i += step.bytes;
+    }
   }
-  std::sort(characters.begin(), characters.end());
-  characters.erase(std::unique(characters.begin(), characters.end()), characters.end());
-  for (const std::string_view character : characters)  // equal keys: the piece, which comes first, stays
-    keys.emplace_back(character, pieces_ + static_cast<int32_t>(keys.size()));
-  trie_ = ByteTrie(std::move(keys));
+  symbols.insert(symbols.end(), characters.begin(),
+                 characters.end());  // of equals the piece, which comes first
+  symbols_.emplace(FlatStrings(symbols), hidden);
   read_pairs(pieces, scores, types);
 }
 
@@ -50,6 +54,7 @@ void SpmBpeModel::read_pairs(const FlatStrings& pieces, const std::vector<double
                              const std::vector<TokenType>& types) {
   std::vector<Pair> found;
   std::vector<std::string_view> arising;
+  std::vector<size_t> splits;  // of one piece: where its second part begins
   // Merges go by rank of score: 0 is the highest; equal scores have one rank.
   std::vector<double> distinct = scores;
   std::sort(distinct.begin(), distinct.end(), std::greater<>());
@@ -59,19 +64,19 @@ void SpmBpeModel::read_pairs(const FlatStrings& pieces, const std::vector<double
   for (int32_t id = 0; id < pieces_; ++id) {
     const std::string_view piece = pieces[id];
     const bool arises = unused_[id] || types[id] == TokenType::normal || types[id] == TokenType::user_defined;
-    if (!arises || trie_.find(piece) != id) continue;
+    if (!arises || symbol_of(piece) != id) continue;
     const auto at = std::lower_bound(distinct.begin(), distinct.end(), scores[id], std::greater<>());
     const uint32_t rank = static_cast<uint32_t>(at - distinct.begin());
     arising.push_back(piece);
-    uint32_t node = ByteTrie::kRoot;  // of piece[0, i)
-    for (size_t i = 0; i < piece.size();) {
-      const Utf8Step step = utf8_step(piece, i);
-      if (i > 0) {
-        const int32_t left = trie_.value(node), right = left < 0 ? -1 : trie_.find(piece.substr(i));
-        if (right >= 0) found.push_back({left, right, id, rank});
-      }
-      for (const size_t end = i + step.bytes; i < end; ++i)
-        node = trie_.step(node, static_cast<unsigned char>(piece[i]));
+    splits.clear();
+    for (size_t i = utf8_step(piece, 0).bytes; i < piece.size(); i += utf8_step(piece, i).bytes) {
+      splits.push_back(i);
+      symbols_->prefetch(piece.substr(0, i));
+      symbols_->prefetch(piece.substr(i));
+    }
+    for (const size_t i : splits) {
+      const int32_t left = symbol_of(piece.substr(0, i)), right = left < 0 ? -1 : symbol_of(piece.substr(i));
+      if (right >= 0) found.push_back({left, right, id, rank});
     }
   }
   pairs_.assign(std::bit_ceil(found.size() * 2 + 2), {});
@@ -147,7 +152,7 @@ void SpmBpeModel::encode_part(std::string_view word, uint32_t begin, uint32_t en
   for (uint32_t i = begin; i < end;) {
     const uint32_t bytes = utf8_step(word, i).bytes;
     const int32_t at = static_cast<int32_t>(row.size());
-    row.push_back({trie_.find(word.substr(i, bytes)), i, i + bytes, at - 1, at + 1});
+    row.push_back({symbol_of(word.substr(i, bytes)), i, i + bytes, at - 1, at + 1});
     i += bytes;
   }
   row.back().next = -1;
@@ -198,8 +203,8 @@ void SpmBpeModel::encode_part(std::string_view word, uint32_t begin, uint32_t en
         continue;
       }
       const uint32_t middle = part.begin + way->second;
-      open.push_back({trie_.find(slice(middle, part.end)), middle, part.end, part.depth + 1});
-      open.push_back({trie_.find(slice(part.begin, middle)), part.begin, middle, part.depth + 1});
+      open.push_back({symbol_of(slice(middle, part.end)), middle, part.end, part.depth + 1});
+      open.push_back({symbol_of(slice(part.begin, middle)), part.begin, middle, part.depth + 1});
     }
   }
 }

@@ -1,12 +1,13 @@
 // SentencePiece's BPE (Kudo and Richardson 2018): a text starts as its characters, and the adjacent pair
 // whose joined piece has the highest score is merged, the leftmost of equals, until no pair is a piece.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tokenizer/byte_index.h"
 #include "tokenizer/id_buffer.h"
 #include "tokenizer/side_pairs.h"
-#include "tokenizer/trie.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_cache.h"
 #include "tokenizer/word_model.h"
@@ -34,7 +35,7 @@ class SpmBpeModel final : public WordModel {
   bool covers_all() const { return options_.unknown >= 0 || !options_.byte_ids.empty(); }
 
   bool has_piece(std::string_view text) const {
-    const int32_t symbol = trie_.find(text);
+    const int32_t symbol = symbol_of(text);
     return symbol >= 0 && symbol < pieces_;
   }
 
@@ -45,6 +46,7 @@ class SpmBpeModel final : public WordModel {
   };
   void read_pairs(const FlatStrings& pieces, const std::vector<double>& scores,
                   const std::vector<TokenType>& types);
+  int32_t symbol_of(std::string_view text) const { return symbols_->find(text); }  // -1: none
   const Pair* find(int32_t left, int32_t right) const;
   // Vocabularies whose unused pieces can arise are never cut: how those come apart depends on the whole text.
   uint32_t part_end(std::string_view text, uint32_t begin) const {
@@ -56,13 +58,13 @@ class SpmBpeModel final : public WordModel {
             std::vector<WordToken>& out) const;
 
   Options options_;
-  ByteTrie trie_;              // pieces, and the characters that are none
-  int32_t pieces_ = 0;         // symbols below this are pieces
-  std::vector<float> scores_;  // [pieces]
-  std::vector<bool> unused_;   // [pieces]
-  bool takes_apart_ = false;   // an unused piece can arise
-  uint32_t ranks_ = 0;         // distinct scores
-  std::vector<Pair> pairs_;    // open addressing, a power of two
+  std::optional<TokenIndex> symbols_;  // pieces, and characters of pieces
+  int32_t pieces_ = 0;                 // symbols below this are pieces
+  std::vector<float> scores_;          // [pieces]
+  std::vector<bool> unused_;           // [pieces]
+  bool takes_apart_ = false;           // an unused piece can arise
+  uint32_t ranks_ = 0;                 // distinct scores
+  std::vector<Pair> pairs_;            // open addressing, a power of two
   uint64_t pair_mask_ = 0;
   SidePairs sides_;
 };
