@@ -354,7 +354,9 @@ class Model:
             raise ArgumentError(f"{what} is empty. A model needs at least one token to continue from.")
         if ids.dtype.kind not in "iu" or ids.ndim != 1:
             raise ArgumentError(f"{what} {_not_ids(x, ids)}.")
-        low, high = int(ids.min()), int(ids.max())
+        # In a step of one token two calls of NumPy would cost more than all else that Python does.
+        ends = ids.tolist() if ids.size < 32 else (int(ids.min()), int(ids.max()))
+        low, high = min(ends), max(ends)
         if low < 0 or high >= self.config.d_vocab:
             bad = low if low < 0 else high
             raise ArgumentError(f"{what} holds token id {bad}, expected 0 to {self.config.d_vocab - 1}.")

@@ -61,7 +61,7 @@ class Session:
 
     def _note(self, past: int, ids: Iterable[int]) -> None:
         if len(self._ids) == past:
-            self._ids.extend(int(id) for id in ids)
+            self._ids.extend(np.asarray(ids).tolist())
 
     def fork(self) -> Session:
         """A second session that goes on from here; costs no copy."""
