@@ -46,12 +46,11 @@ SpmBpeModel::SpmBpeModel(const FlatStrings& pieces, const std::vector<double>& s
   symbols.insert(symbols.end(), characters.begin(),
                  characters.end());  // of equals the piece, which comes first
   symbols_.emplace(FlatStrings(symbols), hidden);
-  read_pairs(pieces, scores, types);
+  read_pairs(pieces, scores);
 }
 
 // Every way in which two symbols join to a piece, and every two characters side by side in one.
-void SpmBpeModel::read_pairs(const FlatStrings& pieces, const std::vector<double>& scores,
-                             const std::vector<TokenType>& types) {
+void SpmBpeModel::read_pairs(const FlatStrings& pieces, const std::vector<double>& scores) {
   std::vector<Pair> found;
   std::vector<std::string_view> arising;
   std::vector<size_t> splits;  // of one piece: where its second part begins
@@ -63,8 +62,7 @@ void SpmBpeModel::read_pairs(const FlatStrings& pieces, const std::vector<double
   scores_.assign(scores.begin(), scores.end());
   for (int32_t id = 0; id < pieces_; ++id) {
     const std::string_view piece = pieces[id];
-    const bool arises = unused_[id] || types[id] == TokenType::normal || types[id] == TokenType::user_defined;
-    if (!arises || symbol_of(piece) != id) continue;
+    if (symbol_of(piece) != id) continue;  // it never arises, or an equal one comes first
     const auto at = std::lower_bound(distinct.begin(), distinct.end(), scores[id], std::greater<>());
     const uint32_t rank = static_cast<uint32_t>(at - distinct.begin());
     arising.push_back(piece);

@@ -44,8 +44,7 @@ class SpmBpeModel final : public WordModel {
     int32_t left = -1, right = -1, id = -1;
     uint32_t rank = 0;
   };
-  void read_pairs(const FlatStrings& pieces, const std::vector<double>& scores,
-                  const std::vector<TokenType>& types);
+  void read_pairs(const FlatStrings& pieces, const std::vector<double>& scores);
   int32_t symbol_of(std::string_view text) const { return symbols_->find(text); }  // -1: none
   const Pair* find(int32_t left, int32_t right) const;
   // Vocabularies whose unused pieces can arise are never cut: how those come apart depends on the whole text.

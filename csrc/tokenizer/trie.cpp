@@ -1,7 +1,6 @@
 #include "tokenizer/trie.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace cutaway {
 namespace {
@@ -48,35 +47,10 @@ uint32_t find_base(const FreePlaces& places, const std::vector<unsigned char>& c
   return std::max<uint32_t>(places.size(), 1);
 }
 
-// Equal keys stay in their order. Most differ in their first 8 bytes, which are compared as one number.
-void sort_by_bytes(std::vector<std::pair<std::string_view, int32_t>>& keys) {
-  struct Place {
-    uint64_t head;
-    uint32_t at;
-  };
-  std::vector<Place> order;
-  order.reserve(keys.size());
-  for (const auto& [key, value] : keys) {
-    uint64_t head = 0;
-    for (size_t i = 0; i < 8; ++i)
-      head = head << 8 | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0);
-    order.push_back({head, static_cast<uint32_t>(order.size())});
-  }
-  std::sort(order.begin(), order.end(), [&](const Place& a, const Place& b) {
-    if (a.head != b.head) return a.head < b.head;
-    const int by_bytes = keys[a.at].first.compare(keys[b.at].first);
-    return by_bytes != 0 ? by_bytes < 0 : a.at < b.at;
-  });
-  std::vector<std::pair<std::string_view, int32_t>> sorted;
-  sorted.reserve(keys.size());
-  for (const Place& place : order) sorted.push_back(keys[place.at]);
-  keys = std::move(sorted);
-}
-
 }  // namespace
 
 ByteTrie::ByteTrie(std::vector<std::pair<std::string_view, int32_t>> keys) {
-  sort_by_bytes(keys);
+  std::stable_sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   struct Range {
     uint32_t node;
     size_t begin, end, depth;  // keys [begin, end) share `depth` bytes
