@@ -27,10 +27,13 @@ _NOTES = {"do_sample": " temperature=0 is greedy, anything above it samples."}
 _FIRST = ("prompt", "prompts", "text", "input", "inputs", "input_ids", "messages")
 _BEAMS = "There is no beam search here: a text grows token by token."
 _CPU = "Everything runs on the CPU."
+_CHAIN = "Stages are a list, in the order in which they run: ca.Sampler([ca.Temperature(0.7), ca.TopK(40)], seed=1)."
 # What is not there -> (the sentence, an argument of the calls where it would be).
 _ABSENT = {
     **dict.fromkeys(("num_beams", "num_beam_groups", "best_of", "early_stopping"), (_BEAMS, "max_new_tokens")),
     **dict.fromkeys(("n_gpu_layers", "device", "device_map", "gpu_layers"), (_CPU, "isa")),
+    **dict.fromkeys(("temperature", "top_k", "top_p", "min_p"), (_CHAIN, "stages")),
+    **dict.fromkeys(("repetition_penalty", "presence_penalty", "frequency_penalty"), (_CHAIN, "stages")),
 }
 
 

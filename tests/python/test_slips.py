@@ -114,6 +114,10 @@ def test_other_calls_know_them_too(model, capsys):
     )
     assert sentence(model, prompt="x") == "Model has no argument 'prompt'. It is the first argument, x."
     assert sentence(ca.load, "x", n_gpu_layers=9) == "load has no argument 'n_gpu_layers'. Everything runs on the CPU."
+    assert sentence(ca.Sampler, top_k=4) == (
+        "Sampler has no argument 'top_k'. Stages are a list, in the order in which they run: "
+        "ca.Sampler([ca.Temperature(0.7), ca.TopK(40)], seed=1)."
+    )
     assert sentence(model.score, [1], num_beams=2).endswith("Its arguments are: x.")
     assert (
         "no option --n-predict. Did you mean --max-new-tokens?" in run(capsys, "generate", "x", "--n-predict", "3")[2]
