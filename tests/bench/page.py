@@ -8,6 +8,8 @@ from typing import Any
 
 from cutaway.bench.summary import number
 
+from .summary import verdict
+
 INTRODUCTION = """# Figures
 
 Generated from the runs stored in `tests/bench/results`; `make bench` makes them. Each side runs in a process of its own,
@@ -34,6 +36,13 @@ def benchmarks_page(results: Path) -> str:
     study = results / "kl_study.json"
     if study.exists():
         out += ["", *kl_section(json.loads(study.read_text("utf-8")))]
+    else:
+        out += [
+            "",
+            "## What int8 mode costs",
+            "",
+            "No run is stored of the KL study; `python -m bench.kl_study` makes it.",
+        ]
     return "\n".join(out) + "\n"
 
 
@@ -66,12 +75,20 @@ def section(result: dict[str, Any]) -> list[str]:
             measured.append(f"| {line['case']} | {label} | {span} | {memory} |")
         for c in line["checks"]:
             bound = f"{c['side']} {number(c['reach'])}" if "reach" in c else ""
-            verdict = "" if "reach" not in c else "yes" if c["reached"] else "**no**"
-            bounds.append(f"| {line['case']} | {c['what']} | {number(c['got'])} | {bound} | {verdict} |")
+            got = number(c["got"])
+            if "interval" in c:
+                got += f" ({' to '.join(map(number, c['interval']))})"
+            bounds.append(f"| {line['case']} | {c['what']} | {got} | {bound} | {shown(c)} |")
         notes += notes_of(line)
     out += measured if len(measured) > 3 else []
     out += bounds if len(bounds) > 3 else []
     return out + (["", *notes] if notes else [])
+
+
+def shown(judged: dict[str, Any]) -> str:
+    """A verdict; what is not reached stands out."""
+    word = verdict(judged)
+    return word if word in ("", "yes") else f"**{word}**"
 
 
 def notes_of(line: dict[str, Any]) -> list[str]:
@@ -108,15 +125,15 @@ def kl_section(study: dict[str, Any]) -> list[str]:
         "## What int8 mode costs",
         "",
         "Mean KL(float32 || int8) per token in nats, and llama.cpp's own against the same float32 reference, with 95 %",
-        f"intervals (bootstrap over windows of text). Texts: {places}.",
+        "intervals (bootstrap over windows of text). The bound is reached where all of the ratio's interval is below it, and",
+        f"open where the interval holds it. Texts: {places}.",
         "",
         f"{m['cpu']}, {m['isa']}, commit {m['commit']}, {m['date']}; `{study['command']}`.",
     ]
     head = ["", "| model | tokens | cutaway | llama.cpp | ratio | reach | reached |", "|---|---|---|---|---|---|---|"]
     rows = []
     for model in study["models"]:
-        verdict = "yes" if model["reached"] else "**no**"
-        rows.append(f"{kl_row(model['case'], model)} at most {study['reach']} | {verdict} |")
+        rows.append(f"{kl_row(model['case'], model)} at most {study['reach']} | {shown(model)} |")
         of_texts = {f"{model['case']}, {kind}": facts for kind, facts in model.get("texts", {}).items()}
         rows += [f"{kl_row(name, facts)} | |" for name, facts in of_texts.items()]
     out += head + rows

@@ -9,14 +9,38 @@ import numpy as np
 from cutaway.bench.summary import significant
 
 
-def check(what: str, got: float, least: float | None = None, most: float | None = None) -> dict[str, Any]:
-    """One figure with its bound, if it has one, and whether it is reached."""
+def check(
+    what: str,
+    got: float,
+    least: float | None = None,
+    most: float | None = None,
+    interval: Sequence[float] | None = None,
+) -> dict[str, Any]:
+    """One figure with its bound, if it has one, and whether it is reached.
+
+    interval: (low, high) of the figure. Then a bound counts as reached only if all of the interval is on its right side;
+    one inside the interval is open, which is not reached.
+    """
     out: dict[str, Any] = {"what": what, "got": significant(got)}
+    low, high = (got, got) if interval is None else interval
+    if interval is not None:
+        out["interval"] = [significant(low), significant(high)]
     if least is not None:
-        out |= {"reach": significant(least), "side": "at least", "reached": bool(got >= least)}
+        out |= {"reach": significant(least), "side": "at least", "reached": bool(low >= least)}
+        bound = least
     if most is not None:
-        out |= {"reach": significant(most), "side": "at most", "reached": bool(got <= most)}
+        out |= {"reach": significant(most), "side": "at most", "reached": bool(high <= most)}
+        bound = most
+    if "reach" in out and interval is not None and low <= bound <= high and not out["reached"]:
+        out["open"] = True
     return out
+
+
+def verdict(judged: dict[str, Any]) -> str:
+    """yes | no | open, of what `check` gave, or "" where there is no bound."""
+    if "reached" not in judged:
+        return ""
+    return "yes" if judged["reached"] else "open" if judged.get("open") else "no"
 
 
 def bootstrap(

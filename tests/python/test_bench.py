@@ -193,7 +193,7 @@ def test_the_plan(monkeypatch, capsys):
         command.plan(parse(["speed"]), 2)
 
 
-@pytest.mark.parametrize("kind", llama_1b.TYPES)
+@pytest.mark.parametrize("kind", llama_1b.BLOCKS)
 def test_random_blocks_have_the_standard_deviation_they_promise(kind):
     import gguf
 
@@ -203,7 +203,7 @@ def test_random_blocks_have_the_standard_deviation_they_promise(kind):
     assert abs(w.mean()) < llama_1b.STD / 20
 
 
-@pytest.mark.parametrize("kind", llama_1b.TYPES)
+@pytest.mark.parametrize("kind", llama_1b.BLOCKS)
 def test_the_1b_shapes_in_small(kind, tmp_path):
     shape = {"n_layers": 2, "d_model": 256, "n_heads": 4, "n_kv_heads": 2, "d_mlp": 512, "d_vocab": 300}
     path = llama_1b.cached(kind, tmp_path, shape)
