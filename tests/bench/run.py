@@ -147,12 +147,14 @@ class Run:
 
     def bounded_by_bandwidth(self, line: Line, probes: probe.Probes, reach: float | None = None) -> None:
         """Adds the limit of a step that reads the probes' buffer once, and each side's share of it."""
-        limit_shares(line, "bandwidth", probes.size / probes.rate, reach)
+        if line["sides"]:
+            limit_shares(line, "bandwidth", probes.size / probes.rate, reach)
 
     def bounded_by_peak(self, line: Line, probes: probe.Probes, path: Path, tokens: int, compute: str = "int8") -> None:
         """Adds the limit of prefill and each side's share of it. Attention and the rest count as lost time."""
-        limit = limits.prefill_limit(limits.work_of(path, compute), probes.arithmetic, tokens)
-        limit_shares(line, "peak arithmetic", 1 / limit)
+        if line["sides"]:
+            limit = limits.prefill_limit(limits.work_of(path, compute), probes.arithmetic, tokens)
+            limit_shares(line, "peak arithmetic", 1 / limit)
 
     def linear_share(self, line: Line, probes: probe.Probes, worker: Worker, ids: np.ndarray, reach: float | None):
         """Adds what the phases with matrices reach of the int8 peak of all threads, timed one by one."""
