@@ -18,11 +18,6 @@ inline WordCache::Key key_of(std::string_view word, const char* end, uint32_t fl
   return WordCache::key(bytes, size, flag);
 }
 
-struct Probe {
-  WordCache::Key key;
-  uint32_t place;
-};
-
 // Where ids go. A slot's ids are copied whole, so up to kSpare ids may be written behind the last one.
 constexpr size_t kSpare = 4;
 struct Writer {
@@ -32,7 +27,8 @@ struct Writer {
     if (to) out.commit(to);
     to = out.room(n + kSpare);
   }
-  void few(const WordCache::Slot& slot) {  // at most WordCache::kInline
+  void slot(const WordCache& cache, const WordCache::Slot& slot) {
+    if (slot.count > WordCache::kInline) return ids(cache.ids(slot));
     std::memcpy(to, slot.ids, 16);
     to += slot.count;
   }
@@ -44,13 +40,14 @@ struct Writer {
 struct Counter {
   size_t n = 0;
   void reserve(size_t) {}
-  void few(const WordCache::Slot& slot) { n += slot.count; }
+  void slot(const WordCache&, const WordCache::Slot& slot) { n += slot.count; }
   void ids(std::span<const int32_t> ids) { n += ids.size(); }
   void finish() {}
 };
 // The ids of a long word, gathered from its parts.
 struct Gatherer {
   std::vector<int32_t>& out;
+  void slot(const WordCache& cache, const WordCache::Slot& slot) { ids(cache.ids(slot)); }
   void ids(std::span<const int32_t> ids) { out.insert(out.end(), ids.begin(), ids.end()); }
 };
 
@@ -68,10 +65,10 @@ void ByteLevel::seed() {
   const auto fits = [this](int32_t id) {
     return model_->bytes(id).size() - 1 < WordCache::kShort && model_->finds(id);
   };
-  for (int32_t id = std::min(model_->size(), kSeeded) - 1; id >= 0;
-       --id) {  // the common ones come last and stay
-    if (id >= kAhead && fits(id - kAhead)) cache->prefetch(cache->place(key(id - kAhead)));
-    if (fits(id)) cache->put(key(id), {&id, 1});
+  const int32_t n = std::min(model_->size(), kSeeded);
+  for (int32_t id = 0; id < n; ++id) {  // the common ones come first
+    if (id + kAhead < n && fits(id + kAhead)) cache->prefetch(cache->place(key(id + kAhead)));
+    if (fits(id)) cache->put_if_free(key(id), id);
   }
   caches_.give(std::move(cache));
 }
@@ -82,17 +79,17 @@ bool ByteLevel::has_unknown(std::string_view word) const {
   });
 }
 
-// A word of 1 to 15 bytes, or such a part of a longer one. Words that lose bytes are not kept.
+// A word of 1 to 15 bytes, or such a part of a longer one, that does not lie at its place. Words that lose
+// bytes are not kept.
 template <class Sink>
-void ByteLevel::short_word(std::string_view word, const char* end, bool whole, WordCache& cache,
+void ByteLevel::other_word(std::string_view word, const Probe& probe, bool whole, WordCache& cache,
                            Sink& sink) const {
-  const WordCache::Key key = key_of(word, end, whole ? 0 : part_flag());
-  if (const auto found = cache.find(key); found.data()) return sink.ids(found);
+  if (const WordCache::Slot* slot = cache.find_beside(probe.key, probe.place)) return sink.slot(cache, *slot);
   cache.scratch.clear();
   model_->ids(word, whole, cache.scratch);
   const bool unknown = has_unknown(word);
   cache.met_unknown |= unknown;
-  if (!unknown) cache.put(key, cache.scratch);
+  if (!unknown) cache.put(probe.key, probe.place, cache.scratch);
   sink.ids(cache.scratch);
 }
 
@@ -105,7 +102,13 @@ void ByteLevel::parts(std::string_view word, const char* end, WordCache& cache, 
     const std::string_view part = word.substr(begin, at - begin);
     begin = at;
     if (part.size() <= WordCache::kShort) {
-      short_word(part, end, false, cache, sink);
+      Probe probe{key_of(part, end, part_flag()), 0};
+      probe.place = cache.place(probe.key);
+      if (const WordCache::Slot* slot = cache.find(probe.key, probe.place)) {
+        sink.slot(cache, *slot);
+      } else {
+        other_word(part, probe, false, cache, sink);
+      }
       continue;
     }
     const bool keep = part.size() <= WordCache::kLong;
@@ -174,9 +177,9 @@ void ByteLevel::run(std::string_view text, Sink& sink, std::string& dropped) con
       if (word.size() > WordCache::kShort) {
         long_word(word, text_end, cache, sink);
       } else if (const WordCache::Slot* slot = cache.find(probes[i].key, probes[i].place)) {
-        sink.few(*slot);
+        sink.slot(cache, *slot);
       } else {
-        short_word(word, text_end, true, cache, sink);
+        other_word(word, probes[i], true, cache, sink);
       }
     }
   }

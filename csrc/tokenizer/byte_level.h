@@ -30,8 +30,12 @@ class ByteLevel {
   void run(std::string_view text, Sink& sink, std::string& dropped) const;
   template <class Sink>
   void long_word(std::string_view word, const char* end, WordCache& cache, Sink& sink) const;
+  struct Probe {
+    WordCache::Key key;
+    uint32_t place;
+  };
   template <class Sink>
-  void short_word(std::string_view word, const char* end, bool whole, WordCache& cache, Sink& sink) const;
+  void other_word(std::string_view word, const Probe& probe, bool whole, WordCache& cache, Sink& sink) const;
   template <class Sink>
   void parts(std::string_view word, const char* end, WordCache& cache, Sink& sink) const;
   void seed();

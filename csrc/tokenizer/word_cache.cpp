@@ -1,58 +1,64 @@
 #include "tokenizer/word_cache.h"
 
 #include <algorithm>
-#include <new>
 
 namespace cutaway {
 
+// The first write to a page takes it from the system: what nearly every text needs is taken now, the slots
+// of long words and with them the beginning of the array.
 WordCache::WordCache()
-    : memory_(kShortSlots * sizeof(Slot)),
+    : memory_(kShortSlots * sizeof(Slot) + kLongSlots * sizeof(LongSlot) + kArray * sizeof(int32_t)),
       short_(static_cast<Slot*>(memory_.data())),
-      long_(
-          static_cast<LongSlot*>(std::calloc(kLongSlots, sizeof(LongSlot)))),  // zero pages until written to
-      bytes_(new char[kBytes]),
-      ids_(new int32_t[kIds]) {
-  if (!long_) throw std::bad_alloc();
+      long_(reinterpret_cast<LongSlot*>(short_ + kShortSlots)),
+      array_(reinterpret_cast<int32_t*>(long_ + kLongSlots)) {
+  long_[0] = {};
 }
 
 void WordCache::start_anew() {
   std::memset(static_cast<void*>(short_), 0, kShortSlots * sizeof(Slot));
-  std::memset(static_cast<void*>(long_.get()), 0, kLongSlots * sizeof(LongSlot));
-  bytes_used_ = ids_used_ = 0;
+  std::memset(static_cast<void*>(long_), 0, kLongSlots * sizeof(LongSlot));
+  used_ = 0;
 }
 
-uint32_t WordCache::keep(std::span<const int32_t> ids) {
-  std::copy(ids.begin(), ids.end(), &ids_[ids_used_]);
-  ids_used_ += ids.size();
-  return static_cast<uint32_t>(ids_used_ - ids.size());
+uint32_t WordCache::keep(std::span<const int32_t> ids, std::string_view word) {
+  const size_t at = used_;
+  std::copy(ids.begin(), ids.end(), &array_[at]);
+  word.copy(reinterpret_cast<char*>(&array_[at + ids.size()]), word.size());
+  used_ += ids.size() + (word.size() + sizeof(int32_t) - 1) / sizeof(int32_t);
+  return static_cast<uint32_t>(at);
 }
 
-void WordCache::put(const Key& given, std::span<const int32_t> ids) {
-  if (ids_used_ + ids.size() > kIds) start_anew();
-  const bool many = ids.size() > kInline;
-  const Key k{given.low, given.high | static_cast<uint64_t>(many ? kMany : 0) << 56};
+void WordCache::put(const Key& k, uint32_t place, std::span<const int32_t> ids) {
   Slot made{k.low, k.high, {}, static_cast<uint32_t>(ids.size())};
-  if (many) {
-    made.ids[0] = static_cast<int32_t>(keep(ids));
-  } else {
+  if (ids.size() <= kInline) {
     std::copy(ids.begin(), ids.end(), made.ids);
+  } else {
+    if (used_ + ids.size() > kArray) start_anew();
+    made.ids[0] = static_cast<int32_t>(keep(ids, {}));
   }
-  Slot *pair = &short_[place(k)], *beside = &short_[place(k) ^ 2];
+  Slot *pair = &short_[place], *beside = &short_[place ^ 2];
   if (pair[1].high) beside[beside[0].high ? 1 : 0] = pair[1];
   if (pair[0].high) pair[1] = pair[0];  // the newest comes first
   pair[0] = made;
 }
 
+void WordCache::put_if_free(const Key& k, int32_t id) {
+  const uint32_t at = place(k);
+  for (const uint32_t one : {at, at + 1, at ^ 2, (at ^ 2) + 1}) {
+    Slot& slot = short_[one];
+    if (slot.high) continue;
+    slot = {k.low, k.high, {id}, 1};
+    return;
+  }
+}
+
 void WordCache::put(std::string_view word, uint32_t part, std::span<const int32_t> ids) {
-  if (ids_used_ + ids.size() > kIds || bytes_used_ + word.size() > kBytes) start_anew();
+  if (used_ + ids.size() + word.size() > kArray) start_anew();
   const uint64_t hash = hash_bytes(word);
   LongSlot& slot = long_[hash & (kLongSlots - 1)];
   if (slot.size) long_[(hash & (kLongSlots - 1)) ^ 1] = slot;
-  std::memcpy(&bytes_[bytes_used_], word.data(), word.size());
-  slot = {static_cast<uint32_t>(bytes_used_), 0, static_cast<uint32_t>(hash >> 32),
-          static_cast<uint16_t>(word.size() | part), static_cast<uint16_t>(ids.size())};
-  slot.ids = keep(ids);
-  bytes_used_ += word.size();
+  slot = {hash, keep(ids, word), static_cast<uint16_t>(word.size() | part),
+          static_cast<uint16_t>(ids.size())};
 }
 
 void WordCache::settle() {

@@ -1,15 +1,13 @@
 // The words that a text repeats, with their ids. Words of up to 15 bytes lie in 32-byte slots, with up to 3
-// ids; more ids, and longer words, lie in two arrays of fixed size. When one of these is full the cache
-// starts anew, so no text can make it grow. A look-up compares whole words: what is found is right whatever
+// ids; more ids, and longer words, lie in an array of fixed size. When it is full the cache starts anew, so
+// no text can make it grow. A look-up compares whole words: what is found is right whatever
 // the hash did. One cache serves one thread at a time; CachePool hands them out.
 #pragma once
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -27,7 +25,7 @@ class WordCache {
 
   struct alignas(32) Slot {
     uint64_t low, high;    // the bytes, and their number (never 0) with the flag in the last byte
-    int32_t ids[kInline];  // or the first is their place among the many
+    int32_t ids[kInline];  // more than that: the first is their place in the array
     uint32_t count;
   };
   static_assert(sizeof(Slot) == 32);
@@ -37,9 +35,8 @@ class WordCache {
 
   WordCache();
 
-  // Flags beside a key's size. kPart: a part of a word, where that would read differently on its own. kMany:
-  // the slot's ids lie among the many.
-  static constexpr uint32_t kPart = 0x80, kMany = 0x40;
+  // A flag beside a key's size: a part of a word, where that would read differently on its own.
+  static constexpr uint32_t kPart = 0x80;
   static constexpr uint32_t kLongPart = 0x8000;  // kPart, beside the size of a long word
   // p: 16 bytes that may be read, of which size (1 to 15) are the word.
   static Key key(const char* p, uint32_t size, uint32_t flag) {
@@ -65,23 +62,39 @@ class WordCache {
     std::swap(pair[0], pair[1]);  // the one met last comes first: the branch above is nearly always taken
     return pair;
   }
-  // The ids of a short word, however many; no data where it is not there.
-  std::span<const int32_t> find(const Key& k) {
-    if (const Slot* slot = find_anywhere(k)) return {slot->ids, slot->count};
-    if (const Slot* slot = find_anywhere({k.low, k.high | static_cast<uint64_t>(kMany) << 56}))
-      return {&ids_[static_cast<size_t>(slot->ids[0])], slot->count};
-    return {};
+  // The same in the two slots beside those, for a word that find() did not have.
+  const Slot* find_beside(const Key& k, uint32_t place) {
+    Slot *pair = &short_[place], *beside = &short_[place ^ 2];
+    for (int i = 0; i < 2; ++i) {
+      if (((beside[i].low ^ k.low) | (beside[i].high ^ k.high)) != 0) continue;
+      std::swap(pair[0], pair[1]);
+      std::swap(pair[0], beside[i]);
+      return pair;
+    }
+    return nullptr;
   }
-  void put(const Key& k, std::span<const int32_t> ids);
+  std::span<const int32_t> ids(const Slot& slot) const {
+    return {slot.count <= kInline ? slot.ids : &array_[static_cast<size_t>(slot.ids[0])], slot.count};
+  }
+  // The ids of a short word; no data where it is not there.
+  std::span<const int32_t> find(const Key& k) {
+    const uint32_t at = place(k);
+    const Slot* slot = find(k, at);
+    if (!slot) slot = find_beside(k, at);
+    return slot ? ids(*slot) : std::span<const int32_t>();
+  }
+  void put(const Key& k, std::span<const int32_t> ids) { put(k, place(k), ids); }
+  void put(const Key& k, uint32_t place, std::span<const int32_t> ids);
+  void put_if_free(const Key& k, int32_t id);  // drives no other word out
 
   // Words of 16 to 1023 bytes; no data where there is none. part: kLongPart or 0.
   std::span<const int32_t> find(std::string_view word, uint32_t part) const {
     const uint64_t hash = hash_bytes(word);
     for (const size_t beside : {0, 1}) {  // words that newer ones have driven out lie beside their slot
       const LongSlot& slot = long_[(hash & (kLongSlots - 1)) ^ beside];
-      const bool same = slot.size == (word.size() | part) && slot.tag == hash >> 32 &&
-                        std::memcmp(&bytes_[slot.bytes], word.data(), word.size()) == 0;
-      if (same) return {&ids_[slot.ids], slot.count};
+      const bool same = slot.hash == hash && slot.size == (word.size() | part) &&
+                        std::memcmp(&array_[slot.at + slot.count], word.data(), word.size()) == 0;
+      if (same) return {&array_[slot.at], slot.count};
     }
     return {};
   }
@@ -94,8 +107,8 @@ class WordCache {
 
  private:
   struct LongSlot {
-    uint32_t bytes, ids;   // places of the word and of its ids
-    uint32_t tag;          // of the hash
+    uint64_t hash;
+    uint32_t at;           // in the array: the ids, and then the bytes
     uint16_t size, count;  // size 0: free
   };
   struct Masks {
@@ -110,33 +123,18 @@ class WordCache {
     return all;
   }
   static const std::array<Masks, 16> kMasks;
-  static constexpr size_t kShortSlots = size_t{1} << 16, kLongSlots = size_t{1} << 17;  // 2 MiB and 2 MiB
-  static constexpr size_t kBytes = size_t{1} << 22, kIds = size_t{1} << 20;             // 4 MiB each
-  const Slot* find_anywhere(const Key& k) {
-    const uint32_t at = place(k);
-    if (const Slot* slot = find(k, at)) return slot;
-    Slot *pair = &short_[at], *beside = &short_[at ^ 2];
-    for (int i = 0; i < 2; ++i) {
-      if (((beside[i].low ^ k.low) | (beside[i].high ^ k.high)) != 0) continue;
-      std::swap(pair[0], pair[1]);
-      std::swap(pair[0], beside[i]);
-      return pair;
-    }
-    return nullptr;
-  }
-  uint32_t keep(std::span<const int32_t> ids);  // their place among the many
+  static constexpr size_t kShortSlots = size_t{1} << 16, kLongSlots = size_t{1} << 16;  // 2 MiB and 1 MiB
+  static constexpr size_t kArray = size_t{7} << 18;                                     // ids: 7 MiB
+  uint32_t keep(std::span<const int32_t> ids, std::string_view word);  // their place in the array
   void start_anew();
 
-  struct Zeroed {
-    void operator()(void* p) const { std::free(p); }
-  };
-  Buffer
-      memory_;  // one huge page, where the system has them: small ones would cost a miss of the TLB as well
+  // All of it, in huge pages where the system has them: small ones would cost a miss of the TLB for a word,
+  // and a fault for every new one.
+  Buffer memory_;
   Slot* short_;
-  std::unique_ptr<LongSlot[], Zeroed> long_;
-  std::unique_ptr<char[]> bytes_;   // of the long words
-  std::unique_ptr<int32_t[]> ids_;  // the many
-  size_t bytes_used_ = 0, ids_used_ = 0;
+  LongSlot* long_;
+  int32_t* array_;
+  size_t used_ = 0;  // of the array
 };
 
 inline constexpr std::array<WordCache::Masks, 16> WordCache::kMasks = WordCache::masks();
