@@ -56,19 +56,23 @@ inline uint64_t hash_bytes(std::string_view s) {
 // most look-ups touch one line of memory.
 class TokenIndex {
  public:
-  // hidden: ids that are never found, ascending; nor are tokens without bytes.
-  explicit TokenIndex(FlatStrings tokens, std::span<const int32_t> hidden = {});
+  // hidden: ids that are never found, ascending; nor are tokens without bytes. filtered: find_merged() will
+  // be asked.
+  explicit TokenIndex(FlatStrings tokens, std::span<const int32_t> hidden = {}, bool filtered = false);
   int32_t find(std::string_view bytes) const {
     if (bytes.size() > longest_ || bytes.empty()) return -1;
     const uint64_t key = key_of(bytes);
     const uint32_t size = static_cast<uint32_t>(bytes.size());
-    for (size_t at = place(key, size);; at = (at + 1) & mask_) {
-      const Slot& slot = slots_[at];
-      if (slot.size == 0) return -1;
-      if (slot.key == key && slot.size == size &&
-          (size <= 8 || tokens_[static_cast<size_t>(slot.id)] == bytes))
-        return slot.id;
-    }
+    return find(bytes, key, mixed_of(key, size));
+  }
+  // The same for two neighbours in a word, which mostly make no token: a bit for each hash says so out of a
+  // sixteenth of the slots' memory.
+  int32_t find_merged(std::string_view bytes) const {
+    if (bytes.size() > longest_) return -1;
+    const uint64_t key = key_of(bytes);
+    const uint64_t mix = mixed_of(key, static_cast<uint32_t>(bytes.size()));
+    const uint64_t bit = mix >> filter_shift_;
+    return filter_[bit / 64] >> (bit % 64) & 1 ? find(bytes, key, mix) : -1;
   }
   // Has what find() reads first fetched meanwhile.
   void prefetch(std::string_view bytes) const {
@@ -107,13 +111,27 @@ class TokenIndex {
     if (s.size() > 8) return hash_bytes(s);
     return loaded<uint64_t>(s.data()) & (~uint64_t{0} >> (64 - 8 * s.size()));
   }
-  size_t place(uint64_t key, uint32_t size) const {
-    return mixed(key ^ 0x9E3779B97F4A7C15u, 0xE7037ED1A0B428DBu + size) & mask_;
+  static uint64_t mixed_of(uint64_t key, uint32_t size) {
+    return mixed(key ^ 0x9E3779B97F4A7C15u, 0xE7037ED1A0B428DBu + size);
   }
+  size_t place(uint64_t key, uint32_t size) const { return mixed_of(key, size) & mask_; }
+  int32_t find(std::string_view bytes, uint64_t key, uint64_t mix) const {
+    const uint32_t size = static_cast<uint32_t>(bytes.size());
+    for (size_t at = mix & mask_;; at = (at + 1) & mask_) {
+      const Slot& slot = slots_[at];
+      if (slot.size == 0) return -1;
+      if (slot.key == key && slot.size == size &&
+          (size <= 8 || tokens_[static_cast<size_t>(slot.id)] == bytes))
+        return slot.id;
+    }
+  }
+  static constexpr size_t kFilterBits = 8;  // for a slot
   FlatStrings tokens_;
   Buffer memory_;
   Slot* slots_;  // open addressing, a power of two, at most half full
   size_t mask_ = 0, longest_ = 0;
+  std::vector<uint64_t> filter_;  // kFilterBits for a slot; the upper bits of a hash are the place of its bit
+  int filter_shift_ = 0;
   std::pair<int32_t, int32_t> same_{-1, -1};
   int32_t all_found_below_;
 };

@@ -19,7 +19,7 @@ size_t two_at(const char* p) {
 
 BytePairModel::BytePairModel(FlatStrings tokens, bool ranks, bool whole_words,
                              std::span<const int32_t> hidden, std::optional<Neighbours> neighbours)
-    : index_(std::move(tokens), hidden),
+    : index_(std::move(tokens), hidden, ranks),
       of_bytes_(256 * 256, {kNever, -1}),
       by_rank_(ranks),
       whole_words_(whole_words),
@@ -85,7 +85,7 @@ int32_t BytePairModel::rank(int32_t left, int32_t right) const {
 // both: the bytes of the two, which stand side by side in the word unless a byte between them was left out.
 inline BytePairModel::Ranked BytePairModel::lookup(int32_t left, int32_t right, std::string_view both) const {
   if (by_rank_) {
-    const int32_t id = index_.find(both);
+    const int32_t id = index_.find_merged(both);
     return {static_cast<uint32_t>(id), id};  // -1 becomes kNever
   }
   const auto* found = pairs_.find(left, right);
