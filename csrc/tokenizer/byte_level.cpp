@@ -7,7 +7,8 @@ namespace cutaway {
 namespace {
 
 constexpr size_t kBatch = 512;        // pieces
-constexpr int32_t kSeeded = 1 << 15;  // tokens that a new tokenizer's first cache begins with
+constexpr size_t kBytesOfAnId = 3;    // of a text, fewer than most: the ids of most have room from the start
+constexpr int32_t kSeeded = 1 << 16;  // tokens that a new tokenizer's first cache begins with
 
 // The key of a short word; `end` is that of the text, behind which nothing may be read.
 inline WordCache::Key key_of(std::string_view word, const char* end, uint32_t flag) {
@@ -53,22 +54,29 @@ struct Gatherer {
 
 }  // namespace
 
-// Where every token is what its own bytes read as, the common ones need not be met first.
+// Where every token is what its own bytes read as, the common ones need not be met first. Those of lowest
+// rank get the best places; their lines are fetched a batch ahead.
 void ByteLevel::seed() {
   if (!model_->takes_whole_words()) return;
+  constexpr int32_t kAhead = 32;
   auto cache = std::make_unique<WordCache>();
-  constexpr int32_t kAhead = 16;
-  const auto key = [this](int32_t id) {  // behind the last token 16 bytes may be read
-    const std::string_view word = model_->bytes(id);
-    return WordCache::key(word.data(), static_cast<uint32_t>(word.size()), 0);
-  };
-  const auto fits = [this](int32_t id) {
-    return model_->bytes(id).size() - 1 < WordCache::kShort && model_->finds(id);
-  };
+  Probe probes[kAhead];
   const int32_t n = std::min(model_->size(), kSeeded);
-  for (int32_t id = 0; id < n; ++id) {  // the common ones come first
-    if (id + kAhead < n && fits(id + kAhead)) cache->prefetch(cache->place(key(id + kAhead)));
-    if (fits(id)) cache->put_if_free(key(id), id);
+  for (int32_t first = 0; first < n; first += kAhead) {
+    const int32_t last = std::min(first + kAhead, n);
+    for (int32_t id = first; id < last; ++id) {
+      const std::string_view word = model_->bytes(id);  // behind the last one 16 bytes may be read
+      Probe& probe = probes[id - first];
+      probe.key = {};
+      if (word.size() - 1 >= WordCache::kShort || !model_->finds(id)) continue;
+      probe.key = WordCache::key(word.data(), static_cast<uint32_t>(word.size()), 0);
+      probe.place = cache->place(probe.key);
+      cache->prefetch(probe.place);
+    }
+    for (int32_t id = first; id < last; ++id) {
+      const Probe& probe = probes[id - first];
+      if (probe.key.high) cache->put_if_free(probe.key, probe.place, id);
+    }
   }
   caches_.give(std::move(cache));
 }
@@ -192,6 +200,7 @@ void ByteLevel::run(std::string_view text, Sink& sink, std::string& dropped) con
 }
 
 void ByteLevel::encode(std::string_view text, IdBuffer& out, std::string& dropped) const {
+  out.room(text.size() / kBytesOfAnId);
   Writer writer{out};
   run(text, writer, dropped);
 }

@@ -42,9 +42,8 @@ void WordCache::put(const Key& k, uint32_t place, std::span<const int32_t> ids) 
   pair[0] = made;
 }
 
-void WordCache::put_if_free(const Key& k, int32_t id) {
-  const uint32_t at = place(k);
-  for (const uint32_t one : {at, at + 1, at ^ 2, (at ^ 2) + 1}) {
+void WordCache::put_if_free(const Key& k, uint32_t place, int32_t id) {
+  for (const uint32_t one : {place, place + 1, place ^ 2, (place ^ 2) + 1}) {
     Slot& slot = short_[one];
     if (slot.high) continue;
     slot = {k.low, k.high, {id}, 1};

@@ -85,7 +85,7 @@ class WordCache {
   }
   void put(const Key& k, std::span<const int32_t> ids) { put(k, place(k), ids); }
   void put(const Key& k, uint32_t place, std::span<const int32_t> ids);
-  void put_if_free(const Key& k, int32_t id);  // drives no other word out
+  void put_if_free(const Key& k, uint32_t place, int32_t id);  // drives no other word out
 
   // Words of 16 to 1023 bytes; no data where there is none. part: kLongPart or 0.
   std::span<const int32_t> find(std::string_view word, uint32_t part) const {
@@ -123,7 +123,7 @@ class WordCache {
     return all;
   }
   static const std::array<Masks, 16> kMasks;
-  static constexpr size_t kShortSlots = size_t{1} << 16, kLongSlots = size_t{1} << 16;  // 2 MiB and 1 MiB
+  static constexpr size_t kShortSlots = size_t{1} << 17, kLongSlots = size_t{1} << 16;  // 4 MiB and 1 MiB
   static constexpr size_t kArray = size_t{7} << 18;                                     // ids: 7 MiB
   uint32_t keep(std::span<const int32_t> ids, std::string_view word);  // their place in the array
   void start_anew();
