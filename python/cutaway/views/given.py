@@ -35,7 +35,10 @@ def named_tokenizer(given: Any, call: str) -> Any:
         return tokenizer_of(given, call)
     from ..encodings import tokenizer
 
-    return tokenizer(given)
+    try:
+        return tokenizer(given)
+    except ArgumentError as err:
+        raise ArgumentError(f"{err}. The call is {call}.") from None
 
 
 def name_of(tokenizer: Any) -> str | None:
