@@ -173,6 +173,12 @@ def test_steps_as_a_table_and_in_the_terminal(name, kind, key):
     assert terminal.count(f"  {key} ") == len(steps)
 
 
+def test_edges_say_where_they_lie():
+    found = shown("t5.unigram.model", "ﬁne")
+    assert "' fine'  bytes 0-5  score " in repr(found) and "·fin  bytes 0-4  score " in found._repr_html_()
+    assert found._repr_html_().count("<i>·fi  bytes 0-3") == 1  # not chosen: dim
+
+
 def test_the_terminal_says_what_it_leaves_out():
     found = shown("cl100k_base.tiktoken", " ".join(f"unbelievableness{i}" for i in range(60)))
     terminal = repr(found.view())

@@ -48,6 +48,7 @@ class Merge:
         """In one line; `show` writes bytes."""
         made = f" {arrow} {show(self.joined)}" if self.right or self.joined != self.left else ""
         what = f"{show(self.left)} + {show(self.right)}" if self.right else show(self.left)
+        made += f"  bytes {self.begin}-{self.end}" if not self.right and key_name == "score" else ""  # of a lattice
         return f"{what}{made}  {key_name} {self.key:g}{self._note(key_name)}"
 
     def _note(self, key_name: str) -> str:
