@@ -37,7 +37,7 @@ def test_what_the_model_was_given(name, text, normalized):
     for piece in found.pieces:
         differs = piece.normalized != piece.text
         assert differs == (f"{piece.text.decode()!r} -> {piece.normalized.decode()!r}  [" in repr(found))
-        assert differs == (f"→ <code>{piece.normalized.decode().replace(' ', '·')}</code></td>" in page)
+        assert differs == (f"→&nbsp;<code>{piece.normalized.decode().replace(' ', '·')}</code></td>" in page)
         assert not differs or f"{piece.text.decode()!r} → {piece.normalized.decode()!r}" in repr(found.view())
 
 

@@ -155,7 +155,7 @@ class Explanation(Shown):
             steps += f"\n… {n - listed:,} more (see .to_pandas(steps=True))"
         title = counted(n, self.step_name) if n == 1 else f"{n:,} {self._steps_name}"
         folded = f"<details{open}><summary>{title}</summary><pre>{steps}</pre></details>" if n else ""
-        became = f"<br>→ <code>{_visible(piece.normalized)}</code>" if piece.normalized != piece.text else ""
+        became = f"<br>→&nbsp;<code>{_visible(piece.normalized)}</code>" if piece.normalized != piece.text else ""
         return (
             f"<tr><td><code>{_visible(piece.text)}</code>{became}</td><td>{escape(piece.rule)}</td>"
             f"<td>{tokens}</td><td>{folded}</td></tr>"
