@@ -21,11 +21,11 @@ class Split final : public Cutter {
       uint32_t at = piece.begin;
       for (const Pretoken& match : matches) {
         const uint32_t begin = piece.begin + match.begin, end = piece.begin + match.end;
-        if (at != begin) out.push_back({at, begin, piece.rule, invert_});
+        if (at != begin) out.push_back({at, begin, rest_of(piece), invert_});
         out.push_back({begin, end, match.rule, !invert_});
         at = end;
       }
-      if (at != piece.end) out.push_back({at, piece.end, piece.rule, invert_});
+      if (at != piece.end) out.push_back({at, piece.end, rest_of(piece), invert_});
     });
   }
 

@@ -20,6 +20,7 @@ struct Parts {
   std::unique_ptr<Cutter> cutter;
   Model model;
   bool from_letters = false;        // the cutter leaves letters, and the model reads bytes
+  bool stays_letters = false;       // the model reads letters
   std::unique_ptr<ByteLevel> fast;  // cutter and model in one, where they are no more than a scanner and BPE
   std::unique_ptr<Decoder> decoder;
   std::string decoder_type;
@@ -174,6 +175,25 @@ size_t JsonTokenizer::count(std::string_view given, const EncodeOptions& options
   return n;
 }
 
+// What explain() shows of a model that reads letters: the bytes that they stand for.
+void read_letters(std::string& word, std::vector<WordStep>& steps) {
+  const auto read = [](std::string& letters) {
+    std::string bytes;
+    if (append_bytes_of(bytes, letters)) letters = std::move(bytes);
+  };
+  const std::string letters = word;
+  const auto place = [&](uint32_t at) {  // a letter, one byte
+    return static_cast<uint32_t>(
+        std::count_if(letters.begin(), letters.begin() + at, [](char c) { return (c & 0xC0) != 0x80; }));
+  };
+  read(word);
+  for (WordStep& step : steps) {
+    for (std::string* part : {&step.left, &step.right, &step.joined}) read(*part);
+    step.begin = place(step.begin);
+    step.end = place(step.end);
+  }
+}
+
 // A stretch of normalised text with no added token in it.
 void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, bool trace,
                                    Encoding& out) const {
@@ -204,7 +224,10 @@ void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, boo
     drop(piece.end - piece.begin);
     if (trace) {
       const Span span = cut.text.origin(piece.begin, piece.end);
-      out.pieces.push_back({span, piece.rule, first, out.ids.size(), std::move(steps)});
+      std::string given_to_model(seen, piece.begin, piece.end - piece.begin);
+      if (parts_.stays_letters) read_letters(given_to_model, steps);
+      out.pieces.push_back(
+          {span, piece.rule, first, out.ids.size(), std::move(steps), std::move(given_to_model)});
       steps.clear();
     }
   }
@@ -331,6 +354,7 @@ std::shared_ptr<Tokenizer> read_tokenizer(const Source& source, const Settings& 
   const bool letters = (parts.normalizer && parts.normalizer->makes_alphabet()) ||
                        (parts.cutter && parts.cutter->makes_alphabet());
   parts.model = read_model(file.part("model"), letters);
+  parts.stays_letters = letters && !parts.model.over_bytes;
   if (parts.model.over_bytes) {
     const bool written_before = parts.normalizer && parts.normalizer->makes_alphabet();
     parts.from_letters = written_before || !parts.cutter || !parts.cutter->leave_bytes();
