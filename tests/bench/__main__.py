@@ -57,8 +57,10 @@ def print_line(line: dict[str, Any]) -> None:
     for label, why in line["missing"].items():
         print(f"    {label}: not measured: {why}")
     for c in line["checks"]:
-        bound = f"  {c['side']} {c['reach']}: {'reached' if c['reached'] else 'SHORT'}" if "reach" in c else ""
-        print(f"    {c['what']:44} {c['got']:10.4g}{bound}")
+        verdict = "not measured" if c["got"] is None else "reached" if c.get("reached") else "SHORT"
+        bound = f"  {c['side']} {c['reach']}: {verdict}" if "reach" in c else ""
+        got = "" if c["got"] is None else f"{c['got']:.4g}"
+        print(f"    {c['what']:44} {got:>10}{bound}")
     if "probes" in line:
         print(f"    machine: {json.dumps(line['probes'])}")
     sys.stdout.flush()

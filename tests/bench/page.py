@@ -67,7 +67,8 @@ def section(result: dict[str, Any]) -> list[str]:
         for c in line["checks"]:
             bound = f"{c['side']} {number(c['reach'])}" if "reach" in c else ""
             verdict = "" if "reach" not in c else "yes" if c["reached"] else "**no**"
-            bounds.append(f"| {line['case']} | {c['what']} | {number(c['got'])} | {bound} | {verdict} |")
+            got, verdict = ("", "not measured") if c["got"] is None else (number(c["got"]), verdict)
+            bounds.append(f"| {line['case']} | {c['what']} | {got} | {bound} | {verdict} |")
         notes += notes_of(line)
     out += measured if len(measured) > 3 else []
     out += bounds if len(bounds) > 3 else []

@@ -19,6 +19,11 @@ def check(what: str, got: float, least: float | None = None, most: float | None 
     return out
 
 
+def unmeasured(what: str, least: float) -> dict[str, Any]:
+    """A bound whose other side could not be measured: it counts as not reached."""
+    return {"what": what, "got": None, "reach": significant(least), "side": "at least", "reached": False}
+
+
 def bootstrap(
     statistic: Callable[..., float], blocks: Sequence[np.ndarray], draws: int = 2000, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
