@@ -18,6 +18,7 @@ class Tokenizing:
     """A side: `make()` loads it anew; `encode`, and where it has them `count`, `decode` and `batch`."""
 
     package = ""
+    met = 0  # texts that unseen_encoding has given it
 
     def __init__(self, path: str, threads: int = 1):
         self.path, self.threads = path, threads
@@ -246,6 +247,19 @@ def _seconds(job: Callable[[], Any]) -> float:
 
 def encoding(side: Tokenizing, text: str) -> float:
     return _seconds(lambda: side.encode(text))
+
+
+def unseen_encoding(side: Tokenizing, text: str) -> float:
+    """Seconds of a text that this side has not met: each lacks one more character at its end. A side that remembers
+    words of any length would give back a text of one word that it has seen."""
+    n, spent = 0, 0.0
+    while spent < LEAST_SECONDS:
+        n, side.met = n + 1, side.met + 1
+        fresh = text[: len(text) - side.met]
+        start = time.perf_counter()
+        side.encode(fresh)
+        spent += time.perf_counter() - start
+    return spent / n
 
 
 def counting(side: Tokenizing, text: str) -> float:

@@ -94,6 +94,19 @@ def test_a_worst_case_is_held_against_prose():
     assert line["checks"] == [check("times the time of prose", 2.0, most=3.0), check("times tiktoken", 1.0)]
 
 
+def test_a_text_that_is_unseen(monkeypatch):
+    monkeypatch.setattr(work, "LEAST_SECONDS", 1e-9)
+
+    class Side:
+        met = 0
+        given = []  # noqa: RUF012
+        encode = given.append
+
+    for _ in range(3):
+        assert work.unseen_encoding(Side, "abcdef") > 0
+    assert Side.given == ["abcde", "abcd", "abc"]
+
+
 def test_what_workers_answer():
     path = str(conformance_file("r50k_base.tiktoken"))
     texts = ["Hello world", "", "नमस्ते", "a  b"]
