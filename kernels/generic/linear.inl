@@ -222,13 +222,14 @@ struct Ahead {
 template <class Q, int M, int T>
 static inline void add_blocks(f32x16 (*sums)[M] /*[T]*/, const Int8Rows* x, int64_t row,
                               const typename Q::Part (*parts)[T] /*[n]*/, int64_t from, int64_t n,
-                              int64_t blocks) {
+                              int64_t blocks, Ahead& ahead) {
   f32x16 acc[T][M];
   UNROLL for (int t = 0; t < T; ++t) UNROLL for (int r = 0; r < M; ++r) acc[t][r] = sums[t][r];
   for (int64_t b = 0; b < n; ++b) {
     int64_t at[M];
     block_places<M>(at, x, row, from + b, blocks);
     add_block<Q, M, T>(acc, parts[b], x, at);
+    ahead.go();
   }
   UNROLL for (int t = 0; t < T; ++t) UNROLL for (int r = 0; r < M; ++r) sums[t][r] = acc[t][r];
 }
@@ -243,13 +244,13 @@ static void linear_int8_strip(float* out, int64_t ld_out, const Int8Rows* x, int
   for (int64_t g = 0; g < rows / M; ++g)
     for (int t = 0; t < T; ++t)
       for (int r = 0; r < M; ++r) sums[g][t][r] = set1(0.0f);
-  ahead.step = ahead.n / ((blocks + kBlockRun - 1) / kBlockRun * (rows / M)) + 64;
+  ahead.step = (ahead.n / (blocks * (rows / M)) + 63) / 64 * 64;
   for (int64_t from = 0; from < blocks; from += kBlockRun) {
     const int64_t n = blocks - from < kBlockRun ? blocks - from : kBlockRun;
     for (int64_t b = 0; b < n; ++b)
       for (int t = 0; t < T; ++t) parts[b][t] = Q::load_part(tiles + t * stride, cols, from + b);
-    for (int64_t g = 0; g < rows / M; ++g, ahead.go())
-      add_blocks<Q, M, T>(sums[g], x, row + g * M, parts, from, n, blocks);
+    for (int64_t g = 0; g < rows / M; ++g)
+      add_blocks<Q, M, T>(sums[g], x, row + g * M, parts, from, n, blocks, ahead);
   }
   for (int64_t g = 0; g < rows / M; ++g)
     for (int t = 0; t < T; ++t)

@@ -14,7 +14,7 @@ from bench.sentencepiece_model import model_of
 from bench.summary import check, unmeasured
 from cutaway.bench.workers import Side, SideError, Worker
 from peers import conformance_file
-from test_bench import stored_run
+from test_bench_page import stored_run
 from tokenizer_files import golden_lines
 from translations import need_wheels
 
@@ -75,7 +75,7 @@ def test_the_page_and_the_screen_name_it(tmp_path, capsys):
     assert "times refusing" in said and "at least 1.5: not measured" in said and "at least 1.5: SHORT" in said
     command.store(stored_run() | {"lines": [line]}, tmp_path)
     text = page.benchmarks_page(tmp_path)
-    assert "| c | times refusing |  | at least 1.5 | not measured |" in text
+    assert "| c | times refusing |  | at least 1.5 | **not measured** |" in text
     assert "| c | times slow | 1 | at least 1.5 | **no** |" in text and "- c: refusing not measured: too long" in text
 
 
