@@ -47,7 +47,7 @@ def verdict(judged: dict[str, Any]) -> str:
     """yes | no | open | not measured, of what `check` or `unmeasured` gave, or "" where there is no bound."""
     if "reached" not in judged:
         return ""
-    if judged["got"] is None:
+    if judged.get("got", 0) is None:
         return "not measured"
     return "yes" if judged["reached"] else "open" if judged.get("open") else "no"
 
