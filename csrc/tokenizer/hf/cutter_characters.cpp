@@ -41,6 +41,9 @@ class Punctuation final : public Cutter {
   void apply(CutText& cut) const override {
     cut_at_characters(cut, behavior_, Rule::symbols, &is_punctuation);
   }
+  std::string_view step() const override {
+    return behavior_ == Behavior::contiguous ? kPunctuation : std::string_view();
+  }
 
  private:
   Behavior behavior_;
