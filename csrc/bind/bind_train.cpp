@@ -72,8 +72,9 @@ py::object split_steps(const std::string& pretokenizer) {
 void bind_train(py::module_& m) {
   m.def("split_pattern", &split_pattern, py::arg("pretokenizer"),
         "The regular expression of a pre-tokenizer, as files spell it; None: it is not one expression.");
-  m.def("split_steps", &split_steps, py::arg("pretokenizer"),
-        "The same where it is several steps: expressions, or Digits, Punctuation, ByteLevel; None: it is not.");
+  m.def(
+      "split_steps", &split_steps, py::arg("pretokenizer"),
+      "The same where it is several steps: expressions, or Digits, Punctuation, ByteLevel; None: it is not.");
   m.def("train_bpe", &train, py::arg("texts"), py::arg("vocab_size"), py::arg("pretokenizer"),
         py::arg("special_tokens"), py::arg("min_frequency"), py::arg("progress"),
         "-> (tokens as bytes, merges int32 [n, 2])");

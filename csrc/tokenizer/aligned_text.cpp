@@ -9,10 +9,10 @@ namespace cutaway {
 void check_growth(size_t given, size_t made) {
   const size_t most = 64 * given + (size_t{1} << 20);
   if (made <= most) return;
-  throw FormatError(
-      text("the tokenizer's rules make more than {} bytes of a text of {} bytes, which is the most that is done; "
-           "the file is damaged, or is meant to fill the memory",
-           most, given));
+  throw FormatError(text(
+      "the tokenizer's rules make more than {} bytes of a text of {} bytes, which is the most that is done; "
+      "the file is damaged, or is meant to fill the memory",
+      most, given));
 }
 
 Span AlignedText::origin(size_t begin, size_t end) const {

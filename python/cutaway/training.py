@@ -49,9 +49,10 @@ def train_bpe(
     """Byte-level BPE learned from texts (Sennrich et al. 2016), ready to use.
 
     texts: str or bytes, each cut by itself by the pre-tokenizer: "gpt-2", "smollm", "cl100k", "o200k", "llama-bpe",
-    "qwen2", "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon" or "bloom". vocab_size: ids in all, the special tokens (the first ids) and the 256 bytes
-    among them; there are fewer where no pair is left that occurs `min_frequency` times. The merges are those of Hugging
-    Face's `BpeTrainer` with the alphabet of ByteLevel, ties included.
+    "qwen2", "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon" or "bloom". vocab_size: ids in all, the
+    special tokens (the first ids) and the 256 bytes among them; there are fewer where no pair is left that occurs
+    `min_frequency` times. The merges are those of Hugging Face's `BpeTrainer` with the alphabet of ByteLevel, ties
+    included.
 
     ArgumentError for an unknown pre-tokenizer, a text that is none, or a vocab_size without room for the bytes.
     """

@@ -91,7 +91,9 @@ def test_a_file_that_needs_its_folder(tmp_path: Path) -> None:
     """A vocabulary may well have the words "version" and "model" in it."""
     for vocab in ({"a": 0, "version": 1}, {"model": 0, "version": 1}, {}):
         write(tmp_path, vocab=vocab)
-        with pytest.raises(ca.FormatError, match=r"vocab.json: is no tokenizer.json, .* give the folder that holds them"):
+        with pytest.raises(
+            ca.FormatError, match=r"vocab.json: is no tokenizer.json, .* give the folder that holds them"
+        ):
             ca.Tokenizer.from_file(tmp_path / "vocab.json")
 
 

@@ -58,8 +58,13 @@ def test_every_setting_of_bert(lower: bool, strip: bool | None, chinese: bool, t
         str(tmp_path / "vocab.txt"), lowercase=lower, strip_accents=strip, handle_chinese_chars=chinese
     )
     tok = ca.Tokenizer.from_file(tmp_path)
-    assert different(tok, of_tokenizers(peer._tokenizer), [*golden_lines(), *hard_lines()["combining marks"][:200]]) is None
-    assert ca.Tokenizer.from_file(tmp_path, lowercase=not lower).encode("Hello").tolist() != tok.encode("Hello").tolist()
+    assert (
+        different(tok, of_tokenizers(peer._tokenizer), [*golden_lines(), *hard_lines()["combining marks"][:200]])
+        is None
+    )
+    assert (
+        ca.Tokenizer.from_file(tmp_path, lowercase=not lower).encode("Hello").tolist() != tok.encode("Hello").tolist()
+    )
 
 
 def test_a_real_vocabulary_and_its_settings(tmp_path: Path) -> None:

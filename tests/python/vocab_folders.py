@@ -26,7 +26,14 @@ BERT = {
     "other names": {"tokenizer_class": "DistilBertTokenizer", "unk_token": "[PAD]", "never_split": None},
 }  # fmt: skip
 END = ["<|endoftext|>"]
-MASK = {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "rstrip": False, "normalized": True, "single_word": False}
+MASK = {
+    "__type": "AddedToken",
+    "content": "<mask>",
+    "lstrip": True,
+    "rstrip": False,
+    "normalized": True,
+    "single_word": False,
+}
 CLASSES: dict[str, tuple[list[str], dict[str, Any]]] = {  # class -> (special tokens of its vocabulary, settings)
     "GPT2Tokenizer": (END, {}),
     "CodeGenTokenizer": (END, {"add_prefix_space": True}),

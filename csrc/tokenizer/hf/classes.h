@@ -11,7 +11,7 @@ struct TokenizerClass {
   std::string_view specials;       // "bos=<s> eos=</s>": the special tokens, where no file names others
   std::string_view before, after;  // what add_special_tokens puts around a text: "cls", or tokens themselves
   std::string_view model;          // members of "model", each with a comma after it
-  std::string_view rest;           // the other members of a tokenizer.json; $PREFIX stands for add_prefix_space
+  std::string_view rest;  // the other members of a tokenizer.json; $PREFIX stands for add_prefix_space
 };
 
 // With or without "Fast" at the end of the name. UnsupportedError, beginning with `where` and naming the

@@ -50,7 +50,8 @@ void each_word(std::string_view text, const OnWord& on_word) {
   }
 }
 
-// added_tokens.json, {"piece": id}, which folders have whose tokenizer_config.json has no added_tokens_decoder.
+// added_tokens.json, {"piece": id}, which folders have whose tokenizer_config.json has no
+// added_tokens_decoder.
 void read_added_file(const std::string& folder, Settings& settings) {
   if (!settings.added.empty() || !there(folder, "added_tokens.json")) return;
   const Source source = read_json(folder, "added_tokens.json");
@@ -87,16 +88,20 @@ std::string added_tokens(const Ids& vocab, const Settings& settings) {
   for (const AddedToken& token : settings.special) {
     const auto it = vocab.find(token.content);
     if (it == vocab.end() || !done.emplace(token.content, &token).second) continue;
-    const auto flag = [](const char* name, bool on) { return text(",\"{}\":{}", name, on ? "true" : "false"); };
-    out += text("{}{\"id\":{},\"content\":{}", out.empty() ? "" : ",", it->second, json_string(token.content)) +
-           flag("single_word", token.single_word) + flag("lstrip", token.lstrip) + flag("rstrip", token.rstrip) +
-           flag("normalized", token.normalized) + ",\"special\":true}";
+    const auto flag = [](const char* name, bool on) {
+      return text(",\"{}\":{}", name, on ? "true" : "false");
+    };
+    out +=
+        text("{}{\"id\":{},\"content\":{}", out.empty() ? "" : ",", it->second, json_string(token.content)) +
+        flag("single_word", token.single_word) + flag("lstrip", token.lstrip) + flag("rstrip", token.rstrip) +
+        flag("normalized", token.normalized) + ",\"special\":true}";
   }
   return "\"added_tokens\":[" + out + "]";
 }
 
 // "post_processor", a comma before it; nothing where one of its tokens is not there.
-std::string template_of(std::string_view before, std::string_view after, const Ids& ids, const Settings& settings) {
+std::string template_of(std::string_view before, std::string_view after, const Ids& ids,
+                        const Settings& settings) {
   if (before.empty() && after.empty()) return "";
   std::string items, tokens;
   bool whole = true;
@@ -109,7 +114,8 @@ std::string template_of(std::string_view before, std::string_view after, const I
     whole = whole && it != ids.end();
     if (!whole) return;
     items += text("{\"SpecialToken\":{\"id\":{},\"type_id\":0}},", json_string(piece));
-    const std::string entry = text("{}:{\"id\":{},\"ids\":[{}],\"tokens\":[]}", json_string(piece), json_string(piece), it->second);
+    const std::string entry =
+        text("{}:{\"id\":{},\"ids\":[{}],\"tokens\":[]}", json_string(piece), json_string(piece), it->second);
     if (tokens.find(entry) == tokens.npos) tokens += (tokens.empty() ? "" : ",") + entry;
   };
   each_word(before, put);
@@ -117,8 +123,8 @@ std::string template_of(std::string_view before, std::string_view after, const I
   each_word(after, put);
   if (!whole) return "";
   items.pop_back();
-  return text(",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{}],\"special_tokens\":{{}}}", items,
-              tokens);
+  return text(",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{}],\"special_tokens\":{{}}}",
+              items, tokens);
 }
 
 Ids with_added(Ids ids, const Settings& settings) {
@@ -128,7 +134,9 @@ Ids with_added(Ids ids, const Settings& settings) {
 
 }  // namespace
 
-bool there(const std::string& folder, const char* name) { return fs::is_regular_file(fs::path(folder) / name); }
+bool there(const std::string& folder, const char* name) {
+  return fs::is_regular_file(fs::path(folder) / name);
+}
 
 Source read_json(const std::string& path) {
   Source source{shown(path), format::read_json_text(format::File(path))};
@@ -181,17 +189,18 @@ Source compose_bpe(const std::string& folder, Settings& settings) {
   for (size_t at = rest.find(hole); at != rest.npos; at = rest.find(hole)) {
     rest.replace(at, hole.size(), prefix ? "true" : "false");
   }
-  return {shown(folder), "{\"model\":{\"type\":\"BPE\"," + std::string(known.model) + "\"vocab\":" + vocab.text +
-                             ",\"merges\":[" + merges + "]}," + rest + "," + added_tokens(ids, settings) +
+  return {shown(folder), "{\"model\":{\"type\":\"BPE\"," + std::string(known.model) +
+                             "\"vocab\":" + vocab.text + ",\"merges\":[" + merges + "]}," + rest + "," +
+                             added_tokens(ids, settings) +
                              template_of(known.before, known.after, all, settings) + "}"};
 }
 
 Source compose_wordpiece(const std::string& folder, Settings& settings, std::optional<bool> lowercase) {
   // Classes that do with a vocab.txt what BERT's does.
   static constexpr std::string_view kClasses[] = {
-      "BertTokenizer",       "ConvBertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
-      "LayoutLMTokenizer",   "LxmertTokenizer",   "MobileBertTokenizer", "RetriBertTokenizer",
-      "SqueezeBertTokenizer"};
+      "BertTokenizer",       "ConvBertTokenizer",  "DistilBertTokenizer",
+      "ElectraTokenizer",    "LayoutLMTokenizer",  "LxmertTokenizer",
+      "MobileBertTokenizer", "RetriBertTokenizer", "SqueezeBertTokenizer"};
   const Source source = read_json(folder, "tokenizer_config.json");
   const Part config(source, source.text, "");
   std::string name = config.string("tokenizer_class", kClasses[0]);
@@ -199,11 +208,13 @@ Source compose_wordpiece(const std::string& folder, Settings& settings, std::opt
   if (std::find(std::begin(kClasses), std::end(kClasses), name) == std::end(kClasses)) {
     std::string names;
     for (const std::string_view one : kClasses) names += (names.empty() ? "" : ", ") + std::string(one);
-    config.unsupported(text("member 'tokenizer_class' is '{}', which is not known for a vocab.txt; there are: {}",
-                            shown(name), names));
+    config.unsupported(
+        text("member 'tokenizer_class' is '{}', which is not known for a vocab.txt; there are: {}",
+             shown(name), names));
   }
   if (!config.boolean("do_basic_tokenize", true)) {
-    config.unsupported("member 'do_basic_tokenize' is false: text that is cut into words already is not supported");
+    config.unsupported(
+        "member 'do_basic_tokenize' is false: text that is cut into words already is not supported");
   }
   if (config.has("never_split")) {
     JsonReader list = config.reader("never_split");
@@ -237,15 +248,16 @@ Source compose_wordpiece(const std::string& folder, Settings& settings, std::opt
     if (role == "unk") unknown = piece;
   }
   if (!ids.count(unknown)) {
-    throw FormatError(
-        text("{}: no line is '{}', which words without pieces become", path, shown(unknown.empty() ? "[UNK]" : unknown)));
+    throw FormatError(text("{}: no line is '{}', which words without pieces become", path,
+                           shown(unknown.empty() ? "[UNK]" : unknown)));
   }
   return {shown(folder),
           "{\"model\":{\"type\":\"WordPiece\",\"unk_token\":" + json_string(unknown) +
               ",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,\"vocab\":{" + vocab +
               "}},\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":" +
               flag(chinese) + ",\"strip_accents\":" + flag(strip) + ",\"lowercase\":" + flag(lower) +
-              "},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\","
+              "},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"decoder\":{\"type\":\"WordPiece\","
+              "\"prefix\":\"##\","
               "\"cleanup\":true}," +
               added_tokens(ids, settings) + template_of("cls", "sep", all, settings) + "}"};
 }

@@ -20,7 +20,8 @@ inline constexpr char kDigitsAlone[] = "Digits", kPunctuation[] = "Punctuation",
 class Cutter {
  public:
   virtual ~Cutter() = default;
-  virtual void prepare() {}  // before the first apply(): what it needs for that, such as a compiled expression
+  virtual void prepare() {
+  }  // before the first apply(): what it needs for that, such as a compiled expression
   virtual void apply(CutText& cut) const = 0;
   // Does it write bytes as GPT-2's letters?
   virtual bool makes_alphabet() const { return false; }

@@ -18,9 +18,7 @@ class ByteLevel final : public Cutter {
         if (text[piece.begin] != ' ') out.replace(piece.begin, piece.begin, " ");
       });
     }
-    if (cuts_) {
-      scanning_cutter(find_pretokenizer("gpt-2"))->apply(cut);
-    }
+    if (cuts_) { scanning_cutter(find_pretokenizer("gpt-2"))->apply(cut); }
     if (letters_) {
       rewrite_pieces(cut, [](std::string_view text, const Pretoken& piece, Rewriter& out) {
         for (uint32_t i = piece.begin; i < piece.end; ++i) {

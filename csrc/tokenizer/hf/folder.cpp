@@ -124,7 +124,8 @@ std::vector<std::string> lone_files(const std::string& folder) {
   std::vector<std::string> out;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    const bool named = name.ends_with(".tiktoken") || (name.starts_with("rwkv_vocab") && name.ends_with(".txt"));
+    const bool named =
+        name.ends_with(".tiktoken") || (name.starts_with("rwkv_vocab") && name.ends_with(".txt"));
     if (named && entry.is_regular_file()) out.push_back(name);
   }
   std::sort(out.begin(), out.end());
@@ -138,8 +139,10 @@ std::shared_ptr<Tokenizer> read_tokenizer_file(const std::string& path) {
   const Part file(source, source.text, "");
   if (!file.has("model") || file.reader("model").peek() != JsonKind::object) {
     throw FormatError(
-        text("{}: is no tokenizer.json, which has its vocabulary in a member 'model'. A vocab.json is read with the "
-             "merges.txt beside it, and settings with the files that they are for: give the folder that holds them",
+        text("{}: is no tokenizer.json, which has its vocabulary in a member 'model'. A vocab.json is read "
+             "with the "
+             "merges.txt beside it, and settings with the files that they are for: give the folder that "
+             "holds them",
              source.path));
   }
   return read_tokenizer(source, {});
@@ -148,8 +151,9 @@ std::shared_ptr<Tokenizer> read_tokenizer_file(const std::string& path) {
 std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path, const OpenOptions& options) {
   const auto refuse_options = [&](const char* what) {
     if (!options.pattern.empty() || options.lowercase) {
-      throw ArgumentError(text("{}: {} has no meaning for {}, which says itself how text is cut; leave it out",
-                               shown(path), options.lowercase ? "lowercase" : "pattern", what));
+      throw ArgumentError(
+          text("{}: {} has no meaning for {}, which says itself how text is cut; leave it out", shown(path),
+               options.lowercase ? "lowercase" : "pattern", what));
     }
   };
   if (there(path, "tokenizer.json")) {
@@ -163,7 +167,8 @@ std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path, const 
     const Source composed = compose_bpe(path, settings);
     return read_tokenizer(composed, settings);
   }
-  if (there(path, "tokenizer.model")) return open_tokenizer((fs::path(path) / "tokenizer.model").string(), options);
+  if (there(path, "tokenizer.model"))
+    return open_tokenizer((fs::path(path) / "tokenizer.model").string(), options);
   if (there(path, "vocab.txt")) {
     if (!there(path, "tokenizer_config.json"))
       return open_tokenizer((fs::path(path) / "vocab.txt").string(), options);
@@ -175,13 +180,15 @@ std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path, const 
   if (alone.size() == 1) return open_tokenizer((fs::path(path) / alone[0]).string(), options);
   std::string problem = "the folder has no tokenizer: ";
   if (vocab || merges) {
-    problem += vocab ? "it lacks merges.txt beside its vocab.json" : "it lacks vocab.json beside its merges.txt";
+    problem +=
+        vocab ? "it lacks merges.txt beside its vocab.json" : "it lacks vocab.json beside its merges.txt";
   } else if (alone.size() > 1) {
     problem = text("the folder has {} tokenizers, {} and {} among them; give the path of one", alone.size(),
                    shown(alone[0]), shown(alone[1]));
   } else {
     problem +=
-        "expected tokenizer.json, or vocab.json and merges.txt, or tokenizer.model, or vocab.txt, or one file "
+        "expected tokenizer.json, or vocab.json and merges.txt, or tokenizer.model, or vocab.txt, or one "
+        "file "
         "*.tiktoken or rwkv_vocab*.txt";
   }
   throw UnsupportedError(text("{}: {}", shown(path), problem));

@@ -19,8 +19,8 @@ class Pattern {
   // Appends every match in `text`, from left to right; none overlaps another. An empty match is one too, but
   // for one that touches the match before it (as Oniguruma's iterator has it).
   virtual void find(std::string_view text, std::vector<Pretoken>& out) const = 0;
-  // Compiles what find() needs, where the file is read: before the first call of it. A pattern that a scanner stands in
-  // for together with others is never searched, and needs no engine.
+  // Compiles what find() needs, where the file is read: before the first call of it. A pattern that a scanner
+  // stands in for together with others is never searched, and needs no engine.
   virtual void prepare() {}
   // The scanner that it is, which covers every text without gaps; or none.
   virtual Pretokenizer scanner() const { return {}; }
