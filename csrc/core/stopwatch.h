@@ -8,6 +8,7 @@ namespace cutaway {
 
 class Stopwatch {
  public:
+  double began() const { return wall_; }                           // by the system's clock
   double seconds() const { return now(CLOCK_MONOTONIC) - wall_; }  // since it was made
   double cpu_seconds() const { return now(CLOCK_THREAD_CPUTIME_ID) - cpu_; }
   double lap() {  // seconds since it was made or last asked for a lap

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
 
+#include "model/phase_clock.h"
 #include "model/plan.h"
 
 namespace cutaway {
@@ -40,8 +42,10 @@ class Executor {
   // values are complete, or null.
   template <class F>
   void go(F&& between) {
+    if (seconds) clock_.emplace(stages_.size(), threads_);
     while (stage_ < stages_.size()) {
-      started_ = ended_ = Clock::now();
+      started_ = Clock::now();
+      if (clock_) clock_->begin(started_);
       hooked_ = nullptr;
       leaving_.store(false, std::memory_order_relaxed);
       // The cursor goes in by value: worker 0 moves it while others may still be starting.
@@ -50,6 +54,10 @@ class Executor {
       });
       between(hooked_);
     }
+    if (!clock_) return;
+    for (size_t first = 0; first < stages_.size(); first = end_of(first))
+      clock_->share(first, end_of(first),
+                    [this](size_t s, double took) { seconds[stages_[s].phase] += took; });
   }
 
  private:
@@ -60,19 +68,23 @@ class Executor {
     return part_ms * std::min(1.0, static_cast<double>(usable_cores()) / threads);
   }
 
+  // One past the last stage that is run with this one, before the next barrier.
+  size_t end_of(size_t stage) const { return chained(stage) ? stages_[stage].chain_end : stage + 1; }
+  bool chained(size_t stage) const { return run_.block && stages_[stage].by_row; }
+
   // Every worker walks the same stages. Worker 0 keeps the cursor, and decides before the barrier whether to
   // leave behind it.
   void region(Worker& w, size_t stage, int64_t part, int step) {
     w.step = step;
     for (;;) {
       const Stage& s = stages_[stage];
-      const bool chained = run_.block && s.by_row;
-      const size_t end = chained ? s.chain_end : stage + 1;
+      const bool in_blocks = chained(stage);
+      const size_t end = end_of(stage);
       const Stage& last = stages_[end - 1];
       if (w.id == 0) run_.tasks[(w.step + 1) % 3].store(0, std::memory_order_relaxed);
       int64_t count = 0;
       bool ends = false;  // for sure; a chain that is left early may have ended all the same
-      if (chained) {
+      if (in_blocks) {
         count = (run_.rows + run_.block - 1) / run_.block;
         ends = blocks(w, stage, end, part, count);
       } else {
@@ -86,15 +98,16 @@ class Executor {
       bool& leave = leave_[w.step & 1];
       if (w.id == 0)
         leave = (ends && (end == stages_.size() || seen(last))) || Clock::now() - started_ >= check_period_;
+      if (clock_) clock_->through(w.id, w.step, Clock::now());
       w.sync();
-      part = chained ? std::min(count, part + run_.next_task(w).load(std::memory_order_relaxed)) : part + 1;
+      if (clock_ && w.id == 0) clock_->met(stage, w.step);
+      part = in_blocks ? std::min(count, part + run_.next_task(w).load(std::memory_order_relaxed)) : part + 1;
       const bool done = part >= count;
       if (done) stage = end, part = 0;
       ++w.step;
       if (w.id == 0) {
         stage_ = stage, part_ = part, step_ = w.step;
         hooked_ = done && seen(last) ? &last : nullptr;
-        note(last);
       }
       if (leave) return;
     }
@@ -104,6 +117,8 @@ class Executor {
   // through with its own, so that a core that others slow down does less. False: worker 0 wants to leave.
   bool blocks(const Worker& w, size_t first, size_t end, int64_t begin, int64_t count) {
     std::atomic<int64_t>& next = run_.next_task(w);
+    Clock::time_point since;
+    if (clock_) since = Clock::now();
     while (!leaving_.load(std::memory_order_relaxed)) {
       const int64_t block = begin + next.fetch_add(1, std::memory_order_relaxed);
       if (block >= count) return true;
@@ -113,19 +128,12 @@ class Executor {
       for (size_t i = first; i < end; ++i) {
         own.tiles = {0, stages_[i].work(run_).tiles};
         stages_[i].run(run_, own);
-        if (w.id == 0) note(stages_[i]);
+        if (clock_) clock_->lap(w.id, i, since, Clock::now());
       }
       if (w.id == 0 && Clock::now() - started_ >= check_period_)
         leaving_.store(true, std::memory_order_relaxed);
     }
     return false;
-  }
-
-  void note(const Stage& s) {
-    if (!seconds) return;
-    const Clock::time_point now = Clock::now();
-    seconds[s.phase] += std::chrono::duration<double>(now - ended_).count();
-    ended_ = now;
   }
 
   bool seen(const Stage& s) const {
@@ -147,7 +155,8 @@ class Executor {
   bool leave_[2] = {false, false};
   std::atomic<bool> leaving_{false};
   const Stage* hooked_ = nullptr;
-  Clock::time_point started_, ended_;  // of the region; of its last stage, where that is measured
+  Clock::time_point started_;        // of the region
+  std::optional<PhaseClock> clock_;  // where `seconds` are asked for
 };
 
 }  // namespace cutaway

@@ -7,7 +7,7 @@ namespace cutaway::kernels {
 namespace {
 
 constexpr const char* kISA = "avx512";
-constexpr int kMaxRows = 16;
+constexpr int kInt8Rows = 8, kInt8Tiles = 2;   // of an int8 register block
 constexpr int kF32Rows = 8, kF32Tiles = 3;     // of a float32 register block
 constexpr int kScoreRows = 6, kValueRows = 6;  // of attention: times 64 keys, times 64 dimensions
 constexpr int64_t kF32PerMs = 6'000'000, kInt8PerMs = 20'000'000;  // see kernels.h

@@ -7,7 +7,7 @@ namespace cutaway::kernels {
 namespace {
 
 constexpr const char* kISA = "neondot";
-constexpr int kMaxRows = 4;
+constexpr int kInt8Rows = 4, kInt8Tiles = 1;   // of an int8 register block
 constexpr int kF32Rows = 6, kF32Tiles = 1;     // of a float32 register block
 constexpr int kScoreRows = 1, kValueRows = 1;  // of attention: times 64 keys, times 64 dimensions
 constexpr int64_t kF32PerMs = 2'000'000, kInt8PerMs = 8'000'000;  // see kernels.h

@@ -71,19 +71,26 @@ static inline void add_block(f32x16 (*acc)[M], const typename Q::Part* part, con
   }
 }
 
+// The places of block b of M rows: one by one where a row lies by itself.
+template <int M>
+static inline void block_places(int64_t* at /*[M]*/, const Int8Rows* x, int64_t row, int64_t b,
+                                int64_t blocks) {
+  const int64_t first = int8_at(x->group, row, b, blocks), group_step = blocks * kRowGroup;
+  UNROLL for (int r = 0; r < M; ++r) at[r] = first + r / kRowGroup * group_step + r % kRowGroup;
+}
+
+// Few rows: weights are decoded in registers.
 template <class Q, int M, int T>
 static void dot_int8(float* out, int64_t ld_out, const Int8Rows* x, int64_t row, const uint8_t* tiles,
                      int64_t cols, int64_t n_out) {
   f32x16 acc[T][M];
   UNROLL for (int t = 0; t < T; ++t) UNROLL for (int r = 0; r < M; ++r) acc[t][r] = set1(0.0f);
   const int64_t stride = Q::tile_bytes(cols), blocks = cols / kQBlock;
-  const int64_t start = int8_at(x->group, row, 0, blocks), group_step = blocks * kRowGroup;
   for (int64_t b = 0; b < blocks; ++b) {
     typename Q::Part part[T];
     UNROLL for (int t = 0; t < T; ++t) part[t] = Q::load_part(tiles + t * stride, cols, b);
     int64_t at[M];
-    UNROLL for (int r = 0; r < M; ++r) at[r] =
-        start + b * x->group + r / kRowGroup * group_step + r % kRowGroup;
+    block_places<M>(at, x, row, b, blocks);
     add_block<Q, M, T>(acc, part, x, at);
   }
   UNROLL for (int t = 0; t < T; ++t) UNROLL for (int r = 0; r < M; ++r)
@@ -91,7 +98,7 @@ static void dot_int8(float* out, int64_t ld_out, const Int8Rows* x, int64_t row,
 }
 
 // Runs f<M, T>(row, tile) over all rows and tiles, 4 tiles at a time: they stay in L1 while all rows pass,
-// and a row's outputs fill whole cache lines. kMost rows at a time as long as they fit, then 8, 4, 2, 1.
+// and a row's outputs fill whole cache lines. 8 rows at a time where so many sums fit (kMost), then 4, 2, 1.
 template <int kMost, class F>
 static inline void for_tiles(int64_t rows, int64_t tiles, F f) {
   constexpr int kStrip = 4;
@@ -104,11 +111,9 @@ static inline void for_tiles(int64_t rows, int64_t tiles, F f) {
         for (int64_t i = 0; i < n; ++i) f.template operator()<M, 1>(r, t + i);
     };
     int64_t r = 0;
-    if constexpr (kMost >= 16)
-      for (; r + 16 <= rows; r += 16) strip.template operator()<16, 1>(r);
     if constexpr (kMost >= 8)
       for (; r + 8 <= rows; r += 8) strip.template operator()<8, 1>(r);
-    for (; r + 4 <= rows; r += 4) strip.template operator()<4, kMaxRows / 4>(r);
+    for (; r + 4 <= rows; r += 4) strip.template operator()<4, kInt8Rows * kInt8Tiles / 4>(r);
     for (; r + 2 <= rows; r += 2) strip.template operator()<2, 4>(r);
     for (; r < rows; ++r) strip.template operator()<1, 4>(r);
   }
@@ -197,15 +202,87 @@ static void linear_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x,
   });
 }
 
+// ---- int8, many rows: blocks of a few tiles are unpacked once, into L1, and all rows pass over them.
+// Between two runs of blocks the sums wait there, too: rows of `out` may lie a power of two apart, and would
+// push each other out of the cache.
+constexpr int64_t kBlockRun = 8, kRowRun = 64, kManyRows = 16;
+
+// Asks for n bytes from `begin` on, a step at a time: unpacking comes in bursts, which memory must not wait
+// for.
+struct Ahead {
+  const uint8_t* begin;
+  int64_t n, step, at = 0;
+  void go() {
+    for (const int64_t end = at + step < n ? at + step : n; at < end; at += 64)
+      __builtin_prefetch(begin + at, 0, 2);
+  }
+};
+
+// sums[t][r] += the products of n blocks, from block `from` on, of M rows with T tiles.
+template <class Q, int M, int T>
+static inline void add_blocks(f32x16 (*sums)[M] /*[T]*/, const Int8Rows* x, int64_t row,
+                              const typename Q::Part (*parts)[T] /*[n]*/, int64_t from, int64_t n,
+                              int64_t blocks, Ahead& ahead) {
+  f32x16 acc[T][M];
+  UNROLL for (int t = 0; t < T; ++t) UNROLL for (int r = 0; r < M; ++r) acc[t][r] = sums[t][r];
+  for (int64_t b = 0; b < n; ++b) {
+    int64_t at[M];
+    block_places<M>(at, x, row, from + b, blocks);
+    add_block<Q, M, T>(acc, parts[b], x, at);
+    ahead.go();
+  }
+  UNROLL for (int t = 0; t < T; ++t) UNROLL for (int r = 0; r < M; ++r) sums[t][r] = acc[t][r];
+}
+
+// Rows [row, row + rows) of T tiles; rows: a multiple of M, at most kRowRun.
+template <class Q, int M, int T>
+static void linear_int8_strip(float* out, int64_t ld_out, const Int8Rows* x, int64_t row, int64_t rows,
+                              const uint8_t* tiles, int64_t cols, int64_t n_out, Ahead ahead) {
+  const int64_t stride = Q::tile_bytes(cols), blocks = cols / kQBlock;
+  typename Q::Part parts[kBlockRun][T];
+  f32x16 sums[kRowRun / M][T][M];
+  for (int64_t g = 0; g < rows / M; ++g)
+    for (int t = 0; t < T; ++t)
+      for (int r = 0; r < M; ++r) sums[g][t][r] = set1(0.0f);
+  ahead.step = (ahead.n / (blocks * (rows / M)) + 63) / 64 * 64;
+  for (int64_t from = 0; from < blocks; from += kBlockRun) {
+    const int64_t n = blocks - from < kBlockRun ? blocks - from : kBlockRun;
+    for (int64_t b = 0; b < n; ++b)
+      for (int t = 0; t < T; ++t) parts[b][t] = Q::load_part(tiles + t * stride, cols, from + b);
+    for (int64_t g = 0; g < rows / M; ++g)
+      add_blocks<Q, M, T>(sums[g], x, row + g * M, parts, from, n, blocks, ahead);
+  }
+  for (int64_t g = 0; g < rows / M; ++g)
+    for (int t = 0; t < T; ++t)
+      for (int r = 0; r < M; ++r)
+        store_out(out + (g * M + r) * ld_out + t * kLanes, sums[g][t][r], n_out - t * kLanes);
+}
+
 template <class Q>
 static void linear_int8(float* out, int64_t ld_out, const Int8Rows* x, const uint8_t* tiles, int64_t rows,
                         int64_t cols, int64_t n_out) {
-  const int64_t stride = Q::tile_bytes(cols);
+  const int64_t stride = Q::tile_bytes(cols), n_tiles = (n_out + kLanes - 1) / kLanes;
   if constexpr (Q::offset != 0) start_sums<Q>(x, rows, cols);
-  for_tiles<kMaxRows>(rows, (n_out + kLanes - 1) / kLanes, [&]<int M, int T>(int64_t r, int64_t t) {
-    dot_int8<Q, M, T>(out + r * ld_out + t * kLanes, ld_out, x, r, tiles + t * stride, cols,
-                      n_out - t * kLanes);
-  });
+  // [0, many) x [0, strips) by strips, what is beside and below it as few rows.
+  const int64_t many = rows < kManyRows ? 0 : rows / kInt8Rows * kInt8Rows,
+                strips = many ? n_tiles / kInt8Tiles * kInt8Tiles : 0;
+  for (int64_t r = 0; r < many; r += kRowRun) {
+    const int64_t n = many - r < kRowRun ? many - r : kRowRun;
+    for (int64_t t = 0; t < strips; t += kInt8Tiles) {
+      const uint8_t* strip = tiles + t * stride;
+      const Ahead ahead = {strip + kInt8Tiles * stride, t + kInt8Tiles < strips ? kInt8Tiles * stride : 0, 0};
+      linear_int8_strip<Q, kInt8Rows, kInt8Tiles>(out + r * ld_out + t * kLanes, ld_out, x, r, n, strip, cols,
+                                                  n_out - t * kLanes, ahead);
+    }
+  }
+  const auto few = [&](int64_t row, int64_t n_rows, int64_t tile) {
+    for_tiles<kInt8Rows>(n_rows, n_tiles - tile, [&]<int M, int T>(int64_t r, int64_t t) {
+      dot_int8<Q, M, T>(out + (row + r) * ld_out + (tile + t) * kLanes, ld_out, x, row + r,
+                        tiles + (tile + t) * stride, cols, n_out - (tile + t) * kLanes);
+    });
+  };
+  few(0, many, strips);
+  few(many, rows - many, 0);
 }
 
 template <class Q>

@@ -12,20 +12,22 @@ static void k_peak_f32(float* lanes, int64_t rounds) {
   store(lanes, sum);
 }
 
-// `rounds` times 8 products on each lane of kMaxRows int8 sums, of a row of activations each. lanes: [16],
-// read and written. The words change from round to round, or their products would be taken out of the loop.
+// `rounds` times 8 products on each lane of the int8 sums of a register block, of activations of its own
+// each. lanes: [16], read and written. The words change from round to round, or their products would be taken
+// out of the loop.
 static void k_peak_int8(int32_t* lanes, int64_t rounds) {
-  i32x16 acc[kMaxRows], word = loadi(reinterpret_cast<const uint8_t*>(lanes));
-  int8_t a[kMaxRows][8];
-  for (int i = 0; i < kMaxRows; ++i)
+  constexpr int kSums = kInt8Rows * kInt8Tiles;
+  i32x16 acc[kSums], word = loadi(reinterpret_cast<const uint8_t*>(lanes));
+  int8_t a[kSums][8];
+  for (int i = 0; i < kSums; ++i)
     for (int b = 0; b < 8; ++b) a[i][b] = static_cast<int8_t>(3 * i + b - 20);
-  UNROLL for (int i = 0; i < kMaxRows; ++i) acc[i] = seti(i);
+  UNROLL for (int i = 0; i < kSums; ++i) acc[i] = seti(i);
   for (int64_t k = 0; k < rounds; ++k) {
     word = and16(add(word, seti(0x01010101)), seti(0x3F3F3F3F));
-    UNROLL for (int i = 0; i < kMaxRows; ++i) acc[i] = dot8_codes(acc[i], word, word, a[i]);
+    UNROLL for (int i = 0; i < kSums; ++i) acc[i] = dot8_codes(acc[i], word, word, a[i]);
   }
   i32x16 sum = acc[0];
-  UNROLL for (int i = 1; i < kMaxRows; ++i) sum = add(sum, acc[i]);
+  UNROLL for (int i = 1; i < kSums; ++i) sum = add(sum, acc[i]);
   storei(lanes, sum);
 }
 

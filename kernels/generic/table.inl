@@ -14,7 +14,7 @@ static Table make_table() {
   t.int8_per_ms = kInt8PerMs;
   t.many_rows = kManyRowsFaster;
   t.f32_block = kF32Rows * kF32Tiles * kLanes;
-  t.int8_block = kMaxRows * 8 * kLanes;
+  t.int8_block = kInt8Rows * kInt8Tiles * 8 * kLanes;
 #define KERNEL(name, ...) t.name = k_##name;
 #include "kernels.def"
 #undef KERNEL

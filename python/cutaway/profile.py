@@ -24,17 +24,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """What this machine did at best, measured for this model: its threads, instruction set, compute mode and size."""
+    """What this machine did at best, measured for this model: its threads, instruction set, compute mode and size.
+
+    The profile itself counts too: where a call got more done than the measurement behind it, because another process
+    then took the cores, the limit is what the call did. So no share of the peak is above 100 %, nor that of the
+    bandwidth in prefill or decode as a whole; a phase whose data lie in a cache can read faster than that.
+    """
 
     flops: float
     """FLOP/s of the arithmetic its linear layers use, on registers alone; a multiply-add is two."""
     bandwidth: float
     """Bytes/s of reading a buffer of the weights' size."""
 
+    def at_least(self, stages: Sequence[StageTime]) -> Limits:
+        """No lower than what these achieved."""
+        phases = [p for stage in stages for p in stage.phases if p.seconds]
+        return Limits(
+            max([self.flops, *(p.flops / p.seconds for p in phases)]),
+            max([self.bandwidth, *(stage.bytes / stage.seconds for stage in stages)]),
+        )
+
 
 @dataclass(frozen=True)
 class PhaseTime:
-    """One phase of the model, such as attention in layer 3. Counted: the work; measured: the seconds."""
+    """One phase of the model, such as attention in layer 3. Counted: the work; measured: the seconds.
+
+    Phases that each thread runs one after the other on rows of its own share the time of all of them, in proportion to
+    what each took on all threads together.
+    """
 
     phase: str
     layer: int | None
@@ -106,7 +123,8 @@ class Profile(Shown):
         return self.prefill, self.decode
 
     def records(self) -> list[dict[str, Any]]:
-        """One per stage, phase and layer; per_cent_of_peak and per_cent_of_bandwidth beside the limits."""
+        """One per stage, phase and layer; per_cent_of_peak, which is at most 100, and per_cent_of_bandwidth beside the
+        limits."""
         return [
             {
                 "stage": stage.name,
@@ -171,13 +189,11 @@ def measure(model: Model, x: Any, max_new_tokens: int, price_per_hour: float | N
     about = f"{len(ids)} tokens of prompt, {n} steps; {core.compute}, {core.isa}, " + (
         "1 thread" if core.threads == 1 else f"{core.threads} threads"
     )
-    return Profile(
+    stages = (
         StageTime("prefill", len(ids), 1, prefill_seconds, _phases(prefill)),
         StageTime("decode", n, n, decode_seconds, _phases(steps)),
-        ceilings(model),
-        about,
-        price_per_hour,
     )
+    return Profile(*stages, ceilings(model).at_least(stages), about, price_per_hour)
 
 
 def ceilings(model: Model) -> Limits:

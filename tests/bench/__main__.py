@@ -20,7 +20,9 @@ from . import machine
 from .files import ROOT
 from .registry import ROWS, Row, all_rows
 from .run import Run
+from .summary import verdict
 
+SAID = {"yes": "reached", "no": "SHORT", "open": "OPEN"}
 RESULTS = ROOT / "tests" / "bench" / "results"
 
 
@@ -57,18 +59,19 @@ def print_line(line: dict[str, Any]) -> None:
     for label, why in line["missing"].items():
         print(f"    {label}: not measured: {why}")
     for c in line["checks"]:
-        bound = f"  {c['side']} {c['reach']}: {'reached' if c['reached'] else 'SHORT'}" if "reach" in c else ""
-        print(f"    {c['what']:44} {c['got']:10.4g}{bound}")
+        bound = f"  {c['side']} {c['reach']}: {SAID[verdict(c)]}" if "reach" in c else ""
+        interval = f" ({c['interval'][0]} to {c['interval'][1]})" if "interval" in c else ""
+        print(f"    {c['what']:44} {c['got']:10.4g}{interval}{bound}")
     if "probes" in line:
         print(f"    machine: {json.dumps(line['probes'])}")
     sys.stdout.flush()
 
 
-def run_row(row: Row, threads: int, args: argparse.Namespace) -> dict[str, Any]:
-    """One row, printed as it comes; what is stored."""
+def run_row(row: Row, threads: int, args: argparse.Namespace, load: float) -> dict[str, Any]:
+    """One row, printed as it comes; what is stored. load: of the machine before the first row."""
     began = time.monotonic()
     run = Run(threads, args.rounds or (3 if args.quick else 5), args.quick)
-    about = machine.describe()
+    about = machine.describe() | {"load at start": load}
     result: dict[str, Any] = {
         "row": row.name,
         "title": row.title,
@@ -109,7 +112,7 @@ def main() -> int:
         os.sched_setaffinity(0, allowed)
         machine.pin(threads)
         try:
-            result = run_row(row, threads, args)
+            result = run_row(row, threads, args, about["load"])
         except (SideError, OSError) as err:  # the other rows are still worth having
             print(f"{row.name} could not be measured: {err}", file=sys.stderr, flush=True)
             status = 1

@@ -72,11 +72,6 @@ def decode_bytes(work: Work, context: float = 0, kv_bytes: int = 2, rows: int = 
     return work.body_bytes + work.head_bytes + rows * kv * kv_bytes
 
 
-def decode_limit(work: Work, gigabytes_per_second: float, context: float = 0, kv_bytes: int = 2) -> float:
-    """tok/s that the bandwidth allows."""
-    return gigabytes_per_second * 1e9 / decode_bytes(work, context, kv_bytes)
-
-
 def prefill_limit(work: Work, peaks: dict[str, float], tokens: int) -> float:
     """tok/s that the peaks (Gop/s by arithmetic) allow: two operations per weight and token, the head for one row."""
     seconds = sum(2e-9 * n * tokens / peaks[kind] for kind, n in work.body_weights.items())

@@ -16,7 +16,8 @@ import numpy as np
 STD = 0.02
 SHAPE = {"n_layers": 16, "d_model": 2048, "n_heads": 32, "n_kv_heads": 8, "d_mlp": 8192, "d_vocab": 32000}
 # type: (file type, weights a block, bytes a block, where d lies, where the minimum lies and its ratio to d, code std)
-# The code std is that of (q - offset), of s * (q - 32), of s * q - ratio * ms, over random bits.
+# The code std is that of (q - offset), of s * (q - 32), of s * q - ratio * ms, over random bits; of IQ4_XS that of
+# (s - 32) times an entry of its table.
 BLOCKS = {
     "Q4_0": (2, 32, 18, 0, None, 4.6),
     "Q4_K": (14, 256, 144, 0, (2, 7.5), 258.0),
@@ -25,8 +26,11 @@ BLOCKS = {
     "Q8_0": (7, 32, 34, 0, None, 74.0),
     "F16": (1, 1, 2, None, None, 1.0),
     "BF16": (32, 1, 2, None, None, 1.0),
+    "Q2_K": (10, 256, 84, 80, (82, 1.5), 13.9),
+    "Q3_K": (11, 256, 110, 108, None, 43.3),
+    "IQ4_XS": (30, 256, 136, 0, None, 1246.0),
 }
-TYPES = tuple(BLOCKS)
+TYPES = ("Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "F16", "BF16")  # those whose speed is compared
 
 
 def random_matrix(rng: np.random.Generator, kind: str, rows: int, columns: int) -> np.ndarray:

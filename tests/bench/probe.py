@@ -6,8 +6,12 @@ import functools
 import hashlib
 import shutil
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
+
+from cutaway.bench.summary import significant
 
 from .files import cache_folder
 
@@ -51,24 +55,59 @@ def instruction_sets() -> tuple[str, str]:
     return int8, f32
 
 
-@functools.cache
 def bandwidth(size: int, threads: int, kind: str = "read") -> float:
-    """GB/s over a buffer of `size` bytes, the median of sweeps that take about half a second together."""
+    """GB/s over a buffer of `size` bytes just now, the median of sweeps that take about a quarter of a second together."""
     size = max(size, LEAST)
-    sweeps = min(max(5, int(8e9 / size)), 201)
+    sweeps = min(max(3, int(3e9 / size)), 201)
     return median([float(line) for line in _run(kind, size, threads, sweeps)])
 
 
-@functools.cache
 def peak(kind: str, threads: int) -> float | None:
-    """Gop/s of "int8" or "f32", the best of 21 sweeps of some 10 ms: a peak is an upper bound, and noise only lowers
-    it. None where the CPU has no such instruction."""
-    values = [float(line) for line in _run(kind, 0, threads, 21)]
+    """Gop/s of "int8" or "f32" just now, the best of 5 sweeps of some 10 ms: a peak is an upper bound, and noise only
+    lowers it. None where the CPU has no such instruction."""
+    values = [float(line) for line in _run(kind, 0, threads, 5)]
     return max(values) if values else None
 
 
-def peaks(threads: int) -> dict[str, float]:
-    """Gop/s by arithmetic; int8 falls back to float32's where there is no int8 instruction."""
-    f32 = peak("f32", threads)
-    assert f32 is not None
-    return {"f32": f32, "int8": peak("int8", threads) or f32}
+@dataclass
+class Probes:
+    """What the machine gives while a line is measured: `take` is called once a round, between the turns of the sides.
+
+    A bandwidth is the median over the rounds, as a side's figure is over its turns; a peak is the best of all.
+    """
+
+    size: int  # bytes of the buffer
+    threads: int
+    kind: str = "read"  # or "write"
+    rates: list[float] = field(default_factory=list)
+    peaks: dict[str, float] = field(default_factory=dict)
+
+    def take(self) -> float:
+        """GB/s of this sample."""
+        self.rates.append(bandwidth(self.size, self.threads, self.kind))
+        for kind in ("int8", "f32"):
+            self.peaks[kind] = max(peak(kind, self.threads) or 0.0, self.peaks.get(kind, 0.0))
+        return self.rates[-1]
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second."""
+        return 1e9 * median(self.rates)
+
+    @property
+    def arithmetic(self) -> dict[str, float]:
+        """Gop/s; int8 falls back to float32's where there is no int8 instruction."""
+        return self.peaks | {"int8": self.peaks["int8"] or self.peaks["f32"]}
+
+    def facts(self) -> dict[str, Any]:
+        """For the page. Figures lie under the number of threads."""
+        threads, (int8, f32) = str(self.threads), instruction_sets()
+        return {
+            "bytes": self.size,
+            f"{self.kind} GB/s": {threads: significant(median(self.rates))},
+            "samples": [significant(rate) for rate in self.rates],
+            "int8 Gop/s": {threads: significant(self.peaks["int8"])},
+            "f32 Gop/s": {threads: significant(self.peaks["f32"])},
+            "int8": int8,
+            "f32": f32,
+        }

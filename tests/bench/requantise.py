@@ -6,7 +6,7 @@ import ctypes
 from pathlib import Path
 
 # type -> llama.cpp's file type. Rows of 576 or 640 weights are no whole blocks of 256, so no K-quants.
-FILE_TYPES = {"Q4_0": 2, "Q4_1": 3, "Q5_0": 8, "Q5_1": 9, "Q8_0": 7}
+FILE_TYPES = {"Q4_0": 2, "Q4_1": 3, "Q5_0": 8, "Q5_1": 9, "Q8_0": 7, "IQ4_NL": 25, "MXFP4": 38}
 
 
 def requantised(source: Path, kind: str, folder: Path) -> Path:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from cutaway.bench.workers import Side, SideError, Worker
 
 from . import limits, probe
 from .registry import Line
-from .summary import check
+from .summary import check, limit_shares, share_check
 
 OURS = "cutaway"
 
@@ -80,18 +81,25 @@ class Run:
 
     # ---- one comparison
 
+    def exact(self, path: Path, ids: np.ndarray) -> np.ndarray:
+        """The last row of float32 mode, against which errors are counted."""
+        with Worker(self.cutaway(path, compute="float32")) as reference:
+            return gate.work_row(reference, ids)
+
     def gates(
-        self, workers: dict[str, Worker], ids: np.ndarray, exact: Side | None = None, compute: str = "int8"
+        self,
+        workers: dict[str, Worker],
+        ids: np.ndarray,
+        exact: np.ndarray | None = None,
+        compute: str = "int8",
+        finer: Collection[str] = (),
     ) -> dict[str, Any]:
-        """Gate of every peer against cutaway. exact: a side whose last row is the reference of the errors."""
-        row = None
-        if exact is not None:
-            with Worker(exact) as reference:
-                row = gate.work_row(reference, ids)
+        """Gate of every peer against cutaway. exact: the row of the errors. finer: peers that round less than int8 mode
+        by their nature, whose errors are shown and not judged."""
         out = {}
         for label, worker in workers.items():
             if not label.startswith(OURS):
-                out[label] = gate.run(workers[OURS], worker, ids, compute, row)
+                out[label] = gate.run(workers[OURS], worker, ids, compute, exact, judged=label not in finer)
                 passed = "" if out[label]["passed"] else "  NOT PASSED: nothing is measured"
                 self.say(f"  gate {gate.sentence(label, out[label])}{passed}")
         return out
@@ -105,17 +113,18 @@ class Run:
         gates: dict[str, Any],
         missing: dict[str, str],
         reach: dict[str, float],
-        unit: str = "tok/s",
+        probes: probe.Probes,
     ) -> Line:
         """Runs job = (function, *args) on every side whose gate is passed, by turns, and fills a line.
 
-        amount: what one run does; a figure is amount / seconds. reach: peer -> the ratio to reach.
+        amount: the tokens of one run. reach: peer -> the ratio to reach. probes: sampled once a round.
         """
-        line: Line = {"case": case, "unit": unit, "gate": gates, "missing": missing, "sides": {}, "checks": []}
+        line: Line = {"case": case, "unit": "tok/s", "gate": gates, "missing": missing, "sides": {}, "checks": []}
         fit = {k: w for k, w in workers.items() if k.startswith(OURS) or gates.get(k, {"passed": True})["passed"]}
         if OURS not in fit:
             return line
-        turns = interleave({k: (lambda w=w: amount / w(*job)) for k, w in fit.items()}, self.rounds)
+        turns = self.by_turns({k: (lambda w=w: amount / w(*job)) for k, w in fit.items()}, probes)
+        line["probes"] = probes.facts()
         for label, values in turns.items():
             line["sides"][label] = spread(values) | {"memory": fit[label].memory()}
         ours = line["sides"][OURS]
@@ -125,54 +134,38 @@ class Run:
                 line["checks"].append(check(f"times {label}", ratio, reach.get(label)))
         return line
 
+    def by_turns(self, jobs: dict[str, Callable[[], float]], probes: probe.Probes) -> dict[str, list[float]]:
+        """`interleave`, with a sample of the machine in every round."""
+        turns = interleave({**jobs, "": probes.take}, self.rounds)
+        del turns[""]
+        return turns
+
     # ---- what stands beside the ratios
 
-    def bounded_by_bandwidth(self, line: Line, path: Path, context: float, reach: float | None, kv_bytes: int = 2):
-        """Adds the limit of decode, on a buffer of the size that one token reads, and each side's share of it."""
-        asked = limits.work_of(path)
-        size = int(limits.decode_bytes(asked, context, kv_bytes))
-        rate = probe.bandwidth(size, self.threads)
-        limit = limits.decode_limit(asked, rate, context, kv_bytes)
-        line["probes"] = self.probes(size)
-        line["limit"] = {"what": "bandwidth", "tok/s": round(limit, 1)}
-        self._shares(line, limit, "% of the bandwidth limit", reach)
+    def probes(self, size: float, kind: str = "read") -> probe.Probes:
+        return probe.Probes(int(size), self.threads, kind)
 
-    def bounded_by_peak(self, line: Line, path: Path, tokens: int, compute: str = "int8") -> None:
+    def bounded_by_bandwidth(self, line: Line, probes: probe.Probes, reach: float | None = None) -> None:
+        """Adds the limit of a step that reads the probes' buffer once, and each side's share of it."""
+        if line["sides"]:
+            limit_shares(line, "bandwidth", probes.size / probes.rate, reach)
+
+    def bounded_by_peak(self, line: Line, probes: probe.Probes, path: Path, tokens: int, compute: str = "int8") -> None:
         """Adds the limit of prefill and each side's share of it. Attention and the rest count as lost time."""
-        asked = limits.work_of(path, compute)
-        limit = limits.prefill_limit(asked, probe.peaks(self.threads), tokens)
-        line["probes"] = self.probes(asked.body_bytes + asked.head_bytes)
-        line["limit"] = {"what": "peak arithmetic", "tok/s": round(limit, 1)}
-        self._shares(line, limit, "% of the arithmetic limit", None)
+        if line["sides"]:
+            limit = limits.prefill_limit(limits.work_of(path, compute), probes.arithmetic, tokens)
+            limit_shares(line, "peak arithmetic", 1 / limit)
 
-    def linear_share(self, line: Line, worker: Worker, ids: np.ndarray, reach: float | None) -> None:
+    def linear_share(self, line: Line, probes: probe.Probes, worker: Worker, ids: np.ndarray, reach: float | None):
         """Adds what the phases with matrices reach of the int8 peak of all threads, timed one by one."""
-        peak = 1e9 * line["probes"]["int8 Gop/s"][str(self.threads)]
-        rates = sorted(worker(work.linear_rate, ids) for _ in range(self.rounds))
-        got = 100 * rates[len(rates) // 2] / peak
-        line["checks"].append(check(f"{OURS}: linear layers, % of the int8 peak", got, reach))
+        turns = self.by_turns({OURS: lambda: worker(work.linear_rate, ids)}, probes)
+        line["probes"] = probes.facts()
+        share = 100 * median(turns[OURS]) / (1e9 * probes.arithmetic["int8"])
+        line["checks"].append(share_check(f"{OURS}: linear layers, % of the int8 peak", share, reach, share <= 100))
 
-    def _shares(self, line: Line, limit: float, what: str, reach: float | None) -> None:
-        for label, side in line["sides"].items():
-            share = 100 * side["median"] / limit
-            line["checks"].append(check(f"{label}: {what}", share, reach if label == OURS else None))
-
-    def probes(self, size: int) -> dict[str, Any]:
-        """Measured now, on this machine: GB/s over `size` bytes, Gop/s."""
-        int8, f32 = probe.instruction_sets()
-        counts = sorted({1, self.threads})
-        return {
-            "bytes": size,
-            "read GB/s": {str(n): round(probe.bandwidth(size, n), 2) for n in counts},
-            "int8 Gop/s": {str(n): round(probe.peak("int8", n) or 0, 1) for n in counts},
-            "f32 Gop/s": {str(n): round(probe.peak("f32", n) or 0, 1) for n in counts},
-            "int8": int8,
-            "f32": f32,
-        }
-
-    def memory_check(self, line: Line, peer: str = "llama.cpp", most: float | None = None) -> None:
+    def memory_check(self, line: Line, peer: str = "llama.cpp", most: float | None = None, ours: str = OURS) -> None:
         """Adds the ratio of the two peaks of memory, imports included."""
         sides = line["sides"]
-        if OURS in sides and peer in sides:
-            ratio = sides[OURS]["memory"]["peak"] / sides[peer]["memory"]["peak"]
+        if ours in sides and peer in sides:
+            ratio = sides[ours]["memory"]["peak"] / sides[peer]["memory"]["peak"]
             line["checks"].append(check(f"peak memory, times {peer}", ratio, most=most))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from cutaway.bench.machine import cpu_facts
 from transformers import AutoModelForCausalLM
 
 
@@ -23,6 +24,11 @@ def load(path: str, threads: int, dtype: str, attention: str) -> Any:
         return AutoModelForCausalLM.from_pretrained(
             source.parent, gguf_file=source.name, dtype=kind, attn_implementation=attention
         ).eval()
+
+
+def bf16_unit(flags: list[str]) -> str:
+    """What a CPU multiplies bfloat16 with; without, torch widens to float32."""
+    return next((flag for flag in ("amx_bf16", "avx512_bf16", "bf16") if flag in flags), "none in this CPU")
 
 
 class Transformers:
@@ -63,4 +69,5 @@ class Transformers:
             "attention": self.attention,
             "threads": self.threads,
             "capability": torch.backends.cpu.get_cpu_capability(),
+            "bf16 unit": bf16_unit(cpu_facts().get("flags", "").split()),
         }

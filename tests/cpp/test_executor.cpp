@@ -1,5 +1,5 @@
 // The executor: every stage and every part of it once per worker and in order, shared tasks once each,
-// regions left for hooks and for signals and taken up where they were left.
+// regions left for hooks and for signals and taken up where they were left; the time of each phase.
 #include "model/executor.h"
 
 #include <gtest/gtest.h>
@@ -172,14 +172,15 @@ TEST(Executor, ChainsRunBlockByBlock) {
     }
 }
 
-// A chain is left between blocks for signals, and goes on with the blocks that nobody has taken; a slow
-// worker does fewer of them; no two workers have one slot at a time.
+// A chain is left between blocks for signals, and goes on with the blocks that nobody has taken; while worker
+// 0 is at its first one, another does most of them; no two workers have one slot at a time.
 TEST(Executor, BlocksAreTakenByWhoeverIsFree) {
   constexpr int64_t kChainRows = 320;
   for (int threads : {1, 2, 3}) {
     std::vector<Stage> stages(2);
     std::vector<std::vector<int>> done(2, std::vector<int>(kChainRows));
-    std::vector<int> taken(threads);
+    constexpr int kMost = 11;
+    std::vector<std::atomic<int>> taken(threads);
     RunState run;
     for (int i = 0; i < 2; ++i) {
       stages[i].by_row = true;
@@ -189,7 +190,8 @@ TEST(Executor, BlocksAreTakenByWhoeverIsFree) {
         EXPECT_EQ(r.slots[w.rows.begin / r.block], w.thread);
         for (int64_t row = w.rows.begin; row < w.rows.end; ++row) ++done[i][row];
         taken[w.thread] += i;
-        std::this_thread::sleep_for(std::chrono::milliseconds(w.thread == 0 ? 6 : 2));
+        do std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        while (w.thread == 0 && threads == 2 && taken[1] < kMost);
       };
     }
     run.rows = kChainRows;
@@ -199,9 +201,98 @@ TEST(Executor, BlocksAreTakenByWhoeverIsFree) {
     Executor(stages, run, threads, {}, {.part_ms = 20, .check_ms = 20}).go([&](const Stage*) { ++regions; });
     for (const auto& rows : done) EXPECT_EQ(rows, std::vector<int>(kChainRows, 1));
     EXPECT_EQ(std::accumulate(taken.begin(), taken.end(), 0), 20);
-    EXPECT_GT(regions, 1) << "a region of 20 ms had all blocks";
-    if (threads == 2) EXPECT_GT(taken[1], taken[0]);
+    if (threads == 1) {
+      EXPECT_GT(regions, 1) << "a region of 20 ms had all blocks";
+    } else if (threads == 2) {
+      EXPECT_GE(taken[1], kMost);
+    }
   }
+}
+
+// Of each stage by itself: from barrier to barrier. Of a chain: in proportion to the laps of all workers.
+TEST(PhaseClock, SharesOutTheTimeOfItsRegions) {
+  using std::chrono::milliseconds;
+  constexpr int kMany = 11;  // more than a line of the cache holds
+  PhaseClock clock(kMany, 3);
+  const PhaseClock::Time t0{};
+  const auto ms = [&](int n) { return t0 + milliseconds(n); };
+  clock.begin(ms(100));
+  clock.through(1, 0, ms(103)), clock.through(0, 0, ms(110)), clock.through(2, 0, ms(107));
+  clock.met(0, 0);  // a stage by itself: 10 ms, until the last worker is through
+
+  // A chain of stages 1 to 9 that worker 0 does nothing in; others are at the barrier behind it before worker
+  // 0 has looked at this one.
+  PhaseClock::Time one = ms(110), two = ms(110);
+  clock.lap(1, 1, one, ms(120)), clock.lap(1, 9, one, ms(150));
+  clock.lap(2, 1, two, ms(130));
+  clock.through(0, 1, ms(111)), clock.through(1, 1, ms(150)), clock.through(2, 1, ms(130));
+  clock.through(2, 2, ms(155));
+  clock.met(1, 1);
+  clock.through(0, 2, ms(151)), clock.through(1, 2, ms(152));
+  clock.met(10, 2);
+  clock.begin(ms(1000));  // a second region, with more of the same stage; what lies between counts nowhere
+  for (int w : {0, 1, 2}) clock.through(w, 3, ms(1001 + w));
+  clock.met(10, 3);
+
+  std::vector<double> took(kMany, -1);
+  const auto add = [&](size_t s, double t) { took[s] = 1e3 * t; };
+  clock.share(0, 1, add), clock.share(1, 10, add), clock.share(10, 11, add);
+  const std::vector<double> expected = {10, 20, 0, 0, 0, 0, 0, 0, 0, 20, 5 + 3};
+  for (int s = 0; s < kMany; ++s) EXPECT_NEAR(took[s], expected[s], 1e-9) << s;
+  EXPECT_NEAR(std::accumulate(took.begin(), took.end(), 0.0), 155 - 100 + 3, 1e-9);
+}
+
+TEST(PhaseClock, AChainTooShortForTheClockIsSharedEvenly) {
+  PhaseClock clock(2, 1);
+  clock.begin({});
+  clock.through(0, 0, PhaseClock::Time{} + std::chrono::seconds(1));
+  clock.met(0, 0);
+  clock.share(0, 2, [](size_t, double seconds) { EXPECT_EQ(seconds, 0.5); });
+}
+
+// Blocks of a chain that worker 0 has no part in count all the same: each stage gets at least what it slept
+// on all workers over their number, and all together no more than the call took.
+TEST(Executor, TimesPhasesOnAllWorkers) {
+  constexpr int kBlocks = 12;
+  using std::chrono::milliseconds;
+  for (int threads : {1, 2, 3})
+    for (bool hooked : {false, true}) {
+      std::vector<Stage> stages(4);
+      std::atomic<double> slept[4] = {};
+      for (int i = 0; i < 4; ++i) {
+        stages[i].by_row = i != 3;
+        stages[i].phase = i ? i - 1 : 0;  // two stages are one phase
+        stages[i].writes = {i};
+        stages[i].work = [](const RunState& r) { return Work{r.rows, 0.01, 1}; };
+        stages[i].run = [&, i](RunState&, Worker& w) {
+          const int ms = i == 3 ? 1 : w.thread == 0 ? 9 : i == 1 ? 2 : 1;  // worker 0 gets few blocks
+          std::this_thread::sleep_for(milliseconds(ms));
+          slept[i].fetch_add(1e-3 * ms / (i == 3 ? w.count : 1));
+        };
+      }
+      const size_t ends[2][4] = {{3, 3, 3, 4}, {2, 2, 3, 4}};
+      for (int i = 0; i < 4; ++i) stages[i].chain_end = ends[hooked][i];
+      RunState run;
+      run.rows = kBlocks * 16;
+      run.block = 16;
+      const Hooks hooks = hooked ? Hooks{1} : Hooks{};
+      double between = 0;
+      std::vector<double> seconds(4);
+      seconds[3] = 7;  // added to
+      Executor executor(stages, run, threads, hooks, {});
+      executor.seconds = seconds.data();
+      const auto began = std::chrono::steady_clock::now();
+      executor.go([&](const Stage*) {
+        std::this_thread::sleep_for(milliseconds(5));
+        between += 0.005;
+      });
+      const double all = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+      EXPECT_GE(seconds[0], (slept[0] + slept[1]) / threads - 1e-9);
+      EXPECT_GE(seconds[1], slept[2] / threads - 1e-9);
+      EXPECT_GE(seconds[2], slept[3] - 1e-9);
+      EXPECT_EQ(seconds[3], 7);
+      EXPECT_LE(seconds[0] + seconds[1] + seconds[2], all - between + 1e-9);
+    }
 }
 
 TEST(Executor, WhatIsThrownBetweenRegionsGetsThrough) {

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import ctypes
+import re
+from collections.abc import Collection
 from typing import Any
 
 import llama_cpp
 import llama_cpp.llama_cpp as L
 import numpy as np
 
+from .machine import cpu_facts
+
 
 @L.llama_log_callback
 def _silent(level: int, text: bytes, data: Any) -> None:
     """Kept at module level: a collected call-back would end the process."""
+
+
+# as llama.cpp's system info calls it -> as Linux does
+NEEDED = {"AVX512": "avx512f", "AVX512_VNNI": "avx512_vnni"}
+
+
+def system_info() -> str:
+    return str(L.llama_print_system_info().decode().strip())
+
+
+def lacking(system: str, flags: Collection[str]) -> list[str]:
+    """What the CPU has and this build of llama.cpp does not use."""
+    used = re.findall(r"(\w+) = 1", system)
+    return [name for name, flag in NEEDED.items() if flag in flags and name not in used]
 
 
 class LlamaCpp:
@@ -21,6 +39,12 @@ class LlamaCpp:
     def __init__(self, path: str, threads: int, n_ctx: int = 1024, sequences: int = 1):
         L.llama_log_set(_silent, ctypes.c_void_p(0))
         L.llama_backend_init()
+        if missing := lacking(system_info(), cpu_facts().get("flags", "").split()):
+            raise RuntimeError(
+                f"llama.cpp was built without {' and '.join(missing)}, which this CPU has; its figures would be "
+                "too low. This builds it for this machine: CMAKE_ARGS=-DGGML_NATIVE=ON pip install --force-reinstall "
+                "--no-binary llama-cpp-python llama-cpp-python"
+            )
         self.model = L.llama_model_load_from_file(str(path).encode(), L.llama_model_default_params())
         if not self.model:
             raise RuntimeError(f"llama.cpp does not open {path}")
@@ -83,5 +107,4 @@ class LlamaCpp:
         L.llama_synchronize(self.context)
 
     def facts(self) -> dict[str, Any]:
-        system = L.llama_print_system_info().decode().strip()
-        return {"version": llama_cpp.__version__, "threads": self.threads, "system": system}
+        return {"version": llama_cpp.__version__, "threads": self.threads, "system": system_info()}

@@ -40,6 +40,12 @@ def decode_on(side: Any, ids: np.ndarray) -> float:
     return time.perf_counter() - began
 
 
+def step_times(side: Any, ids: np.ndarray) -> list[float]:
+    """Seconds of each single step behind the first id."""
+    fill(side, ids[:1])
+    return [decode_on(side, ids[i : i + 1]) for i in range(1, len(ids))]
+
+
 def fill(side: Any, ids: np.ndarray) -> None:
     """A context to decode in, not timed."""
     side.clear()
@@ -116,11 +122,15 @@ def trace_bytes(side: Any, ids: np.ndarray, names: list[str]) -> int:
     return side.trace_bytes(ids, names)
 
 
-def decode_traced(side: Any, ids: np.ndarray, names: list[str]) -> float:
-    """As `decode`, each step traced."""
-    side.clear()
-    side.append(ids[:1])
-    began = time.perf_counter()
-    for i in range(1, len(ids)):
-        side.append_traced(ids[i : i + 1], names)
-    return time.perf_counter() - began
+def decode_pairs(side: Any, ids: np.ndarray, names: list[str]) -> np.ndarray:
+    """Single steps behind the first id by pairs, one traced and one not, each first by turns: seconds, float64
+    [pairs, 2], untraced and traced."""
+    fill(side, ids[:1])
+    out = np.empty(((len(ids) - 1) // 2, 2))
+    for i in range(len(out)):
+        for place in (0, 1):
+            step, job = ids[1 + 2 * i + place :][:1], (i + place) % 2
+            began = time.perf_counter()
+            side.append_traced(step, names) if job else side.append(step)
+            out[i, job] = time.perf_counter() - began
+    return out

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cutaway.bench import work
-from cutaway.bench.summary import interleave, spread
+from cutaway.bench.summary import spread
 
-from .. import llama_1b
+from .. import limits, llama_1b
 from ..files import TITLES, cache_folder, model_file
 from ..registry import Line, row
 from ..run import Run
@@ -30,7 +30,7 @@ def of_model(run: Run, title: str, path: Path, most: float) -> Line:
     sides = {"cutaway": run.cutaway(path), "llama.cpp": run.llama_cpp(path, n_ctx=512, sequences=ROWS)}
     with run.started(sides) as (workers, missing):
         line: Line = {"case": f"{title}, a step", "unit": "ms", "missing": missing, "sides": {}, "checks": []}
-        line["gate"] = run.gates(workers, prompt)
+        line["gate"] = run.gates(workers, prompt, run.exact(path, prompt))
         if "cutaway" not in workers or not all(facts["passed"] for facts in line["gate"].values()):
             return line
         jobs = {
@@ -38,7 +38,8 @@ def of_model(run: Run, title: str, path: Path, most: float) -> Line:
             for label, worker in workers.items()
             for n in (1, ROWS)
         }
-        for label, values in interleave(jobs, run.rounds).items():
+        probes = run.probes(limits.decode_bytes(limits.work_of(path), PROMPT + STEPS / 2, rows=ROWS))
+        for label, values in run.by_turns(jobs, probes).items():
             line["sides"][label] = spread(values) | {"memory": workers[label.partition(",")[0]].memory()}
         time = {label: side["median"] for label, side in line["sides"].items()}
         cost = time["cutaway, 8 rows"] / time["cutaway, 1 row"]
@@ -48,4 +49,7 @@ def of_model(run: Run, title: str, path: Path, most: float) -> Line:
                 check("llama.cpp: 8 rows, times 1 row", time["llama.cpp, 8 rows"] / time["llama.cpp, 1 row"]),
                 check("times llama.cpp at 8 rows", time["llama.cpp, 8 rows"] / time["cutaway, 8 rows"], least=2.0),
             ]
+        line["probes"] = probes.facts()
+        run.bounded_by_bandwidth(line, probes)
+        run.memory_check(line, "llama.cpp, 8 rows", ours="cutaway, 8 rows")
         return line

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from cutaway.bench import work
 
+from .. import limits
 from ..files import TITLES, model_file
 from ..registry import Line, row
 from ..run import Run
@@ -20,9 +21,10 @@ def decode(run: Run) -> Iterator[Line]:
         path = model_file(name)
         sides = {"cutaway": run.cutaway(path), "llama.cpp": run.llama_cpp(path)}
         with run.started(sides) as (workers, missing):
-            gates = run.gates(workers, ids[:64], exact=run.cutaway(path, compute="float32"))
+            gates = run.gates(workers, ids[:64], run.exact(path, ids[:64]))
+            probes = run.probes(limits.decode_bytes(limits.work_of(path), STEPS / 2))
             case = f"{TITLES[name]}, decode {STEPS}"
-            line = run.compared(case, workers, (work.decode, ids), STEPS, gates, missing, {"llama.cpp": ratio})
-            run.bounded_by_bandwidth(line, path, context=STEPS / 2, reach=share)
+            line = run.compared(case, workers, (work.decode, ids), STEPS, gates, missing, {"llama.cpp": ratio}, probes)
+            run.bounded_by_bandwidth(line, probes, reach=share)
             run.memory_check(line, most=1.15)
             yield line

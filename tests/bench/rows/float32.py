@@ -22,7 +22,8 @@ def float32(run: Run) -> Iterator[Line]:
             gates = run.gates(workers, ids[:64], compute="float32")
             reach = {"torch float32": 1.7} if name == "smollm2" else {}
             case = f"{TITLES[name]} in float32, prefill {TOKENS}"
-            line = run.compared(case, workers, (work.prefill, ids), TOKENS, gates, missing, reach)
-            run.bounded_by_peak(line, path, TOKENS, compute="float32")
+            probes = run.probes(path.stat().st_size)
+            line = run.compared(case, workers, (work.prefill, ids), TOKENS, gates, missing, reach, probes)
+            run.bounded_by_peak(line, probes, path, TOKENS, compute="float32")
             run.memory_check(line, "torch float32")
             yield line

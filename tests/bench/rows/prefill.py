@@ -9,6 +9,8 @@ from ..registry import Line, row
 from ..run import OURS, Run
 
 TOKENS = 512
+DTYPES = {"smollm2": ("bfloat16", "float32"), "gemma3": ("bfloat16",)}
+TORCH = ("torch bfloat16", "torch float32")
 REACH = {"smollm2": {"llama.cpp": 6.5, "torch bfloat16": 1.7}, "gemma3": {"llama.cpp": 3.3}}
 
 
@@ -21,12 +23,13 @@ def prefill(run: Run) -> Iterator[Line]:
         path = model_file(name)
         sides = {OURS: run.cutaway(path), "llama.cpp": run.llama_cpp(path)}
         if not run.quick:
-            sides["torch bfloat16"] = run.transformers(path, "bfloat16")
+            sides |= {f"torch {dtype}": run.transformers(path, dtype) for dtype in DTYPES[name]}
         with run.started(sides) as (workers, missing):
-            gates = run.gates(workers, ids[:64], exact=run.cutaway(path, compute="float32"))
+            gates = run.gates(workers, ids[:64], run.exact(path, ids[:64]), finer=TORCH)
+            probes = run.probes(path.stat().st_size)
             case = f"{TITLES[name]}, prefill {TOKENS}"
-            line = run.compared(case, workers, (work.prefill, ids), TOKENS, gates, missing, reach)
-            run.bounded_by_peak(line, path, TOKENS)
-            run.linear_share(line, workers[OURS], ids, reach=45 if name == "smollm2" else None)
+            line = run.compared(case, workers, (work.prefill, ids), TOKENS, gates, missing, reach, probes)
+            run.bounded_by_peak(line, probes, path, TOKENS)
+            run.linear_share(line, probes, workers[OURS], ids, reach=45 if name == "smollm2" else None)
             run.memory_check(line)
             yield line

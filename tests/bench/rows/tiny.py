@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cutaway.bench import work
 
-from .. import stories
+from .. import limits, stories
 from ..files import cache_folder, shared_file
 from ..registry import Line, row
 from ..run import Run
@@ -29,10 +29,13 @@ def tiny(run: Run) -> Iterator[Line]:
         peers[f"llama.cpp, {run.threads} threads"] = run.llama_cpp(path, n_ctx=512)
     with run.started({"cutaway": run.cutaway(path)} | peers) as (workers, missing):
         gates = run.gates(workers, ids[:64], compute="float32")
+        probes = run.probes(limits.decode_bytes(limits.work_of(path), STEPS / 2, kv_bytes=4))
         job = (work.decode_often, ids, TIMES)
-        line = run.compared(f"stories260K F32, decode {STEPS}", workers, job, STEPS * TIMES, gates, missing, {})
+        line = run.compared(f"stories260K F32, decode {STEPS}", workers, job, STEPS * TIMES, gates, missing, {}, probes)
         measured = [side["median"] for label, side in line["sides"].items() if label in peers]
         if measured:
             ratio = line["sides"]["cutaway"]["median"] / max(measured)
             line["checks"].append(check("times the faster llama.cpp", ratio, least=5.0))
+        run.bounded_by_bandwidth(line, probes)
+        run.memory_check(line, "llama.cpp, 1 thread")
         yield line
