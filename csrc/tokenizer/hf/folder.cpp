@@ -119,6 +119,30 @@ Settings read_settings(const std::string& folder) {
   return settings;
 }
 
+// Whether text is lower-cased, where the settings ask for nothing that a vocab.txt by itself has not.
+std::optional<bool> plain_wordpiece(const Source& composed, const Settings& settings) {
+  static constexpr std::string_view kPieces[] = {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"};
+  static constexpr std::string_view kNames[] = {"unk", "cls", "sep", "pad", "mask"};
+  const auto plain = [](const AddedToken& token) {
+    const bool known = std::find(std::begin(kPieces), std::end(kPieces), token.content) != std::end(kPieces);
+    return known && token.special && !token.single_word && !token.lstrip && !token.rstrip;
+  };
+  const auto named = [](const std::pair<std::string, std::string>& one) {
+    const auto* at = std::find(std::begin(kNames), std::end(kNames), one.first);
+    return at != std::end(kNames) && one.second == kPieces[at - kNames];
+  };
+  const Part normalizer = Part(composed, composed.text, "").part("normalizer");
+  const bool lower = normalizer.boolean("lowercase");
+  const bool as_alone = settings.named.size() == std::size(kNames) && settings.chat_templates.empty() &&
+                        !settings.add_bos && !settings.add_eos && settings.stops.empty() &&
+                        lower == normalizer.boolean("strip_accents") &&
+                        normalizer.boolean("handle_chinese_chars") &&
+                        std::all_of(settings.named.begin(), settings.named.end(), named) &&
+                        std::all_of(settings.added.begin(), settings.added.end(), plain) &&
+                        std::all_of(settings.special.begin(), settings.special.end(), plain);
+  return as_alone ? std::optional(lower) : std::nullopt;
+}
+
 // Vocabularies that have a name of their own in every folder: tiktoken's ranks and RWKV's.
 std::vector<std::string> lone_files(const std::string& folder) {
   std::vector<std::string> out;
@@ -174,7 +198,12 @@ std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path, const 
       return open_tokenizer((fs::path(path) / "vocab.txt").string(), options);
     Settings settings = read_settings(path);
     const Source composed = compose_wordpiece(path, settings, options.lowercase);
-    return read_tokenizer(composed, settings);
+    auto read = read_tokenizer(composed, settings);
+    const std::optional<bool> plain = plain_wordpiece(composed, settings);
+    if (!plain) return read;
+    OpenOptions as_file = options;  // what vocab.txt is by itself, and many times as fast
+    as_file.lowercase = plain;
+    return open_tokenizer((fs::path(path) / "vocab.txt").string(), as_file);
   }
   const std::vector<std::string> alone = lone_files(path);
   if (alone.size() == 1) return open_tokenizer((fs::path(path) / alone[0]).string(), options);
