@@ -44,7 +44,8 @@ class Tokenizer:
     ) -> Tokenizer:
         """The tokenizer of a file or a folder, told by its content: GGUF, with or without tensors; tokenizer.json;
         SentencePiece models (tokenizer.model); the base64 ranks of tiktoken; BERT's vocab.txt; RWKV's vocabulary. A
-        folder has tokenizer.json, or vocab.json and merges.txt, or one of the others under its usual name.
+        folder has tokenizer.json, or vocab.json and merges.txt, or tokenizer.model, or vocab.txt, or one file
+        *.tiktoken or rwkv_vocab*.txt.
 
         pattern: for ranks, the pre-tokenizer that cuts the text, such as "cl100k". r50k, p50k, cl100k, o200k and
         Llama 3 are known by their SHA-256 and need none; without it others are an error, since the file does not say.

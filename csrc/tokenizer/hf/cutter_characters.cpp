@@ -45,6 +45,9 @@ class Punctuation final : public Cutter {
   void apply(CutText& cut) const override {
     cut_at_characters(cut, behavior_, Rule::punctuation, Rule::between_matches, &is_punctuation);
   }
+  std::string_view step() const override {
+    return behavior_ == Behavior::contiguous ? kPunctuation : std::string_view();
+  }
 
  private:
   Behavior behavior_;

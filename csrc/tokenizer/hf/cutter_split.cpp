@@ -12,6 +12,7 @@ class Split final : public Cutter {
         behavior_(read_behavior(part, "behavior")),
         invert_(part.boolean("invert")) {}
 
+  void prepare() override { pattern_->prepare(); }
   void apply(CutText& cut) const override {
     const std::string_view text = cut.text.view();
     std::vector<Pretoken> matches;
@@ -39,7 +40,7 @@ class Split final : public Cutter {
   }
 
  private:
-  std::shared_ptr<const Pattern> pattern_;
+  std::shared_ptr<Pattern> pattern_;
   Behavior behavior_;
   bool invert_;
 };

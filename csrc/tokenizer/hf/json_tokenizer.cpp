@@ -87,6 +87,15 @@ class JsonTokenizer final : public Tokenizer {
     const int32_t id = vocab_.special(name);
     return id >= 0 && std::find(ids.begin(), ids.end(), id) != ids.end();
   }
+  // Says of which part of which file a text grew beyond measure.
+  template <class Step, class Given>
+  void rewrite(const char* part, const Step& step, Given& given) const {
+    try {
+      step.apply(given);
+    } catch (const FormatError& problem) {
+      throw FormatError(text("{}: {}: {}", vocab_.path, part, problem.what()));
+    }
+  }
   void encode_stretch(AlignedText text, std::string_view given, bool trace, Encoding& out) const;
   std::string decode_as(const int32_t* ids, size_t n, const DecodeOptions& options, bool exact) const;
   // added(id, span) of every added token, text(aligned) of what lies between, in order.
@@ -116,7 +125,7 @@ void JsonTokenizer::walk(std::string_view given, const EncodeOptions& options, c
       continue;
     }
     AlignedText text(given.substr(one.begin, one.end - one.begin), static_cast<uint32_t>(one.begin));
-    if (parts_.normalizer) parts_.normalizer->apply(text);
+    if (parts_.normalizer) rewrite("normalizer", *parts_.normalizer, text);
     inner.clear();
     normalized_.find(text.view(), options.parse_special, inner);
     for (const AddedSet::Found& part : inner) {
@@ -199,7 +208,7 @@ void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, boo
                                    Encoding& out) const {
   CutText cut{std::move(text), {}};
   cut.pieces.push_back({0, static_cast<uint32_t>(cut.text.view().size()), Rule::text});
-  if (parts_.cutter) parts_.cutter->apply(cut);
+  if (parts_.cutter) rewrite("pre_tokenizer", *parts_.cutter, cut);
   if (parts_.from_letters) out_of_letters(cut);
   const std::string_view seen = cut.text.view();
   std::vector<WordToken> tokens;
@@ -359,8 +368,12 @@ std::shared_ptr<Tokenizer> read_tokenizer(const Source& source, const Settings& 
     const bool written_before = parts.normalizer && parts.normalizer->makes_alphabet();
     parts.from_letters = written_before || !parts.cutter || !parts.cutter->leave_bytes();
     const Pretokenizer scanner = parts.from_letters ? Pretokenizer{} : parts.cutter->scanner();
-    if (scanner) parts.fast = std::make_unique<ByteLevel>(scanner, parts.model.over_bytes);
+    if (scanner) {
+      parts.fast = std::make_unique<ByteLevel>(scanner, parts.model.over_bytes);
+      parts.cutter = scanning_cutter(scanner);
+    }
   }
+  if (parts.cutter) parts.cutter->prepare();
   if (file.has("decoder")) {
     const Part decoder = file.part("decoder");
     parts.decoder = read_decoder(decoder);
