@@ -13,6 +13,7 @@ if ! cmp --silent tests/bench/requirements.txt "$stamp"; then
     $PY -m pip install --quiet --no-binary llama-cpp-python --requirement tests/bench/requirements.txt
   cp tests/bench/requirements.txt "$stamp"
 fi
+$PY scripts/fetch_texts.py || say "The languages that tokenizers are timed on are left out where their texts could not be fetched."
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 export PYTHONPATH="$PWD/tests"
 arguments=()

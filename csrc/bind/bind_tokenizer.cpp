@@ -153,8 +153,8 @@ py::array_t<int64_t> spans(const Tokenizer& t, const py::object& given, bool add
   return array;
 }
 
-// [(begin, end, rule, ids, [(left, right, merged id, key, begin, end, chosen)])], in the order of the text;
-// begin and end are bytes.
+// [(begin, end, rule, ids, [(left, right, merged id, key, begin, end, chosen, joined, tried)], normalised)],
+// in the order of the text; begin and end are bytes, of a step bytes of the normalised piece.
 py::list explain(const Tokenizer& t, const py::object& given, bool add_special, bool parse_special) {
   const std::string_view view = view_of(given);
   Encoding out;
@@ -166,10 +166,12 @@ py::list explain(const Tokenizer& t, const py::object& given, bool add_special, 
   for (const TracedPiece& piece : out.pieces) {
     py::list merges;
     for (const WordStep& m : piece.merges)
-      merges.append(
-          py::make_tuple(py::bytes(m.left), py::bytes(m.right), m.id, m.key, m.begin, m.end, m.chosen));
+      merges.append(py::make_tuple(py::bytes(m.left), py::bytes(m.right), m.id, m.key, m.begin, m.end,
+                                   m.chosen, py::bytes(m.joined.empty() ? m.left + m.right : m.joined),
+                                   m.tried));
     std::vector<int32_t> ids(out.ids.begin() + piece.first, out.ids.begin() + piece.last);
-    pieces.append(py::make_tuple(piece.span.begin, piece.span.end, rule_name(piece.rule), ids, merges));
+    pieces.append(py::make_tuple(piece.span.begin, piece.span.end, rule_name(piece.rule), ids, merges,
+                                 py::bytes(piece.normalized)));
   }
   return pieces;
 }

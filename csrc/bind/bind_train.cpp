@@ -4,6 +4,7 @@
 
 #include "bind/bind.h"
 #include "bind/text_view.h"
+#include "tokenizer/hf/cutter.h"
 #include "tokenizer/train_bpe.h"
 
 namespace cutaway {
@@ -53,11 +54,27 @@ py::object split_pattern(const std::string& pretokenizer) {
   return py::none();
 }
 
+// The steps that a tokenizer.json has for one, where they are several: expressions, and names of other parts.
+py::object split_steps(const std::string& pretokenizer) {
+  using hf::kByteLevel, hf::kDigitsAlone, hf::kPunctuation;
+  static const std::pair<std::string_view, std::vector<std::string_view>> kSteps[] = {
+#define SPLIT_STEPS(name, ...) {name, {__VA_ARGS__}},
+#include "tokenizer/split_steps.def"
+#undef SPLIT_STEPS
+  };
+  for (const auto& [name, steps] : kSteps)
+    if (pretokenizer == name) return py::cast(steps);
+  return py::none();
+}
+
 }  // namespace
 
 void bind_train(py::module_& m) {
   m.def("split_pattern", &split_pattern, py::arg("pretokenizer"),
         "The regular expression of a pre-tokenizer, as files spell it; None: it is not one expression.");
+  m.def(
+      "split_steps", &split_steps, py::arg("pretokenizer"),
+      "The same where it is several steps: expressions, or Digits, Punctuation, ByteLevel; None: it is not.");
   m.def("train_bpe", &train, py::arg("texts"), py::arg("vocab_size"), py::arg("pretokenizer"),
         py::arg("special_tokens"), py::arg("min_frequency"), py::arg("progress"),
         "-> (tokens as bytes, merges int32 [n, 2])");

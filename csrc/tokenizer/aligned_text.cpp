@@ -2,7 +2,18 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+
 namespace cutaway {
+
+void check_growth(size_t given, size_t made) {
+  const size_t most = 64 * given + (size_t{1} << 20);
+  if (made <= most) return;
+  throw FormatError(text(
+      "the tokenizer's rules make more than {} bytes of a text of {} bytes, which is the most that is done; "
+      "the file is damaged, or is meant to fill the memory",
+      most, given));
+}
 
 Span AlignedText::origin(size_t begin, size_t end) const {
   if (!changed_) return {at_ + static_cast<uint32_t>(begin), at_ + static_cast<uint32_t>(end)};
@@ -49,6 +60,7 @@ void Rewriter::keep(size_t end) {
 
 void Rewriter::replace(size_t begin, size_t end, std::string_view with) {
   keep(begin);
+  check_growth(text_.given_.size(), size() + with.size());
   if (with == from_.substr(begin, end - begin)) return keep(end);
   differ();
   own_.append(with);

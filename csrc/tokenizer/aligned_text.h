@@ -12,6 +12,10 @@ struct Span {
   uint32_t begin, end;  // bytes of the text that was given
 };
 
+// A text may grow as files in use make it grow, which is three times; what grows far beyond is stopped, so
+// that a file cannot ask for all memory. FormatError where it does.
+void check_growth(size_t given, size_t made);
+
 class AlignedText {
  public:
   // `given` lies at byte `at` of the whole text, and must outlive this for as long as nothing changes it.

@@ -26,7 +26,7 @@ void append_word(const WordModel& model, std::string_view word, Rule rule, bool 
   out.dropped.append(word.substr(covered));
   if (!trace) return;
   const Span span{place(0), place(static_cast<uint32_t>(word.size()))};
-  out.pieces.push_back({span, rule, first, out.ids.size(), std::move(steps)});
+  out.pieces.push_back({span, rule, first, out.ids.size(), std::move(steps), std::string(word)});
 }
 
 }  // namespace cutaway

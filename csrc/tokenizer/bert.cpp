@@ -81,8 +81,10 @@ class Bert final : public Tokenizer {
                    Encoding& out) const override {
     words_.cut<true>(seen.substr(begin, end - begin), [&](const BertWords::Word& word) {
       const size_t first = out.ids.size();
+      const Rule alone =
+          trace && !is_punctuation(utf8_step(word.bytes, 0).cp) ? Rule::chinese_character : Rule::punctuation;
       append_word(
-          model_, word.bytes, word.is_alone ? Rule::symbols : Rule::text, trace,
+          model_, word.bytes, word.is_alone ? alone : Rule::white_space, trace,
           [](uint32_t at) { return at; }, out);
       const auto place = [&](Span& span) {  // of the word's bytes: not empty
         span = {static_cast<uint32_t>(begin) + word.from[span.begin],

@@ -74,7 +74,13 @@ void ByteLevelTokenizer::encode_text(std::string_view seen, size_t begin, size_t
     for (uint32_t i = from; i < to; ++i) {  // its neighbours merged across the hole, as the reference has it
       if (words_.model().byte_id(static_cast<unsigned char>(seen[i])) < 0) out.dropped.push_back(seen[i]);
     }
-    if (trace) out.pieces.push_back({{from, to}, pretoken.rule, first, out.ids.size(), std::move(merges)});
+    if (trace)
+      out.pieces.push_back({{from, to},
+                            pretoken.rule,
+                            first,
+                            out.ids.size(),
+                            std::move(merges),
+                            std::string(seen.substr(from, to - from))});
   }
 }
 

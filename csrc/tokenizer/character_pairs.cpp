@@ -118,10 +118,18 @@ void CharacterPairModel::encode(std::string_view word, std::vector<WordToken>& o
   std::vector<MergeCandidate> heap;
   merge_pairs(row, heap, rule, [&](const Symbol& left, const Symbol& right, const Merge& merge) {
     if (!steps) return;
-    WordStep step{std::string(word.substr(left.begin, left.end - left.begin)),
-                  std::string(word.substr(right.begin, right.end - right.begin)), merge.id, merge.key};
-    step.begin = left.begin;
-    step.end = right.end;
+    const auto marked = [&](uint32_t begin, uint32_t end) {
+      std::string spelling = begin ? options_.continue_prefix : "";
+      spelling.append(word, begin, end - begin);
+      return end == word.size() ? spelling + options_.end_suffix : spelling;
+    };
+    WordStep step{marked(left.begin, left.end),
+                  marked(right.begin, right.end),
+                  merge.id,
+                  merge.key,
+                  left.begin,
+                  right.end};
+    step.joined = marked(left.begin, right.end);
     steps->push_back(std::move(step));
   });
   for (int32_t i = 0; i >= 0; i = row[i].next) out.push_back({row[i].id, row[i].begin, row[i].end});

@@ -27,12 +27,28 @@ const char* rule_name(Rule rule) {
       return "symbols";
     case Rule::spaces:
       return "spaces";
+    case Rule::white_space:
+      return "white space";
+    case Rule::punctuation:
+      return "punctuation";
+    case Rule::chinese_character:
+      return "Chinese character";
+    case Rule::metaspace:
+      return "Metaspace";
+    case Rule::delimiter:
+      return "delimiter";
+    case Rule::script:
+      return "script";
+    case Rule::fixed_length:
+      return "fixed length";
     case Rule::pattern:
       return "pattern";
+    case Rule::between_matches:
+      return "between matches";
     case Rule::text:
       break;
   }
-  return "text";
+  return "not cut";
 }
 
 Rule rule_of(std::string_view piece) {

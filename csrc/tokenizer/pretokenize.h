@@ -10,7 +10,24 @@
 namespace cutaway {
 
 // The rule that cut a piece; shown by explain().
-enum class Rule : uint8_t { added_token, contraction, letters, numbers, symbols, spaces, text, pattern };
+enum class Rule : uint8_t {
+  added_token,
+  contraction,
+  letters,
+  numbers,
+  symbols,
+  spaces,
+  white_space,  // what stands between white space
+  punctuation,
+  chinese_character,
+  metaspace,
+  delimiter,
+  script,
+  fixed_length,
+  pattern,
+  between_matches,  // what a pattern, or one of the other rules, left over
+  text              // nothing cut it
+};
 const char* rule_name(Rule rule);
 Rule rule_of(std::string_view piece);  // the kind of piece, by its first character that is not a space
 

@@ -28,6 +28,7 @@ struct TracedPiece {
   Rule rule;
   size_t first, last;  // its tokens: ids [first, last)
   std::vector<WordStep> merges;
+  std::string normalized{};  // what the model was given, as bytes; of an added token nothing
 };
 
 struct Encoding {

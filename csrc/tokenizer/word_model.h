@@ -17,11 +17,13 @@ struct WordToken {
 
 // One step on the way, for explain(): a merge, an edge of the best path, a greedy match.
 struct WordStep {
-  std::string left, right;      // what was joined; right is empty where nothing was
-  int32_t id;                   // what it became
-  double key;                   // rank, score or length
+  std::string left, right;  // what was joined, as the vocabulary marks it; right is empty where nothing was
+  int32_t id;               // what it became
+  double key;               // rank, score or length
   uint32_t begin = 0, end = 0;  // bytes of the word: of an edge of the lattice
-  bool chosen = true;           // false: an edge of the lattice that the best path leaves aside
+  bool chosen = true;    // false: the tokens do not hold it: off the best path, or of a word that is unknown
+  std::string joined{};  // what became of the two, where that is not left + right
+  uint32_t tried = 0;    // longer beginnings of the rest, looked up first and in vain
 };
 
 class WordModel {

@@ -43,7 +43,7 @@ void WordPieceModel::encode(std::string_view word, std::vector<WordToken>& out,
   const uint32_t size = static_cast<uint32_t>(word.size());
   const auto unknown = [&] {
     out.resize(first);
-    if (steps) steps->resize(first_step);
+    for (size_t i = first_step; steps && i < steps->size(); ++i) (*steps)[i].chosen = false;
     if (options_.unknown < 0) return;
     out.push_back({options_.unknown, 0, size});
     if (steps)
@@ -55,8 +55,12 @@ void WordPieceModel::encode(std::string_view word, std::vector<WordToken>& out,
     if (match.value < 0) return unknown();
     out.push_back({match.value, at, at + match.bytes});
     if (steps) {
-      steps->push_back({std::string(word.substr(at, match.bytes)), "", match.value,
-                        static_cast<double>(match.bytes), at, at + match.bytes});
+      const uint32_t end = at + match.bytes;
+      std::string spelled = at == 0 ? options_.begin_prefix : options_.continue_prefix;
+      WordStep step{spelled.append(word, at, match.bytes), "", match.value,
+                    static_cast<double>(match.bytes),      at, end};
+      step.tried = static_cast<uint32_t>(characters(word.substr(end)));
+      steps->push_back(std::move(step));
     }
     at += match.bytes;
   }

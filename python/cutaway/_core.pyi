@@ -33,6 +33,7 @@ __all__: list[str] = [
     "report_pack",
     "report_rank_pack",
     "split_pattern",
+    "split_steps",
     "stage_names",
     "train_bpe",
     "unicode_category",
@@ -353,6 +354,11 @@ def report_rank_pack(path: bytes) -> str:
 def split_pattern(pretokenizer: str) -> typing.Any:
     """
     The regular expression of a pre-tokenizer, as files spell it; None: it is not one expression.
+    """
+
+def split_steps(pretokenizer: str) -> typing.Any:
+    """
+    The same where it is several steps: expressions, or Digits, Punctuation, ByteLevel; None: it is not.
     """
 
 def stage_names() -> list[str]:

@@ -85,12 +85,16 @@ def checked(record: Path, path: Path, size: int, sha256: str) -> bool:
 
 
 def require_space(folder: Path, needed: int, what: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise Error(
-            f"{what} needs {sized(needed)} of free space in {folder}, {sized(free)} are free. "
-            "Make room, or set CUTAWAY_CACHE to a folder on a larger disk."
-        )
+    if shutil.disk_usage(folder).free < needed:
+        raise Error(more_room(what, folder, needed))
+
+
+def more_room(what: str, folder: Path, needed: int) -> str:
+    """What to do where the disk of `folder` is too small."""
+    return (
+        f"{what} needs {sized(needed)} of free space in {folder}, {sized(shutil.disk_usage(folder).free)} are free. "
+        "Make room, or set CUTAWAY_CACHE to a folder on a larger disk."
+    )
 
 
 @contextlib.contextmanager

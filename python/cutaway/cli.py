@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = int(args.run(args))
         sys.stdout.flush()  # a full disk is noticed here, not after the exit status is given
         return status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as err:
+        if str(err):  # of a download, which says what is left
+            print(f"cutaway: {err}", file=sys.stderr)
         return 130
     except Error as err:
         print(f"cutaway: {err}", file=sys.stderr)

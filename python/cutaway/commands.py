@@ -325,7 +325,9 @@ def verify(args: Namespace) -> int:
                         verdict = "same" if check.same else f"DIFFERS, expected {check.expected}"
                         tokens = counted(len(check.prompt_ids), "token")
                         print(f"{name} {check.compute} {check.isa} {tokens} {check.got} {verdict}", flush=True)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as err:
+        if str(err):  # of a download
+            print(f"cutaway: {err}", file=sys.stderr)
         interrupted = True
     different = sum(not check.same for check in done)
     if args.json:

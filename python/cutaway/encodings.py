@@ -133,14 +133,14 @@ def encoding_of(model: str) -> str:
 def _loaded(name: str, progress: bool) -> Tokenizer:
     ranks, packs = ENCODINGS[name], folder_for(None)
     if packs and (packed := _core.packed_tokenizer(name, packs)) is not None:
-        return Tokenizer(packed)
+        return Tokenizer(packed, name)
     for path in _at_hand(ranks):
         if (found := _opened(path, name, packs)) is not None:
             return found
     from .fetch import fetch
 
     fetch(_entry(), progress)
-    return Tokenizer(_core.Tokenizer(os.fspath(_kept(ranks)), encoding=name, pack_folder=packs))
+    return Tokenizer(_core.Tokenizer(os.fspath(_kept(ranks)), encoding=name, pack_folder=packs), name)
 
 
 def _opened(path: Path, name: str, packs: bytes) -> Tokenizer | None:
@@ -148,7 +148,7 @@ def _opened(path: Path, name: str, packs: bytes) -> Tokenizer | None:
     if not path.is_file():
         return None
     try:
-        return Tokenizer(_core.Tokenizer(os.fspath(path), encoding=name, pack_folder=packs))
+        return Tokenizer(_core.Tokenizer(os.fspath(path), encoding=name, pack_folder=packs), name)
     except FormatError:
         return None
 

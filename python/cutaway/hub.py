@@ -7,9 +7,11 @@ imported. Here files are chosen, and what goes wrong is said.
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,7 +21,7 @@ from typing import Any
 
 from . import __version__
 from .catalogue import near_path
-from .errors import ArgumentError, Error
+from .errors import ArgumentError, Error, stopped
 from .hub_files import (
     CONFIG,
     INDEX,
@@ -36,6 +38,7 @@ from .hub_files import (
     without_model,
     without_tokenizer,
 )
+from .numbers import sized
 from .progress import watched
 
 _OURS = {"library_name": "cutaway", "library_version": __version__}
@@ -134,6 +137,9 @@ class _Repository:
             return self._kept
         try:
             folder = Path(self._snapshot([glob.escape(f) for f in files]))
+        except KeyboardInterrupt:
+            kept = f"files that came whole stay in {self._hub.constants.HF_HUB_CACHE}"
+            raise stopped(f"Stopped fetching {self._name.shown}; {kept}. Call again to fetch the rest.") from None
         except Exception as err:  # as above
             raise self._explained(err) from err
         if gone := [f for f in files if not (folder / f).is_file()]:
@@ -205,6 +211,13 @@ class _Repository:
             return ArgumentError(f"{name.repository!r} is no name that a repository can have: {said}")
         if status in (401, 403):
             return Error(f"{endpoint} refused {name.shown}. {token}. The hub said: {said}")
+        if isinstance(err, OSError) and err.errno in (errno.ENOSPC, errno.EDQUOT):
+            cache = Path(self._hub.constants.HF_HUB_CACHE)
+            free = sized(shutil.disk_usage(next(p for p in (cache, *cache.parents) if p.exists())).free)
+            return Error(
+                f"{name.shown} could not be kept in {cache}: {err.strerror}; {free} are free there. Make room, or set "
+                "HF_HOME to a folder on a larger disk before Python starts."
+            )
         return Error(f"{name.shown} could not be fetched from {endpoint}: {said}")
 
 

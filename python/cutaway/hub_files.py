@@ -13,8 +13,14 @@ from .nearest import did_you_mean, nearest
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 # Each is a whole tokenizer; the first that is there counts, as in a folder on disk (csrc/tokenizer/hf/folder.cpp).
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("tokenizer.model",), ("vocab.txt",))
-_BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja")
-_ALONE = re.compile(r"[^/]*\.tiktoken|rwkv_vocab[^/]*\.txt")  # tokenizers that no folder is opened by
+_BESIDE = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+)
+_ALONE = re.compile(r"[^/]*\.tiktoken|rwkv_vocab[^/]*\.txt")  # whole tokenizers under names of their own
 _SUFFIXES = (".gguf", ".safetensors", ".json", ".model", ".tiktoken", ".txt")
 _LISTED = 20  # names in a message
 

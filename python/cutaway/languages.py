@@ -14,7 +14,7 @@ from .arguments import check_text, checked_arguments, described
 from .errors import ArgumentError, Error
 from .nearest import did_you_mean, nearest
 from .parallel import read_massive
-from .views.given import tokenizer_of
+from .views.given import name_of, named_tokenizer
 from .views.table import Table
 
 if TYPE_CHECKING:
@@ -185,9 +185,10 @@ def language_cost(
     """What the same texts cost in many languages: tokens per text, character, byte and word, and times English.
 
     texts: {language: [text, ...]}, parallel: text i says the same in each; `ca.read_udhr` reads some. tokenizers: a
-    Tokenizer or a Model, a list of them, or {name: one}. reference: the language that ratios are to.
-    tokens_per_second, usd_per_million: a speed and a price (US dollars per million tokens), for the columns seconds and
-    USD. massive: the folder of MASSIVE, counted too (its test partition), beside the published medians.
+    Tokenizer, a Model or a name as `ca.tokenizer` takes it, a list of them, or {name: one}. reference: the language
+    that ratios are to. tokens_per_second, usd_per_million: a speed and a price (US dollars per million tokens), for the
+    columns seconds and USD. massive: the folder of MASSIVE, counted too (its test partition), beside the published
+    medians.
 
     ArgumentError where the lists are not of one length, a text is empty, or the reference is not among the languages.
     """
@@ -278,25 +279,18 @@ def _parallel(texts: Any, reference: str) -> dict[str, list[str]]:
 def _named(tokenizers: Any) -> dict[str, Any]:
     call = "language_cost(texts, tokenizers)"
     if isinstance(tokenizers, Mapping):
-        pairs = list(tokenizers.items())
+        pairs = [(str(name), named_tokenizer(one, call)) for name, one in tokenizers.items()]
     else:
         several = tokenizers if isinstance(tokenizers, (list, tuple)) else [tokenizers]
-        pairs = [(f"tokenizer {i + 1}" if len(several) > 1 else "tokenizer", one) for i, one in enumerate(several)]
-        pairs = [(_file_name(one, name), one) for name, one in pairs]
+        found = [named_tokenizer(one, call) for one in several]
+        own = [f"tokenizer {i + 1}" if len(several) > 1 else "tokenizer" for i in range(len(several))]
+        pairs = [(name_of(one) or name, one) for name, one in zip(own, found, strict=True)]
     out: dict[str, Any] = {}
     for name, one in pairs:
-        found = tokenizer_of(one, call)
-        out[str(name) if str(name) not in out else f"{name} ({len(out) + 1})"] = found
+        out[name if name not in out else f"{name} ({len(out) + 1})"] = one
     if not out:
         raise ArgumentError("tokenizers is empty; expected a Tokenizer, a list of them, or {name: tokenizer}.")
     return out
-
-
-def _file_name(tokenizer: Any, otherwise: str) -> str:
-    """A tokenizer by its file's name, where it has one."""
-    info = getattr(getattr(tokenizer, "tokenizer", tokenizer), "info", None)
-    path = info().get("path") if info is not None else None
-    return os.path.basename(path) if path else otherwise
 
 
 def _positive(name: str, value: Any) -> float | None:

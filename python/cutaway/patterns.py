@@ -7,6 +7,7 @@ read differently has been rewritten. The engine calls back into this module.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ _HEAD = re.compile(r"\((?:\?(?:[:=!>]|<[=!]|<[A-Za-z_]\w*>|[a-z]*(?:-[a-z]+)?[:)
 _WORD = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}"  # \w of Oniguruma in a class
 _LATIN = "²³¹¼-¾"  # and these, outside of one
 _ONLY_RUBY = {"h": "0-9A-Fa-f"}  # \h: a hexadecimal digit
+# What all matches of one text may take together: tens of times what expressions in use take.
+_SECONDS, _SECONDS_A_CHARACTER = 2.0, 2e-5
 _REFUSED = "gKRXyYzZ"  # calls, keep, line breaks, grapheme clusters; \z and \Z mean other things in both
 
 
@@ -40,13 +43,21 @@ def compile_pattern(expression: str) -> tuple[Callable[[str], list[tuple[int, in
         pattern = regex.compile(translated(expression), regex.VERSION1 | regex.MULTILINE)
     except regex.error as problem:
         raise Error(f"The regular expression {expression!r} of the tokenizer cannot be read: {problem}.") from None
-    return (lambda text: list(_matches(pattern, text))), _PROPERTIES.search(expression) is not None
+    return (lambda text: list(_matches(pattern, text, expression))), _PROPERTIES.search(expression) is not None
 
 
-def _matches(pattern: Any, text: str) -> Iterator[tuple[int, int]]:
+def _matches(pattern: Any, text: str, expression: str) -> Iterator[tuple[int, int]]:
     at, last = 0, -1
+    end_of_time = time.monotonic() + _SECONDS + _SECONDS_A_CHARACTER * len(text)
     while at <= len(text):
-        found = pattern.search(text, at)
+        try:
+            found = pattern.search(text, at, timeout=max(end_of_time - time.monotonic(), 0.001))
+        except TimeoutError:
+            raise Error(
+                f"The regular expression {expression!r} of the tokenizer takes too long on a text of {len(text):,} "
+                f"characters: it was stopped at character {at:,}. Expressions that try every way to divide a text take "
+                "twice as long for each character more."
+            ) from None
         if found is None:
             return
         begin, end = found.span()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FILE = "model_prices_and_context_window_backup.json"
 _MILLION = 1_000_000
 _MOST = 2**53 - 1  # tokens
+_FIRST_YEAR = 2020  # before it nobody sold tokens
 _ABOVE = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 # Other things that a model may be paid by, in the table's words.
 _UNITS = "request|query|second|image|pixel|character|page|video"
@@ -41,7 +42,8 @@ class PriceTable:
     source: str
     """Such as "litellm 1.109.1", or the path of a file."""
     date: str
-    """Such as "built 2026-11-12": of the wheel where it says so, else when the file was written on this machine."""
+    """Such as "built 2026-11-12": of the wheel where it says so, else when the file was written on this machine, as far
+    as its time tells."""
 
 
 @checked_arguments
@@ -155,7 +157,7 @@ def price_table(path: str | os.PathLike[str] | None = None) -> PriceTable:
     if not isinstance(path, (str, os.PathLike)):
         raise ArgumentError(f"table is the path of a JSON file of prices, got {described(path)}.")
     file = Path(path).expanduser().absolute()
-    return PriceTable(_read(file), str(file), f"written {_day(_modified(file))}")
+    return PriceTable(_read(file), str(file), _dated("written", file))
 
 
 def _installed() -> PriceTable:
@@ -172,7 +174,7 @@ def _installed() -> PriceTable:
         places = [] if spec is None else [Path(folder) / FILE for folder in spec.submodule_search_locations or ()]
         file = next((place for place in places if place.is_file()), file)
     built = _built(distribution)
-    date = f"built {built}" if built else f"installed {_day(_modified(file))}"
+    date = f"built {built}" if built else _dated("installed", file)
     return PriceTable(_read(file), f"litellm {distribution.version}", date)
 
 
@@ -194,8 +196,11 @@ def _modified(file: Path) -> int:
         raise ArgumentError(f"The price table {file} cannot be read: {err.strerror or err}.") from None
 
 
-def _day(stamp: int) -> str:
-    return datetime.fromtimestamp(stamp / 1e9, timezone.utc).date().isoformat()
+def _dated(what: str, file: Path) -> str:
+    """When a file came here, as far as its time tells: archives that are made reproducible have a blank one, such as
+    1980-01-01, which no price table is as old as."""
+    day = datetime.fromtimestamp(_modified(file) / 1e9, timezone.utc).date()
+    return f"{what} {day.isoformat()}" if day.year >= _FIRST_YEAR else "of a date that its file does not tell"
 
 
 def _read(file: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -35,8 +35,8 @@ class Tokenizer:
     `ca.Tokenizer.from_file(path)`, or `model.tokenizer`. Ids are int32; `len(tok) == tok.vocab_size == d_vocab`.
     """
 
-    def __init__(self, core: _core.Tokenizer) -> None:
-        self._core = core
+    def __init__(self, core: _core.Tokenizer, name: str | None = None) -> None:
+        self._core, self._name = core, name
 
     @classmethod
     def from_file(
@@ -44,7 +44,8 @@ class Tokenizer:
     ) -> Tokenizer:
         """The tokenizer of a file or a folder, told by its content: GGUF, with or without tensors; tokenizer.json;
         SentencePiece models (tokenizer.model); the base64 ranks of tiktoken; BERT's vocab.txt; RWKV's vocabulary. A
-        folder has tokenizer.json, or vocab.json and merges.txt, or one of the others under its usual name.
+        folder has tokenizer.json, or vocab.json and merges.txt, or tokenizer.model, or vocab.txt, or one file
+        *.tiktoken or rwkv_vocab*.txt.
 
         pattern: for ranks, the pre-tokenizer that cuts the text, such as "cl100k". r50k, p50k, cl100k, o200k and
         Llama 3 are known by their SHA-256 and need none; without it others are an error, since the file does not say.
@@ -180,6 +181,12 @@ class Tokenizer:
     # ---- what the file says
 
     @property
+    def name(self) -> str:
+        """What it is called: its encoding, such as "cl100k_base", where `ca.tokenizer` knows it by that; else its
+        file."""
+        return self._name or os.path.basename(self._core.path.rstrip("/"))
+
+    @property
     def vocab_size(self) -> int:
         """Number of ids: d_vocab."""
         return len(self._core)
@@ -287,7 +294,7 @@ class Tokenizer:
 
     def __repr__(self) -> str:
         pre = f", pre={self._core.pre!r}" if self._core.pre else ""
-        return f"Tokenizer({os.path.basename(self._core.path)!r}, model={self._core.model!r}{pre}, {len(self)} tokens)"
+        return f"Tokenizer({self.name!r}, model={self._core.model!r}{pre}, {len(self)} tokens)"
 
     # ---- checks
 

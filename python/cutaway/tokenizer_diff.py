@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arguments import checked_arguments
-from .views.given import tokenizer_of
+from .views.given import name_of, named_tokenizer
 from .views.table import Table
 
 if TYPE_CHECKING:
@@ -122,14 +121,14 @@ _LISTED = 200  # differences in the text and in the picture
 
 
 @checked_arguments
-def diff_tokenizers(a: Tokenizer | Model, b: Tokenizer | Model, text: Text) -> TokenizerDiff:
+def diff_tokenizers(a: Tokenizer | Model | str, b: Tokenizer | Model | str, text: Text) -> TokenizerDiff:
     """Where two tokenizers cut the same text differently: aligned regions with the ids and tokens of both.
 
-    a, b: Tokenizers or Models. text: str, or bytes; positions are bytes of UTF-8, so that cuts inside a character are
-    seen. Nothing is added to the text, and control tokens in it are text.
+    a, b: Tokenizers, Models, or names as `ca.tokenizer` takes them. text: str, or bytes; positions are bytes of UTF-8,
+    so that cuts inside a character are seen. Nothing is added to the text, and control tokens in it are text.
     """
     call = "diff_tokenizers(a, b, text)"
-    first, second = tokenizer_of(a, call), tokenizer_of(b, call)
+    first, second = named_tokenizer(a, call), named_tokenizer(b, call)
     sides = [_Side(one, text) for one in (first, second)]
     data = text if isinstance(text, bytes) else text.encode("utf-8")
     shared = np.intersect1d(sides[0].cuts(len(data)), sides[1].cuts(len(data)))
@@ -184,9 +183,9 @@ class _Side:
 
 
 def _names(a: Any, b: Any) -> tuple[str, str]:
-    """What to call them: their files' names, apart."""
+    """What to call them: their own names, else their files, apart."""
     paths = [str(one.info().get("path") or "") if hasattr(one, "info") else "" for one in (a, b)]
-    names = [os.path.basename(path) or letter for path, letter in zip(paths, "ab", strict=True)]
+    names = [name_of(one) or letter for one, letter in zip((a, b), "ab", strict=True)]
     if names[0] == names[1]:
         names = [path or letter for path, letter in zip(paths, "ab", strict=True)]
     return (names[0], names[1]) if names[0] != names[1] else (names[0], f"{names[1]} (b)")

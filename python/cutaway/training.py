@@ -48,10 +48,11 @@ def train_bpe(
 ) -> TrainedTokenizer:
     """Byte-level BPE learned from texts (Sennrich et al. 2016), ready to use.
 
-    texts: str or bytes, each cut by itself by the pre-tokenizer: "gpt-2", "smollm", "llama-bpe" (which is that of
-    cl100k), "qwen2", "o200k" or "tekken". vocab_size: ids in all, the special tokens (the first ids) and the 256 bytes
-    among them; there are fewer where no pair is left that occurs `min_frequency` times. The merges are those of Hugging
-    Face's `BpeTrainer` with the alphabet of ByteLevel, ties included.
+    texts: str or bytes, each cut by itself by the pre-tokenizer: "gpt-2", "smollm", "cl100k", "o200k", "llama-bpe",
+    "qwen2", "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon" or "bloom". vocab_size: ids in all, the
+    special tokens (the first ids) and the 256 bytes among them; there are fewer where no pair is left that occurs
+    `min_frequency` times. The merges are those of Hugging Face's `BpeTrainer` with the alphabet of ByteLevel, ties
+    included.
 
     ArgumentError for an unknown pre-tokenizer, a text that is none, or a vocab_size without room for the bytes.
     """
@@ -95,10 +96,19 @@ def _cut(pretokenizer: str) -> dict[str, Any] | None:
     if pretokenizer == "smollm":
         return {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTE_LEVEL]}
     pattern = _core.split_pattern(pretokenizer)
-    if pattern is None:
+    steps = _core.split_steps(pretokenizer) if pattern is None else [pattern]
+    if steps is None:
         return None
-    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
-    return {"type": "Sequence", "pretokenizers": [split, _BYTE_LEVEL | {"use_regex": False}]}
+    return {"type": "Sequence", "pretokenizers": [*map(_step, steps), _BYTE_LEVEL | {"use_regex": False}]}
+
+
+def _step(step: str) -> dict[str, Any]:
+    """A step of split_steps.def as a tokenizer.json has it."""
+    if step == "Digits":
+        return {"type": "Digits", "individual_digits": True}
+    if step == "Punctuation":
+        return {"type": "Punctuation", "behavior": "Contiguous"}
+    return {"type": "Split", "pattern": {"Regex": step}, "behavior": "Isolated", "invert": False}
 
 
 def _document(pieces: list[str], merges: list[list[int]], specials: list[str], cut: dict[str, Any]) -> dict[str, Any]:

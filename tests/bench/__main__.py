@@ -22,7 +22,7 @@ from .registry import ROWS, Row, all_rows
 from .run import Run
 from .summary import verdict
 
-SAID = {"yes": "reached", "no": "SHORT", "open": "OPEN"}
+SAID = {"yes": "reached", "no": "SHORT", "open": "OPEN", "not measured": "not measured"}
 RESULTS = ROOT / "tests" / "bench" / "results"
 
 
@@ -61,7 +61,8 @@ def print_line(line: dict[str, Any]) -> None:
     for c in line["checks"]:
         bound = f"  {c['side']} {c['reach']}: {SAID[verdict(c)]}" if "reach" in c else ""
         interval = f" ({c['interval'][0]} to {c['interval'][1]})" if "interval" in c else ""
-        print(f"    {c['what']:44} {c['got']:10.4g}{interval}{bound}")
+        got = "" if c["got"] is None else f"{c['got']:.4g}"
+        print(f"    {c['what']:44} {got:>10}{interval}{bound}")
     if "probes" in line:
         print(f"    machine: {json.dumps(line['probes'])}")
     sys.stdout.flush()

@@ -87,7 +87,7 @@ def section(result: dict[str, Any]) -> list[str]:
         past = past_limit(line)
         for c in line["checks"]:
             bound = f"{c['side']} {number(c['reach'])}" if "reach" in c else ""
-            got = number(c["got"])
+            got = "" if c["got"] is None else number(c["got"])
             if "interval" in c:
                 got += f" ({' to '.join(map(number, c['interval']))})"
             usable = not (past and c["what"].endswith(" limit"))

@@ -62,8 +62,8 @@ class Run:
                     self._note(label, workers[label](work.facts))
                 except SideError as err:
                     folder = str(Path(side.keywords["path"]).parent)
-                    missing[label] = str(err).replace(f"{folder}/", "")
-                    self.say(f"  {label} cannot run: {err}")
+                    missing[label] = str(err).strip().splitlines()[0].replace(f"{folder}/", "")
+                    self.say(f"  {label} cannot run: {missing[label]}")
             yield workers, missing
         finally:
             for worker in workers.values():

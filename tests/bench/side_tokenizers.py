@@ -18,6 +18,7 @@ class Tokenizing:
     """A side: `make()` loads it anew; `encode`, and where it has them `count`, `decode` and `batch`."""
 
     package = ""
+    met = 0  # texts that unseen_encoding has given it
 
     def __init__(self, path: str, threads: int = 1):
         self.path, self.threads = path, threads
@@ -140,6 +141,18 @@ class GigatokenSentencePiece(Gigatoken):
         return gigatoken.Tokenizer.from_sentencepiece(self.path)
 
 
+class GigatokenWordPiece(Gigatoken):
+    """Of the tokenizer.json that tokenizers writes of a vocab.txt."""
+
+    def make(self) -> Any:
+        import gigatoken
+        from tokenizers import BertWordPieceTokenizer
+
+        with tempfile.TemporaryDirectory() as folder:
+            BertWordPieceTokenizer(self.path).save(f"{folder}/tokenizer.json")
+            return gigatoken.Tokenizer(f"{folder}/tokenizer.json")
+
+
 class KitokenSentencePiece(Tokenizing):
     package = "kitoken"
 
@@ -192,11 +205,35 @@ class Transformers(Tokenizing):
         return self.made.encode(text, add_special_tokens=False).ids
 
 
+class TransformersSmolLM(Transformers):
+    """With every digit apart, as SmolLM2's own tokenizer.json has it; the conversion from GGUF reads over
+    `tokenizer.ggml.pre` and takes GPT-2's pattern alone."""
+
+    def make(self) -> Any:
+        from tokenizers import pre_tokenizers
+
+        made = super().make()
+        made.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+        return made
+
+
 # ---- what a worker is asked
 
 
 def ids(side: Tokenizing, text: str) -> np.ndarray:
     return np.asarray(side.encode(text), np.int64)
+
+
+def batch_ids(side: Tokenizing, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(the ids of all texts one behind the other, how many each text has)."""
+    every = [np.asarray(one, np.int64) for one in side.batch(texts)]
+    return np.concatenate(every), np.array([len(one) for one in every])
+
+
+def text_of(side: Tokenizing, given: np.ndarray) -> bytes:
+    return bytes(side.decode(side.given(given)))
 
 
 def _seconds(job: Callable[[], Any]) -> float:
@@ -210,6 +247,19 @@ def _seconds(job: Callable[[], Any]) -> float:
 
 def encoding(side: Tokenizing, text: str) -> float:
     return _seconds(lambda: side.encode(text))
+
+
+def unseen_encoding(side: Tokenizing, text: str) -> float:
+    """Seconds of a text that this side has not met: each lacks one more character at its end. A side that remembers
+    words of any length would give back a text of one word that it has seen."""
+    n, spent = 0, 0.0
+    while spent < LEAST_SECONDS:
+        n, side.met = n + 1, side.met + 1
+        fresh = text[: len(text) - side.met]
+        start = time.perf_counter()
+        side.encode(fresh)
+        spent += time.perf_counter() - start
+    return spent / n
 
 
 def counting(side: Tokenizing, text: str) -> float:

@@ -38,10 +38,17 @@ def check(
     return out
 
 
+def unmeasured(what: str, least: float) -> dict[str, Any]:
+    """A bound whose other side could not be measured: it counts as not reached."""
+    return {"what": what, "got": None, "reach": significant(least), "side": "at least", "reached": False}
+
+
 def verdict(judged: dict[str, Any]) -> str:
-    """yes | no | open, of what `check` gave, or "" where there is no bound."""
+    """yes | no | open | not measured, of what `check` or `unmeasured` gave, or "" where there is no bound."""
     if "reached" not in judged:
         return ""
+    if judged.get("got", 0) is None:
+        return "not measured"
     return "yes" if judged["reached"] else "open" if judged.get("open") else "no"
 
 

@@ -13,10 +13,11 @@ from cutaway.bench.summary import interleave, spread
 from cutaway.bench.workers import Side, SideError, Worker
 
 from . import side_tokenizers as work
+from .catalogues import lines_of
 from .files import ROOT
 from .registry import Line
 from .run import OURS, Run
-from .summary import check
+from .summary import check, unmeasured
 
 SOURCE_BYTES = 4_300_000
 
@@ -41,22 +42,53 @@ def sides_of(path: Path, sides: dict[str, str], threads: int = 1) -> dict[str, S
     return {label: Side(f"bench.side_tokenizers:{name}", keywords) for label, name in sides.items()}
 
 
-def same_ids(
-    workers: dict[str, Worker], missing: dict[str, str], text: str
+def languages() -> dict[str, str]:
+    """{title: text} of the languages that have a figure of their own."""
+    titles = {"zh_CN": "Chinese", "hi": "Hindi", "ru": "Russian", "my": "Burmese"}
+    lines = lines_of(lambda language: language in titles)
+    return {title: "\n".join(lines[language]) for language, title in titles.items()}
+
+
+def same(
+    workers: dict[str, Worker],
+    missing: dict[str, str],
+    answer: Callable[[Worker], Any],
+    differs: Callable[[Any, Any], str],
 ) -> tuple[dict[str, Worker], dict[str, str]]:
-    """The sides that give our ids of this text, and what is wrong with the others."""
-    ours, fit, unfit = workers[OURS](work.ids, text), {}, dict(missing)
+    """The sides that answer as we do, and what is wrong with the others. differs(theirs, ours): in words, "" if not."""
+    ours, fit, unfit = answer(workers[OURS]), {OURS: workers[OURS]}, dict(missing)
     for label, worker in workers.items():
+        if label == OURS:
+            continue
         try:
-            theirs = worker(work.ids, text)
+            wrong = differs(answer(worker), ours)
         except SideError as err:
             unfit[label] = f"refuses this text: {str(err).strip().splitlines()[-1]}"
             continue
-        if np.array_equal(ours, theirs):
-            fit[label] = worker
+        if wrong:
+            unfit[label] = wrong
         else:
-            unfit[label] = f"gives other ids: {len(theirs):,} of them, ours are {len(ours):,}"
+            fit[label] = worker
     return fit, unfit
+
+
+def other_ids(theirs: np.ndarray, ours: np.ndarray) -> str:
+    return "" if np.array_equal(theirs, ours) else f"gives other ids: {len(theirs):,} of them, ours are {len(ours):,}"
+
+
+def other_lists(theirs: tuple[np.ndarray, np.ndarray], ours: tuple[np.ndarray, np.ndarray]) -> str:
+    equal = all(np.array_equal(*pair) for pair in zip(theirs, ours, strict=True))
+    return "" if equal else f"gives other ids: {len(theirs[0]):,} of them, ours are {len(ours[0]):,}"
+
+
+def other_bytes(theirs: bytes, ours: bytes) -> str:
+    return "" if theirs == ours else f"gives another text: {len(theirs):,} bytes, ours are {len(ours):,}"
+
+
+def same_ids(
+    workers: dict[str, Worker], missing: dict[str, str], text: str
+) -> tuple[dict[str, Worker], dict[str, str]]:
+    return same(workers, missing, lambda worker: worker(work.ids, text), other_ids)
 
 
 def timed(
@@ -67,7 +99,8 @@ def timed(
     missing: dict[str, str],
     reach: dict[str, float],
 ) -> Line:
-    """Jobs by turns. Units that end in /s are better large, others small."""
+    """Jobs by turns. Units that end in /s are better large, others small. reach: {side: times that it is to be}; a side
+    that is missing has not been reached."""
     line: Line = {"case": case, "unit": unit, "gate": {}, "missing": missing, "sides": {}, "checks": []}
     line["sides"] = {label: spread(values) for label, values in interleave(jobs, run.rounds).items()}
     ours = line["sides"][OURS]["median"]
@@ -76,6 +109,7 @@ def timed(
             theirs = line["sides"][label]["median"]
             ratio = ours / theirs if unit.endswith("/s") else theirs / ours
             line["checks"].append(check(f"times {label}", ratio, reach.get(label)))
+    line["checks"] += [unmeasured(f"times {label}", reach[label]) for label in missing if label in reach]
     return line
 
 

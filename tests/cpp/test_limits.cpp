@@ -31,10 +31,8 @@ TEST(Limits, TheBestOfSeveralRunsCounts) {
 }
 
 TEST(Limits, EndsWhereNoProcessorTimeIsCounted) {
-  EXPECT_DOUBLE_EQ(best_rate([](int64_t times) {
-                     return Took{0.1 * static_cast<double>(times), 0.0};
-                   }),
-                   10.0);
+  const auto stands = [](int64_t times) { return Took{0.1 * static_cast<double>(times), 0.0}; };
+  EXPECT_DOUBLE_EQ(best_rate(stands), 10.0);
 }
 
 TEST(Limits, AreMeasuredOnAnyNumberOfThreads) {

@@ -298,6 +298,17 @@ def test_mistakes(models, changed, message):
         ca.compare(**arguments)
 
 
+def test_a_file_that_is_no_model_is_found_before_the_first_row(files, tmp_path, monkeypatch):
+    paper, empty = tmp_path / "paper.pdf", tmp_path / "folder"
+    paper.write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+    empty.mkdir()
+    monkeypatch.setattr(ca, "load", lambda *_, **__: pytest.fail("loaded"))
+    for second, message in ((paper, "paper.pdf.*this looks like a PDF"), (empty, "folder.*without config.json")):
+        with pytest.raises(ca.Error, match=message):
+            run([files["base"], second], resume=tmp_path / "run.jsonl")
+        assert not (tmp_path / "run.jsonl").exists()
+
+
 def test_two_models_of_one_name(files, models):
     with pytest.raises(ca.ArgumentError, match="Two models are called 'base'. Give them labels"):
         run([files["base"], models["base"]])

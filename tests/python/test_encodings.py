@@ -57,6 +57,26 @@ def test_from_tiktokens_cache(name: str, tmp_path: Path, shared_path: Shared) ->
     assert ca.tokenizer(name) is tok
 
 
+def test_an_encoding_has_its_name(tmp_path: Path, shared_path: Shared) -> None:
+    """Wherever its ranks lie under whatever name; and results that compare tokenizers call it that, given as a name."""
+    place(tmp_path / "tiktoken", "p50k_base", shared_path("conformance/tokenizers/p50k_base.tiktoken"))
+    for again in range(2):  # from the ranks, then from the pack file
+        for name in ("p50k_base", "r50k_base", "gpt2"):
+            tok = ca.tokenizer(name)
+            assert tok.name == name and repr(tok).startswith(f"Tokenizer({name!r}, "), again
+        encodings._loaded.cache_clear()
+    diff = ca.diff_tokenizers("gpt2", ca.tokenizer("p50k_base"), "a    b")
+    assert (diff.a, diff.b) == ("gpt2", "p50k_base") and not diff.same
+    same = ca.diff_tokenizers("gpt2", "gpt2", "a b")
+    assert same.same and same.a != same.b
+    costs = ca.language_cost({"English": ["the cat"], "German": ["die Katze"]}, ["gpt2", "p50k_base"])
+    assert [row.tokenizer for row in costs] == ["gpt2"] * 2 + ["p50k_base"] * 2
+    assert ca.language_cost({"English": ["the cat"]}, {"mine": "gpt2"})[0].tokenizer == "mine"
+    assert ca.compare_formats({"a": 1}, "gpt2")["JSON"].ids == tuple(ca.tokenizer("gpt2").encode('{\n  "a": 1\n}'))
+    path = shared_path("conformance/tokenizers/p50k_base.tiktoken")
+    assert ca.Tokenizer.from_file(path).name == "p50k_base.tiktoken"
+
+
 def test_the_other_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_path: Shared) -> None:
     monkeypatch.delenv("TIKTOKEN_CACHE_DIR")
     monkeypatch.setenv("DATA_GYM_CACHE_DIR", str(tmp_path / "gym"))

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 import cutaway as ca
 import numpy as np
 import pytest
-from cutaway import catalogue, fetch
+from cutaway import cache, catalogue, cli, fetch, verify
 from test_catalogue import MODEL, build_wheel, entry_named, index, leftovers  # noqa: F401 (index is a fixture)
 
 HELLO = [{"role": "user", "content": "the hat"}]
@@ -233,22 +234,58 @@ def test_the_disk_fills_while_the_file_is_written(tiny, monkeypatch, tmp_path):
 
     with monkeypatch.context() as patch:
         patch.setattr(fetch, "_append", full)
-        with pytest.raises(ca.Error, match=r"^Fetching tiny into .*models failed: No space left on device\.$"):
-            catalogue.resolve("tiny", progress=False)
+        message = sentence(catalogue.resolve, "tiny", progress=False)
+    assert re.fullmatch(
+        r"Fetching tiny into (.*models) failed: No space left on device\. It needs 11\.7 MiB of free space in \1, "
+        r"[\d.,]+ [KMGT]iB are free\. Make room, or set CUTAWAY_CACHE to a folder on a larger disk\.",
+        message,
+    )
     assert leftovers(tmp_path) == [] and not ca.models()["tiny"].cached
     assert catalogue.resolve("tiny", progress=False).read_bytes() == MODEL  # with room again, it works
 
 
 @needs_pip
-def test_ctrl_c_in_a_download_leaves_nothing_that_would_be_loaded(tiny, monkeypatch, tmp_path):
-    def interrupted(seconds):
-        raise KeyboardInterrupt
+@pytest.mark.skipif(os.name != "posix", reason="a program that is a script")
+def test_the_disk_fills_while_pip_downloads(tiny, monkeypatch, tmp_path):
+    pip = tmp_path / "python"
+    pip.write_text(
+        "#!/bin/sh\necho 'ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device'\nexit 1\n"
+    )
+    pip.chmod(0o755)
+    monkeypatch.setattr(fetch.sys, "executable", str(pip))
+    message = sentence(catalogue.resolve, "tiny", progress=False)
+    assert "failed: No space left on device. It needs 11.7 MiB of free space" in message and "network" not in message
 
+
+def pressed(*_):
+    raise KeyboardInterrupt
+
+
+@needs_pip
+def test_ctrl_c_in_a_download_leaves_nothing_that_would_be_loaded(tiny, monkeypatch, tmp_path, capsys):
+    said = "Stopped fetching tiny; nothing was kept. Call again to fetch it."
     with monkeypatch.context() as patch:
-        patch.setattr(fetch.time, "sleep", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        patch.setattr(fetch.time, "sleep", pressed)
+        with pytest.raises(KeyboardInterrupt) as caught:
             catalogue.resolve("tiny", progress=False)
+        assert caught.type is KeyboardInterrupt and str(caught.value) == said and caught.value.__suppress_context__
+        assert [entry.name for entry in caught.traceback][-1] == "fetch"  # outside of the loop that looks after pip
+        assert caught.value._render_traceback_()[-2:] == ["", f"KeyboardInterrupt: {said}"]
+        capsys.readouterr()
+        for command in (["generate", "x", "-m", "tiny"], ["verify", "tiny"], ["compare", "tiny", "-p", "x"]):
+            patch.setattr(verify, "stored", lambda: {"tiny": {"sha256": tiny.sha256, "entries": []}})
+            assert cli.main(command) == 130
+            assert capsys.readouterr().err.splitlines()[-1] == f"cutaway: {said}"
     assert leftovers(tmp_path) == [] and not ca.models()["tiny"].cached
+
+
+@needs_pip
+def test_ctrl_c_while_another_process_fetches(tiny, monkeypatch):
+    monkeypatch.setattr(fetch.time, "sleep", pressed)
+    folder = cache.models_dir()
+    with cache.locked(folder / "tiny.lock", pressed), pytest.raises(KeyboardInterrupt) as caught:
+        catalogue.resolve("tiny", progress=False)
+    assert str(caught.value) == "Stopped fetching tiny; another process goes on with it. Call again to fetch it."
 
 
 @needs_pip

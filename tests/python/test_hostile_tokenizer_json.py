@@ -103,3 +103,55 @@ def test_charsmap_that_lies(tmp_path: Path) -> None:
         part = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(blob).decode()}
         with contextlib.suppress(ca.FormatError):
             small_only(tmp_path, normalizer=part).encode("a b é " * 3)
+
+
+BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+DOUBLE = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("(a|aa)+$", "a" * 41 + "!"),
+        ("(.*a){20}b", "a" * 3000 + "b" + "a" * 3000),
+        (r"(?:\p{L}|\p{L}\p{M}?)+$", "a" * 41 + "!"),
+    ],
+)
+def test_expressions_that_never_end(
+    expression: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("regex")
+    monkeypatch.setattr(ca.patterns, "_SECONDS", 0.2)
+    split = {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": False}
+    tok = small_only(tmp_path, pre_tokenizer=split)
+    with pytest.raises(ca.Error) as caught:
+        tok.encode(text)
+    assert repr(expression) in str(caught.value) and "takes too long on a text of" in str(caught.value)
+    tok = small_only(tmp_path, normalizer={"type": "Replace", "pattern": {"Regex": expression}, "content": "-"})
+    with pytest.raises(ca.Error, match="takes too long"):
+        tok.count(text)
+    assert tok.count("c") == 1
+
+
+def test_rules_that_fill_the_memory(tmp_path: Path) -> None:
+    often = {"type": "Sequence", "normalizers": [DOUBLE] * 60}
+    for normalizer, text in ((often, "a"), ({**DOUBLE, "content": "b" * 10**7}, "a" * 1000)):
+        tok = small_only(tmp_path, normalizer=normalizer)
+        for call in (tok.encode, tok.count, tok.explain):
+            with pytest.raises(
+                ca.FormatError, match=r"tokenizer\.json: normalizer: .* make more than \d+ bytes of a text"
+            ):
+                call(text)
+        assert tok.encode("c").size == 1
+    letters = {"type": "Sequence", "pretokenizers": [BYTES] * 60}
+    with pytest.raises(ca.FormatError, match="pre_tokenizer: .* make more than"):
+        small_only(tmp_path, pre_tokenizer=letters).encode("\u00e9")
+    for steps in ([DOUBLE] * 60, [{**DOUBLE, "content": "b" * 10**7}]):
+        with pytest.raises(ca.FormatError, match="decoder.*may make more than 4096 bytes of one"):
+            small_only(tmp_path, decoder={"type": "Sequence", "decoders": steps})
+
+
+def test_rules_that_grow_a_text_as_real_ones_do(tmp_path: Path) -> None:
+    tok = small_only(tmp_path, normalizer={"type": "Sequence", "normalizers": [{"type": "NFKD"}, DOUBLE, DOUBLE]})
+    for text in ("\ufdfa" * 2000, "a" * 100_000):
+        assert tok.count(text) > 0

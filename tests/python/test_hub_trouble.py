@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import re
 from pathlib import Path
 
 import cutaway as ca
@@ -163,6 +166,34 @@ def test_a_connection_that_breaks(hub: StubHub, made: dict[str, dict[str, bytes]
     assert hub.faults == {}
     path = Path(ca.load("org/one-GGUF").info()["path"])
     assert path.read_bytes() == made["org/one-GGUF"]["model-Q4_0.gguf"]
+
+
+@pytest.mark.parametrize("name", ["org/single", "org/one-GGUF"])
+def test_ctrl_c_in_a_download(name: str, hub: StubHub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(huggingface_hub, "snapshot_download", pressed)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            ca.load(name)
+    assert str(caught.value) == (
+        f"Stopped fetching '{name}'; files that came whole stay in {home / 'hub'}. Call again to fetch the rest."
+    )
+    assert caught.value.__suppress_context__ and caught.traceback[-1].name == "get"
+    assert len(ca.load(name).tokenizer) == 273
+
+
+def test_a_disk_that_fills_up(hub: StubHub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x.incomplete")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", full)
+    assert re.fullmatch(
+        rf"'org/single' could not be kept in {re.escape(str(home / 'hub'))}: No space left on device; [\d.,]+ [KMGT]iB are "
+        r"free there\. Make room, or set HF_HOME to a folder on a larger disk before Python starts\.",
+        refused(ca.load, "org/single"),
+    )
 
 
 # ---- a cache folder, HF_HUB_OFFLINE

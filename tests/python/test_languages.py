@@ -100,7 +100,9 @@ def test_tokenizers_have_names(real_model, model_path):
         with pytest.raises(ca.ArgumentError, match="tokenizers is empty"):
             ca.language_cost(TEXTS, wrong)
     with pytest.raises(ca.ArgumentError, match="expected a model or a tokenizer"):
-        ca.language_cost(TEXTS, ["gpt2"])
+        ca.language_cost(TEXTS, [3])
+    with pytest.raises(ca.ArgumentError, match=r"no encoding 'gpt3'.* The call is language_cost\(texts, tokenizers\)"):
+        ca.language_cost(TEXTS, ["gpt3"])
 
 
 def test_the_plot(monkeypatch):

@@ -138,6 +138,20 @@ def test_a_wheel_without_a_day_has_that_of_its_installation(tmp_path, monkeypatc
     assert (cost.source, cost.date) == ("litellm 1.60.2", "installed 2023-11-14")
 
 
+def test_a_blank_time_is_no_date(tmp_path, monkeypatch):
+    """Archives that are made reproducible have their files written in 1980."""
+    folder = install_litellm(tmp_path, "1.60.2", built=None)
+    file = folder / "litellm" / "model_prices_and_context_window_backup.json"
+    os.utime(file, (315_532_800, 315_532_800))
+    monkeypatch.syspath_prepend(str(folder))
+    assert (
+        ca.cost("gpt-4o", 1, 1).date
+        == ca.cost("gpt-4o", 1, 1, table=file).date
+        == "of a date that its file does not tell"
+    )
+    assert "1980" not in repr(ca.cost("gpt-4o", 1, 1))
+
+
 def test_without_litellm_the_error_says_what_to_install():
     program = (
         "import sys, importlib.metadata as m, cutaway as ca\n"

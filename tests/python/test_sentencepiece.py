@@ -129,6 +129,21 @@ def test_special_tokens(folder):
     assert tok.encode("the", add_special_tokens=True).tolist() == [1, *alone]
 
 
+def test_the_control_tokens_of_mistral(folder):
+    """From v2 on they stand in the model file; in a text they are text, unless they are asked for."""
+    path = folder / "instructions.model"
+    path.write_bytes(trained("bpe, Mistral's instructions"))
+    tok, peer = pair(path)
+    begin, end = tok.to_id("[INST]"), tok.to_id("[/INST]")
+    assert (begin, end) == (3, 4) and tok.token_type(begin) == "control"
+    text = "[INST] What is it?[/INST] The lamp.</s>"
+    check(tok, peer, text)
+    assert {begin, end}.isdisjoint(tok.encode(text).tolist())
+    expected = [begin, *peer.encode(" What is it?"), end, *peer.encode(" The lamp."), tok.eos_id]
+    assert tok.encode(text, parse_special=True).tolist() == expected
+    assert tok.decode(expected, skip_special_tokens=True) == peer.decode(expected)
+
+
 def test_invalid_utf8(folder):
     """With byte pieces every byte string comes back; without, what is no character is unknown, as U+FFFD is."""
     rng = random.Random(8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,37 @@ def test_vocabulary_and_merges(tmp_path: Path) -> None:
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ca.FormatError, match=r"expected tokenizer.json, or vocab.json and merges.txt"):
+    with pytest.raises(
+        ca.FormatError,
+        match=r"expected tokenizer.json, or vocab.json and merges.txt, or tokenizer.model, or vocab.txt, or one file \*.tik",
+    ):
         ca.Tokenizer.from_file(tmp_path)
     write(tmp_path, vocab={"a": 0})
     with pytest.raises(ca.FormatError, match=r"it lacks merges.txt beside its vocab.json"):
+        ca.Tokenizer.from_file(tmp_path)
+
+
+def test_a_file_that_needs_its_folder(tmp_path: Path) -> None:
+    """A vocabulary may well have the words "version" and "model" in it."""
+    for vocab in ({"a": 0, "version": 1}, {"model": 0, "version": 1}, {}):
+        write(tmp_path, vocab=vocab)
+        with pytest.raises(
+            ca.FormatError, match=r"vocab.json: is no tokenizer.json, .* give the folder that holds them"
+        ):
+            ca.Tokenizer.from_file(tmp_path / "vocab.json")
+
+
+def test_vocabularies_with_names_of_their_own(tmp_path: Path) -> None:
+    """What a repository of the hub may consist of works as a folder too."""
+    (tmp_path / "rwkv_vocab_small.txt").write_text("1 'a' 1\n2 'ab' 2\n3 'b' 1\n")
+    assert ca.Tokenizer.from_file(tmp_path).encode("abb").tolist() == [2, 3]
+    letters = "".join(f"{base64.b64encode(bytes([b])).decode()} {b}\n" for b in range(256))
+    (tmp_path / "small.tiktoken").write_text(letters)
+    with pytest.raises(ca.FormatError, match=r"has 2 tokenizers, rwkv_vocab_small.txt and small.tiktoken among them"):
+        ca.Tokenizer.from_file(tmp_path)
+    (tmp_path / "rwkv_vocab_small.txt").unlink()
+    assert ca.Tokenizer.from_file(tmp_path, pattern="cl100k").encode("ab").tolist() == [97, 98]
+    with pytest.raises(ca.FormatError, match="pattern"):
         ca.Tokenizer.from_file(tmp_path)
 
 

@@ -233,7 +233,22 @@ def test_what_the_steps_of_a_tokenizer_json_are_called(kind: str, tmp_path: Path
     assert (shown.step_name, shown.key_name) == (step, key)
     assert shown.pieces[0].merges and f"  {key} " in repr(shown)
     page = shown.view()._repr_html_()
-    assert f"{step}s, in order" in page and f"<small>{key} " in page
+    plural = "matches" if step == "match" else f"{step}s"
+    assert f"{plural}, in order" in page and f"  {key} " in page
+
+
+@pytest.mark.parametrize(
+    "name", ["cl100k_base.tiktoken", "o200k_base.tiktoken", "p50k_base.tiktoken", "llama3.tiktoken.model"]
+)
+def test_ranks_of_a_rank_file_are_ranks(name: str) -> None:
+    """Each merge made the token whose rank it has, and the page calls it that."""
+    tok = ours(name)
+    shown = tok.explain("tokenization unbelievableness")
+    steps = [step for piece in shown.pieces for step in piece.merges]
+    assert shown.key_name == "rank" and len(steps) > 5
+    for step in steps:
+        assert tok.token_bytes(step.id) == step.left + step.right == step.joined and step.key == step.id
+    assert "  rank " in repr(shown) and "  rank " in repr(shown.view()) and "score" not in shown._repr_html_()
 
 
 def test_ranks_of_a_byte_level_file_are_ranks(shared_path: Callable[[str], Path]) -> None:

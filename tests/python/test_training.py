@@ -1,6 +1,7 @@
 """Byte-level BPE learned from text, against Hugging Face's trainer."""
 
 import json
+import sys
 
 import cutaway as ca
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from cutaway.errors import ArgumentError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizer_files import golden_lines
 
 hf = pytest.importorskip("tokenizers", reason="the package tokenizers is the reference")
 from tokenizers import models, pre_tokenizers, trainers  # noqa: E402
@@ -61,6 +63,46 @@ def test_special_tokens_come_first_and_are_text_unless_asked_for(tmp_path):
     text = "<s>hello</s>"
     assert ours.encode(text, parse_special=True).tolist() == theirs.encode(text).ids
     assert 0 not in ours.encode(text) and ours.decode(ours.encode(text)) == text
+
+
+SCANNERS = [name for name in ca._core.pretokenizers().split(", ")[:12]]
+
+
+@pytest.mark.parametrize("pretokenizer", SCANNERS)
+def test_every_pretokenizer_that_has_a_name(pretokenizer, tmp_path):
+    """Trained by the reference under the steps that the saved file has: the same merges, and the same ids."""
+    texts = [*TEXTS, *golden_lines()[::5], "a\n \n", "x  \n  ", "don'T 1234 \t\t", "12٣³ ...!?'s"]
+    ours = ca.train_bpe(texts, 900, pretokenizer, progress=False)
+    path = tmp_path / "tokenizer.json"
+    ours.save(path)
+    saved = hf.Tokenizer.from_file(str(path))
+    theirs = hf.Tokenizer(models.BPE())
+    theirs.pre_tokenizer = saved.pre_tokenizer
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    theirs.train_from_iterator(
+        texts, trainers.BpeTrainer(vocab_size=900, initial_alphabet=alphabet, show_progress=False)
+    )
+    assert ours.merges == [tuple(pair) for pair in json.loads(theirs.to_str())["model"]["merges"]]
+    again = ca.Tokenizer.from_file(path)
+    assert again.info()["pre"] == pretokenizer
+    for text in texts:
+        assert again.encode(text).tolist() == ours.encode(text).tolist() == saved.encode(text).ids, text
+        assert list(again.explain(text).ids) == saved.encode(text).ids
+
+
+def test_no_engine_for_expressions_is_needed_where_a_scanner_stands_in(tmp_path, monkeypatch):
+    """DeepSeek's and BLOOM's expressions are several steps, each of which alone would need the package regex."""
+    monkeypatch.setitem(sys.modules, "regex", None)
+    for pretokenizer in SCANNERS:
+        path = tmp_path / f"{pretokenizer}.json"
+        ca.train_bpe(TEXTS, 300, pretokenizer, progress=False).save(path)
+        tok = ca.Tokenizer.from_file(path)
+        assert list(tok.explain(TEXTS[2]).ids) == tok.encode(TEXTS[2]).tolist()
+    document = json.loads(path.read_text("utf-8"))
+    document["pre_tokenizer"]["pretokenizers"].insert(0, {"type": "Digits", "individual_digits": True})
+    path.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(ca.Error, match="the package 'regex' is needed"):
+        ca.Tokenizer.from_file(path)
 
 
 @pytest.mark.parametrize("pretokenizer", ["gpt-2", "smollm", "llama-bpe", "o200k", "qwen2"])

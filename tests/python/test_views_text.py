@@ -398,5 +398,36 @@ def test_pieces_are_windowed_by_tokens(real_model, name):
     assert len(views.pieces(tok, text).page().encode()) < 200_000
 
 
+HEAVY = {
+    "long words": "The infrastructure requirements of international organizations necessitate comprehensive environmental "
+    "responsibilities. ",
+    "longer words": " responsibilities internationalization",
+    "longest tokens": "",
+}
+
+
+@pytest.mark.parametrize("kind", HEAVY)
+def test_pieces_of_200_tokens_are_below_200_kb(real_model, kind):
+    """Whatever the words are, and nothing of the 200 tokens is left out: the page lists fewer merges of each."""
+    tok = real_model("smollm2").tokenizer
+    longest = sorted(range(len(tok)), key=lambda id: -len(tok.token_bytes(id)))[:200]
+    text = HEAVY[kind] * 120 or tok.decode(longest)
+    view = views.pieces(tok, text, count=200)
+    page = view.page()
+    assert len(page.encode()) < 200_000 and len(chips(page)) == 200
+    assert ("more (see .to_pandas(steps=True))" in page) == (kind == "longest tokens")
+    assert len(views.pieces(tok, text).page().encode()) < 200_000
+
+
+def test_a_page_that_is_too_long_has_fewer_tokens(real_model, monkeypatch):
+    tok = real_model("smollm2").tokenizer
+    monkeypatch.setattr("cutaway.views.encoding._MOST_BYTES", 40_000)
+    view = views.pieces(tok, HEAVY["long words"] * 40, start=20)
+    shown = chips(view)
+    assert 10 < len(shown) < 200 and len(view.page().encode()) <= 40_000
+    n = tok.count(HEAVY["long words"] * 40)
+    assert f"tokens 20 to {19 + len(shown)} of {n}; start={20 + len(shown)} shows more" in repr(view)
+
+
 def test_pieces_of_nothing(real_model):
     assert "0 pieces; 0 tokens" in repr(views.pieces(real_model("smollm2"), ""))

@@ -53,6 +53,14 @@ MODELS: dict[str, dict[str, Any]] = {
     "bpe, suffix": {"model_type": "bpe", "treat_whitespace_as_suffix": True},
     "bpe, spaces kept": {"model_type": "bpe", "remove_extra_whitespaces": False, "allow_whitespace_only_pieces": True},
     "bpe, pieces over spaces": {"model_type": "bpe", "split_by_whitespace": False},
+    "bpe, Mistral's instructions": {
+        "model_type": "bpe",
+        "byte_fallback": True,
+        "vocab_size": 1400,
+        "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False,
+        "control_symbols": ["[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"],
+    },
     "bpe, user-defined": {
         "model_type": "bpe",
         "user_defined_symbols": ["<b>", "<b>>", "the", "①", "▁of", "ab", "bab", "\n", "▁▁", "▁▁▁▁"],

@@ -19,6 +19,10 @@ std::pair<char32_t, size_t> before(std::string_view text, size_t end) {
 
 }  // namespace
 
+AddedToken plain_special(int32_t id, std::string content) {
+  return {id, content, content, false, false, false, false, true};
+}
+
 AddedToken read_added(const Part& part, int32_t id) {
   AddedToken token{id, part.string("content"), "", false, false, false, false, false};
   token.single_word = part.boolean("single_word", false);

@@ -17,6 +17,7 @@ struct AddedToken {
   bool single_word, lstrip, rstrip, normalized, special;
 };
 
+AddedToken plain_special(int32_t id, std::string content);
 // The members of one entry; `id` is read where the entry has it.
 AddedToken read_added(const Part& part, int32_t id);
 

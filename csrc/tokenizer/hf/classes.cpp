@@ -7,7 +7,7 @@ namespace cutaway::hf {
 namespace {
 
 constexpr TokenizerClass kClasses[] = {
-#define TOKENIZER_CLASS(name, model, rest) {name, model, rest},
+#define TOKENIZER_CLASS(...) {__VA_ARGS__},
 #include "tokenizer/hf/classes.def"
 #undef TOKENIZER_CLASS
 };
@@ -15,9 +15,11 @@ constexpr TokenizerClass kClasses[] = {
 }  // namespace
 
 TokenizerClass find_class(const std::string& name, const std::string& where) {
+  std::string_view plain = name;
+  if (plain.ends_with("Fast")) plain.remove_suffix(4);
   std::string names;
   for (const TokenizerClass& known : kClasses) {
-    if (known.name == name) return known;
+    if (known.name == plain) return known;
     names += (names.empty() ? "" : ", ") + std::string(known.name);
   }
   throw UnsupportedError(

@@ -17,6 +17,9 @@ class Sequence final : public Cutter {
   explicit Sequence(const Part& part) {
     for (const Part& one : part.parts("pretokenizers")) steps_.push_back(read_cutter(one));
   }
+  void prepare() override {
+    for (const auto& step : steps_) step->prepare();
+  }
   void apply(CutText& cut) const override {
     for (const auto& step : steps_) step->apply(cut);
   }
@@ -48,7 +51,30 @@ class Sequence final : public Cutter {
   std::vector<std::unique_ptr<Cutter>> steps_;
 };
 
+class Scanning final : public Cutter {
+ public:
+  explicit Scanning(Pretokenizer scanner) : scanner_(scanner) {}
+  void apply(CutText& cut) const override {
+    const std::string_view text = cut.text.view();
+    std::vector<Pretoken> pieces, found;
+    for (const Pretoken& piece : cut.pieces) {
+      found.clear();
+      scanner_(text.substr(piece.begin, piece.end - piece.begin), found);
+      for (const Pretoken& one : found) {
+        pieces.push_back({piece.begin + one.begin, piece.begin + one.end, one.rule});
+      }
+    }
+    cut.pieces = std::move(pieces);
+  }
+  Pretokenizer scanner() const override { return scanner_; }
+
+ private:
+  Pretokenizer scanner_;
+};
+
 }  // namespace
+
+std::unique_ptr<Cutter> scanning_cutter(Pretokenizer scanner) { return std::make_unique<Scanning>(scanner); }
 
 std::unique_ptr<Cutter> read_cutter(const Part& part) {
   auto out = maker_of(part, part.type(), kKinds, "pre-tokenizer")(part);

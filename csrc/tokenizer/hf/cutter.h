@@ -14,11 +14,14 @@ struct CutText {
   std::vector<Pretoken> pieces;  // bytes of text.view(), in order, none empty; between them may be gaps
 };
 
-inline constexpr char kDigitsAlone[] = "Digits", kByteLevel[] = "ByteLevel";  // steps that are no expression
+// Steps that are no expression.
+inline constexpr char kDigitsAlone[] = "Digits", kPunctuation[] = "Punctuation", kByteLevel[] = "ByteLevel";
 
 class Cutter {
  public:
   virtual ~Cutter() = default;
+  virtual void prepare() {
+  }  // before the first apply(): what it needs for that, such as a compiled expression
   virtual void apply(CutText& cut) const = 0;
   // Does it write bytes as GPT-2's letters?
   virtual bool makes_alphabet() const { return false; }
@@ -47,6 +50,7 @@ void rewrite_pieces(CutText& cut, const Change& change) {
 }
 
 std::unique_ptr<Cutter> read_cutter(const Part& part);
+std::unique_ptr<Cutter> scanning_cutter(Pretokenizer scanner);  // what cutters with this scanner() do, in one
 
 #define CUTTER(function, type) std::unique_ptr<Cutter> make_cutter_##function(const Part& part);
 #include "tokenizer/hf/cutters.def"

@@ -18,19 +18,7 @@ class ByteLevel final : public Cutter {
         if (text[piece.begin] != ' ') out.replace(piece.begin, piece.begin, " ");
       });
     }
-    if (cuts_) {
-      const std::string_view text = cut.text.view();
-      const Pretokenizer scan = find_pretokenizer("gpt-2");
-      std::vector<Pretoken> pieces, found;
-      for (const Pretoken& piece : cut.pieces) {
-        found.clear();
-        scan(text.substr(piece.begin, piece.end - piece.begin), found);
-        for (const Pretoken& one : found) {
-          pieces.push_back({piece.begin + one.begin, piece.begin + one.end, one.rule});
-        }
-      }
-      cut.pieces = std::move(pieces);
-    }
+    if (cuts_) { scanning_cutter(find_pretokenizer("gpt-2"))->apply(cut); }
     if (letters_) {
       rewrite_pieces(cut, [](std::string_view text, const Pretoken& piece, Rewriter& out) {
         for (uint32_t i = piece.begin; i < piece.end; ++i) {

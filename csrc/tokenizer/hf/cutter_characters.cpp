@@ -10,14 +10,16 @@ namespace {
 
 class WhitespaceSplit final : public Cutter {
  public:
-  void apply(CutText& cut) const override { cut_at_characters(cut, Behavior::removed, Rule::spaces, &white); }
+  void apply(CutText& cut) const override {
+    cut_at_characters(cut, Behavior::removed, Rule::spaces, Rule::white_space, &white);
+  }
 };
 
 class Bert final : public Cutter {
  public:
   void apply(CutText& cut) const override {
-    cut_at_characters(cut, Behavior::removed, Rule::spaces, &white);
-    cut_at_characters(cut, Behavior::isolated, Rule::symbols, &is_punctuation);
+    cut_at_characters(cut, Behavior::removed, Rule::spaces, Rule::white_space, &white);
+    cut_at_characters(cut, Behavior::isolated, Rule::punctuation, Rule::between_matches, &is_punctuation);
   }
 };
 
@@ -25,7 +27,9 @@ class Digits final : public Cutter {
  public:
   explicit Digits(const Part& part)
       : behavior_(part.boolean("individual_digits") ? Behavior::isolated : Behavior::contiguous) {}
-  void apply(CutText& cut) const override { cut_at_characters(cut, behavior_, Rule::numbers, &is_numeric); }
+  void apply(CutText& cut) const override {
+    cut_at_characters(cut, behavior_, Rule::numbers, Rule::between_matches, &is_numeric);
+  }
   std::string_view step() const override {
     return behavior_ == Behavior::isolated ? kDigitsAlone : std::string_view();
   }
@@ -39,7 +43,10 @@ class Punctuation final : public Cutter {
   explicit Punctuation(const Part& part)
       : behavior_(part.has("behavior") ? read_behavior(part, "behavior") : Behavior::isolated) {}
   void apply(CutText& cut) const override {
-    cut_at_characters(cut, behavior_, Rule::symbols, &is_punctuation);
+    cut_at_characters(cut, behavior_, Rule::punctuation, Rule::between_matches, &is_punctuation);
+  }
+  std::string_view step() const override {
+    return behavior_ == Behavior::contiguous ? kPunctuation : std::string_view();
   }
 
  private:
@@ -50,7 +57,7 @@ class Delimiter final : public Cutter {
  public:
   explicit Delimiter(const Part& part) : delimiter_(part.character("delimiter")) {}
   void apply(CutText& cut) const override {
-    cut_at_characters(cut, Behavior::removed, Rule::pattern,
+    cut_at_characters(cut, Behavior::removed, Rule::delimiter, Rule::delimiter,
                       [this](char32_t cp) { return cp == delimiter_; });
   }
 
@@ -90,13 +97,13 @@ class Scripts final : public Cutter {
         const Utf8Step step = utf8_step(text, at);
         const uint32_t here = step.ok ? script_number(step.cp) : 0;
         if (here && here != script) {
-          if (begin < at) out.push_back({begin, at, Rule::text, script == 0});
+          if (begin < at) out.push_back({begin, at, Rule::script, script == 0});
           begin = at;
           script = here;
         }
         at += step.bytes;
       }
-      out.push_back({begin, piece.end, Rule::text, script == 0});
+      out.push_back({begin, piece.end, Rule::script, script == 0});
     });
   }
 };
@@ -112,7 +119,7 @@ class FixedLength final : public Cutter {
       for (uint32_t at = piece.begin; at < piece.end;) {
         const uint32_t begin = at;
         for (uint64_t n = 0; n < length_ && at < piece.end; ++n) at += utf8_step(text, at).bytes;
-        out.push_back({begin, at, Rule::text, true});
+        out.push_back({begin, at, Rule::fixed_length, true});
       }
     });
   }

@@ -12,6 +12,7 @@ class Split final : public Cutter {
         behavior_(read_behavior(part, "behavior")),
         invert_(part.boolean("invert")) {}
 
+  void prepare() override { pattern_->prepare(); }
   void apply(CutText& cut) const override {
     const std::string_view text = cut.text.view();
     std::vector<Pretoken> matches;
@@ -21,11 +22,11 @@ class Split final : public Cutter {
       uint32_t at = piece.begin;
       for (const Pretoken& match : matches) {
         const uint32_t begin = piece.begin + match.begin, end = piece.begin + match.end;
-        if (at != begin) out.push_back({at, begin, piece.rule, invert_});
+        if (at != begin) out.push_back({at, begin, rest_of(piece), invert_});
         out.push_back({begin, end, match.rule, !invert_});
         at = end;
       }
-      if (at != piece.end) out.push_back({at, piece.end, piece.rule, invert_});
+      if (at != piece.end) out.push_back({at, piece.end, rest_of(piece), invert_});
     });
   }
 
@@ -39,7 +40,7 @@ class Split final : public Cutter {
   }
 
  private:
-  std::shared_ptr<const Pattern> pattern_;
+  std::shared_ptr<Pattern> pattern_;
   Behavior behavior_;
   bool invert_;
 };

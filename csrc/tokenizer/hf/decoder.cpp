@@ -19,6 +19,11 @@ class Sequence final : public Decoder {
   void start(DecodeMode& mode, DecodeSteps& steps) const override {
     for (const auto& one : inner_) one->start(mode, steps);
   }
+  double growth() const override {
+    double all = 1;
+    for (const auto& one : inner_) all *= one->growth();
+    return all;
+  }
 
  private:
   std::vector<std::unique_ptr<Decoder>> inner_;
@@ -39,6 +44,8 @@ class Joined final : public TokenStep {  // no decoder at all: the pieces with s
   bool first_;
 };
 
+constexpr double kMostGrowth = 4096;
+
 struct Sink final : DecodeStep {
   void take(std::string_view part, bool) override { out += part; }
   void finish() override {}
@@ -50,6 +57,9 @@ struct Sink final : DecodeStep {
 std::unique_ptr<Decoder> read_decoder(const Part& part) {
   auto out = maker_of(part, part.type(), kKinds, "decoder")(part);
   part.end();
+  if (out->growth() > kMostGrowth) {
+    part.fail(text("may make more than {} bytes of one, which no text needs", static_cast<int>(kMostGrowth)));
+  }
   return out;
 }
 

@@ -50,6 +50,7 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   virtual void start(DecodeMode& mode, DecodeSteps& steps) const = 0;  // appends its steps
+  virtual double growth() const { return 1; }  // at most so many bytes may it make of one
 };
 
 std::unique_ptr<Decoder> read_decoder(const Part& part);

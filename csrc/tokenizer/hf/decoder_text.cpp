@@ -82,14 +82,22 @@ class Replaced final : public TokenStep {
 class Replace final : public Decoder {
  public:
   explicit Replace(const Part& part)
-      : pattern_(read_pattern(part, "pattern")), content_(part.string("content")) {}
+      : pattern_(read_pattern(part, "pattern")), content_(part.string("content")) {
+    pattern_->prepare();
+    const Part pattern = part.part("pattern");
+    const size_t least = pattern.has("String") ? pattern.string("String").size() : 1;
+    growth_ = 1 + static_cast<double>(content_.size()) / static_cast<double>(least);
+    if (pattern.has("String") && content_.size() <= least) growth_ = 1;
+  }
+  double growth() const override { return growth_; }
   void start(DecodeMode&, DecodeSteps& steps) const override {
     steps.push_back(std::make_unique<Replaced>(*pattern_, content_));
   }
 
  private:
-  std::shared_ptr<const Pattern> pattern_;
+  std::shared_ptr<Pattern> pattern_;
   std::string content_;
+  double growth_;
 };
 
 class Spaced final : public TokenStep {

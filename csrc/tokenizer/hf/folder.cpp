@@ -1,12 +1,11 @@
-// A model folder: tokenizer.json, or vocab.json and merges.txt, and what tokenizer_config.json says beside
-// it.
+// A model folder: which of its files hold the tokenizer, and what tokenizer_config.json says beside them.
 #include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
 #include "format/file.h"
 #include "format/utf8.h"
-#include "tokenizer/hf/classes.h"
+#include "tokenizer/hf/compose.h"
 #include "tokenizer/hf/json_tokenizer.h"
 
 namespace cutaway::hf {
@@ -19,39 +18,34 @@ using format::shown;
 
 constexpr const char* kNamed[] = {"bos", "eos", "unk", "pad", "sep", "cls", "mask"};
 
-bool there(const std::string& folder, const char* name) {
-  return fs::is_regular_file(fs::path(folder) / name);
-}
-
-Source read_json(const std::string& path) {
-  Source source{shown(path), format::read_json_text(format::File(path))};
-  JsonReader reader(source.text, source.path);
-  reader.skip();  // finds every fault of the form, and names that stand twice
-  reader.end();
-  return source;
-}
-Source read_json(const std::string& folder, const char* name) {
-  return read_json((fs::path(folder) / name).string());
-}
-
-std::string read_text(const std::string& folder, const char* name) {
-  const std::string path = (fs::path(folder) / name).string();
-  std::string out = format::read_json_text(format::File(path));
-  if (!format::valid_utf8(out)) throw FormatError(text("{}: is not UTF-8", shown(path)));
-  return out;
-}
-
 // "</s>", or {"content": "</s>", ...}
-std::optional<std::string> piece_of(const Part& config, const std::string& member) {
-  if (!config.has(member)) return std::nullopt;
-  if (config.reader(member).peek() == JsonKind::string) return config.string(member);
-  return config.part(member).string("content");
+AddedToken special_token(const Part& config, const std::string& member) {
+  AddedToken token = plain_special(-1, "");
+  if (config.reader(member).peek() == JsonKind::string) {
+    token.content = token.seen = config.string(member);
+  } else {
+    token = read_added(config.part(member), -1);
+    token.special = true;
+  }
+  return token;
 }
 
-void name_piece(Settings& settings, const char* name, std::optional<std::string> piece) {
-  const auto is = [&](const auto& known) { return known.first == name; };
-  if (!piece || std::any_of(settings.named.begin(), settings.named.end(), is)) return;
-  settings.named.emplace_back(name, std::move(*piece));
+void read_named(const Part& config, Settings& settings) {
+  for (const char* name : kNamed) {
+    const std::string member = std::string(name) + "_token";
+    const auto is = [&](const auto& known) { return known.first == name; };
+    if (!config.has(member) || std::any_of(settings.named.begin(), settings.named.end(), is)) continue;
+    settings.special.push_back(special_token(config, member));
+    settings.named.emplace_back(name, settings.special.back().content);
+  }
+  for (const char* more : {"additional_special_tokens", "extra_special_tokens"}) {
+    if (!config.has(more) || config.reader(more).peek() != JsonKind::array) continue;
+    JsonReader list = config.reader(more);
+    list.array([&] {
+      if (list.peek() != JsonKind::string) return list.skip();  // with flags: in added_tokens_decoder too
+      settings.special.push_back(plain_special(-1, list.string()));
+    });
+  }
 }
 
 void read_templates(const Part& config, Settings& settings) {
@@ -91,8 +85,7 @@ Settings read_settings(const std::string& folder) {
   if (there(folder, "tokenizer_config.json")) {
     const Source source = read_json(folder, "tokenizer_config.json");
     const Part config(source, source.text, "");
-    for (const char* name : kNamed)
-      name_piece(settings, name, piece_of(config, std::string(name) + "_token"));
+    read_named(config, settings);
     if (config.has("add_bos_token")) settings.add_bos = config.boolean("add_bos_token");
     if (config.has("add_eos_token")) settings.add_eos = config.boolean("add_eos_token");
     read_templates(config, settings);
@@ -105,8 +98,7 @@ Settings read_settings(const std::string& folder) {
   }
   if (there(folder, "special_tokens_map.json")) {
     const Source source = read_json(folder, "special_tokens_map.json");
-    const Part map(source, source.text, "");
-    for (const char* name : kNamed) name_piece(settings, name, piece_of(map, std::string(name) + "_token"));
+    read_named(Part(source, source.text, ""), settings);
   }
   if (there(folder, "generation_config.json")) {
     const Source source = read_json(folder, "generation_config.json");
@@ -127,74 +119,108 @@ Settings read_settings(const std::string& folder) {
   return settings;
 }
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    const unsigned char u = static_cast<unsigned char>(c);
-    if (u < 0x20) {
-      out += std::string("\\u00") + kHex[u >> 4] + kHex[u & 15];
-    } else {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-  }
-  return out + "\"";
+// Whether text is lower-cased, where the settings ask for nothing that a vocab.txt by itself has not.
+std::optional<bool> plain_wordpiece(const Source& composed, const Settings& settings) {
+  static constexpr std::string_view kPieces[] = {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"};
+  static constexpr std::string_view kNames[] = {"unk", "cls", "sep", "pad", "mask"};
+  const auto plain = [](const AddedToken& token) {
+    const bool known = std::find(std::begin(kPieces), std::end(kPieces), token.content) != std::end(kPieces);
+    return known && token.special && !token.single_word && !token.lstrip && !token.rstrip;
+  };
+  const auto named = [](const std::pair<std::string, std::string>& one) {
+    const auto* at = std::find(std::begin(kNames), std::end(kNames), one.first);
+    return at != std::end(kNames) && one.second == kPieces[at - kNames];
+  };
+  const Part normalizer = Part(composed, composed.text, "").part("normalizer");
+  const bool lower = normalizer.boolean("lowercase");
+  const bool as_alone = settings.named.size() == std::size(kNames) && settings.chat_templates.empty() &&
+                        !settings.add_bos && !settings.add_eos && settings.stops.empty() &&
+                        lower == normalizer.boolean("strip_accents") &&
+                        normalizer.boolean("handle_chinese_chars") &&
+                        std::all_of(settings.named.begin(), settings.named.end(), named) &&
+                        std::all_of(settings.added.begin(), settings.added.end(), plain) &&
+                        std::all_of(settings.special.begin(), settings.special.end(), plain);
+  return as_alone ? std::optional(lower) : std::nullopt;
 }
 
-// vocab.json and merges.txt with what their class does to a text, written as the tokenizer.json they would
-// be.
-Source compose(const std::string& folder) {
-  std::string name = "GPT2Tokenizer";  // who wrote these files first, and wrote no configuration
-  bool prefix = false;
-  if (there(folder, "tokenizer_config.json")) {
-    const Source source = read_json(folder, "tokenizer_config.json");
-    const Part config(source, source.text, "");
-    name = config.string("tokenizer_class", name);
-    prefix = config.boolean("add_prefix_space", false);
+// Vocabularies that have a name of their own in every folder: tiktoken's ranks and RWKV's.
+std::vector<std::string> lone_files(const std::string& folder) {
+  std::vector<std::string> out;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const bool named =
+        name.ends_with(".tiktoken") || (name.starts_with("rwkv_vocab") && name.ends_with(".txt"));
+    if (named && entry.is_regular_file()) out.push_back(name);
   }
-  const TokenizerClass known = find_class(name, shown(folder));
-  const Source vocab = read_json(folder, "vocab.json");
-  std::string merges;
-  const std::string lines = read_text(folder, "merges.txt");
-  for (size_t at = 0, end; at < lines.size(); at = end + 1) {
-    end = std::min(lines.find('\n', at), lines.size());
-    std::string_view line(lines.data() + at, end - at);
-    while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (line.empty() || line.rfind("#version", 0) == 0) continue;
-    merges += (merges.empty() ? "" : ",") + quoted(line);
-  }
-  Source out{shown(folder), ""};
-  out.text = "{\"model\":{\"type\":\"BPE\"," + std::string(known.model) + "\"vocab\":" + vocab.text +
-             ",\"merges\":[" + merges + "]}," + std::string(known.rest) + "}";
-  const std::string hole = "$PREFIX";
-  for (size_t at = out.text.rfind(hole); at != out.text.npos && at > out.text.size() - known.rest.size() - 2;
-       at = out.text.rfind(hole)) {
-    out.text.replace(at, hole.size(), prefix ? "true" : "false");
-  }
+  std::sort(out.begin(), out.end());
   return out;
 }
 
 }  // namespace
 
 std::shared_ptr<Tokenizer> read_tokenizer_file(const std::string& path) {
-  return read_tokenizer(read_json(path), {});
+  const Source source = read_json(path);
+  const Part file(source, source.text, "");
+  if (!file.has("model") || file.reader("model").peek() != JsonKind::object) {
+    throw FormatError(
+        text("{}: is no tokenizer.json, which has its vocabulary in a member 'model'. A vocab.json is read "
+             "with the "
+             "merges.txt beside it, and settings with the files that they are for: give the folder that "
+             "holds them",
+             source.path));
+  }
+  return read_tokenizer(source, {});
 }
 
 std::shared_ptr<Tokenizer> read_tokenizer_folder(const std::string& path, const OpenOptions& options) {
-  if (there(path, "tokenizer.json"))
+  const auto refuse_options = [&](const char* what) {
+    if (!options.pattern.empty() || options.lowercase) {
+      throw ArgumentError(
+          text("{}: {} has no meaning for {}, which says itself how text is cut; leave it out", shown(path),
+               options.lowercase ? "lowercase" : "pattern", what));
+    }
+  };
+  if (there(path, "tokenizer.json")) {
+    refuse_options("a tokenizer.json");
     return read_tokenizer(read_json(path, "tokenizer.json"), read_settings(path));
-  const bool vocab = there(path, "vocab.json"), merges = there(path, "merges.txt");
-  if (vocab && merges) return read_tokenizer(compose(path), read_settings(path));
-  for (const char* name : {"tokenizer.model", "vocab.txt"}) {
-    if (there(path, name)) return open_tokenizer((fs::path(path) / name).string(), options);
   }
-  const char* half = vocab    ? "merges.txt beside its vocab.json"
-                     : merges ? "vocab.json beside its merges.txt"
-                              : "";
-  throw UnsupportedError(text(
-      "{}: the folder has no tokenizer: {}", shown(path),
-      *half ? std::string("it lacks ") + half : "expected tokenizer.json, or vocab.json and merges.txt"));
+  const bool vocab = there(path, "vocab.json"), merges = there(path, "merges.txt");
+  if (vocab && merges) {
+    refuse_options("vocab.json and merges.txt");
+    Settings settings = read_settings(path);
+    const Source composed = compose_bpe(path, settings);
+    return read_tokenizer(composed, settings);
+  }
+  if (there(path, "tokenizer.model"))
+    return open_tokenizer((fs::path(path) / "tokenizer.model").string(), options);
+  if (there(path, "vocab.txt")) {
+    if (!there(path, "tokenizer_config.json"))
+      return open_tokenizer((fs::path(path) / "vocab.txt").string(), options);
+    Settings settings = read_settings(path);
+    const Source composed = compose_wordpiece(path, settings, options.lowercase);
+    auto read = read_tokenizer(composed, settings);
+    const std::optional<bool> plain = plain_wordpiece(composed, settings);
+    if (!plain) return read;
+    OpenOptions as_file = options;  // what vocab.txt is by itself, and many times as fast
+    as_file.lowercase = plain;
+    return open_tokenizer((fs::path(path) / "vocab.txt").string(), as_file);
+  }
+  const std::vector<std::string> alone = lone_files(path);
+  if (alone.size() == 1) return open_tokenizer((fs::path(path) / alone[0]).string(), options);
+  std::string problem = "the folder has no tokenizer: ";
+  if (vocab || merges) {
+    problem +=
+        vocab ? "it lacks merges.txt beside its vocab.json" : "it lacks vocab.json beside its merges.txt";
+  } else if (alone.size() > 1) {
+    problem = text("the folder has {} tokenizers, {} and {} among them; give the path of one", alone.size(),
+                   shown(alone[0]), shown(alone[1]));
+  } else {
+    problem +=
+        "expected tokenizer.json, or vocab.json and merges.txt, or tokenizer.model, or vocab.txt, or one "
+        "file "
+        "*.tiktoken or rwkv_vocab*.txt";
+  }
+  throw UnsupportedError(text("{}: {}", shown(path), problem));
 }
 
 }  // namespace cutaway::hf

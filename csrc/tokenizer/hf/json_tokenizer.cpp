@@ -20,6 +20,7 @@ struct Parts {
   std::unique_ptr<Cutter> cutter;
   Model model;
   bool from_letters = false;        // the cutter leaves letters, and the model reads bytes
+  bool stays_letters = false;       // the model reads letters
   std::unique_ptr<ByteLevel> fast;  // cutter and model in one, where they are no more than a scanner and BPE
   std::unique_ptr<Decoder> decoder;
   std::string decoder_type;
@@ -86,6 +87,15 @@ class JsonTokenizer final : public Tokenizer {
     const int32_t id = vocab_.special(name);
     return id >= 0 && std::find(ids.begin(), ids.end(), id) != ids.end();
   }
+  // Says of which part of which file a text grew beyond measure.
+  template <class Step, class Given>
+  void rewrite(const char* part, const Step& step, Given& given) const {
+    try {
+      step.apply(given);
+    } catch (const FormatError& problem) {
+      throw FormatError(text("{}: {}: {}", vocab_.path, part, problem.what()));
+    }
+  }
   void encode_stretch(AlignedText text, std::string_view given, bool trace, Encoding& out) const;
   std::string decode_as(const int32_t* ids, size_t n, const DecodeOptions& options, bool exact) const;
   // added(id, span) of every added token, text(aligned) of what lies between, in order.
@@ -115,7 +125,7 @@ void JsonTokenizer::walk(std::string_view given, const EncodeOptions& options, c
       continue;
     }
     AlignedText text(given.substr(one.begin, one.end - one.begin), static_cast<uint32_t>(one.begin));
-    if (parts_.normalizer) parts_.normalizer->apply(text);
+    if (parts_.normalizer) rewrite("normalizer", *parts_.normalizer, text);
     inner.clear();
     normalized_.find(text.view(), options.parse_special, inner);
     for (const AddedSet::Found& part : inner) {
@@ -174,12 +184,31 @@ size_t JsonTokenizer::count(std::string_view given, const EncodeOptions& options
   return n;
 }
 
+// What explain() shows of a model that reads letters: the bytes that they stand for.
+void read_letters(std::string& word, std::vector<WordStep>& steps) {
+  const auto read = [](std::string& letters) {
+    std::string bytes;
+    if (append_bytes_of(bytes, letters)) letters = std::move(bytes);
+  };
+  const std::string letters = word;
+  const auto place = [&](uint32_t at) {  // a letter, one byte
+    return static_cast<uint32_t>(
+        std::count_if(letters.begin(), letters.begin() + at, [](char c) { return (c & 0xC0) != 0x80; }));
+  };
+  read(word);
+  for (WordStep& step : steps) {
+    for (std::string* part : {&step.left, &step.right, &step.joined}) read(*part);
+    step.begin = place(step.begin);
+    step.end = place(step.end);
+  }
+}
+
 // A stretch of normalised text with no added token in it.
 void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, bool trace,
                                    Encoding& out) const {
   CutText cut{std::move(text), {}};
   cut.pieces.push_back({0, static_cast<uint32_t>(cut.text.view().size()), Rule::text});
-  if (parts_.cutter) parts_.cutter->apply(cut);
+  if (parts_.cutter) rewrite("pre_tokenizer", *parts_.cutter, cut);
   if (parts_.from_letters) out_of_letters(cut);
   const std::string_view seen = cut.text.view();
   std::vector<WordToken> tokens;
@@ -204,7 +233,10 @@ void JsonTokenizer::encode_stretch(AlignedText text, std::string_view given, boo
     drop(piece.end - piece.begin);
     if (trace) {
       const Span span = cut.text.origin(piece.begin, piece.end);
-      out.pieces.push_back({span, piece.rule, first, out.ids.size(), std::move(steps)});
+      std::string given_to_model(seen, piece.begin, piece.end - piece.begin);
+      if (parts_.stays_letters) read_letters(given_to_model, steps);
+      out.pieces.push_back(
+          {span, piece.rule, first, out.ids.size(), std::move(steps), std::move(given_to_model)});
       steps.clear();
     }
   }
@@ -331,12 +363,17 @@ std::shared_ptr<Tokenizer> read_tokenizer(const Source& source, const Settings& 
   const bool letters = (parts.normalizer && parts.normalizer->makes_alphabet()) ||
                        (parts.cutter && parts.cutter->makes_alphabet());
   parts.model = read_model(file.part("model"), letters);
+  parts.stays_letters = letters && !parts.model.over_bytes;
   if (parts.model.over_bytes) {
     const bool written_before = parts.normalizer && parts.normalizer->makes_alphabet();
     parts.from_letters = written_before || !parts.cutter || !parts.cutter->leave_bytes();
     const Pretokenizer scanner = parts.from_letters ? Pretokenizer{} : parts.cutter->scanner();
-    if (scanner) parts.fast = std::make_unique<ByteLevel>(scanner, parts.model.over_bytes);
+    if (scanner) {
+      parts.fast = std::make_unique<ByteLevel>(scanner, parts.model.over_bytes);
+      parts.cutter = scanning_cutter(scanner);
+    }
   }
+  if (parts.cutter) parts.cutter->prepare();
   if (file.has("decoder")) {
     const Part decoder = file.part("decoder");
     parts.decoder = read_decoder(decoder);

@@ -20,6 +20,8 @@ struct Settings {
   std::optional<bool> add_bos, add_eos;                             // nothing: as the post-processor has it
   std::vector<std::pair<std::string, std::string>> chat_templates;  // "default" first
   std::vector<AddedToken> added;                                    // after those of tokenizer.json
+  std::vector<AddedToken>
+      special;  // those that are named, and others called special; their ids are not known
 };
 
 // source: must hold the whole text of a tokenizer.json, its names checked.

@@ -25,10 +25,11 @@ class Spaces final : public Cutter {
       const std::string_view whole = marked.substr(0, piece.end);
       for (uint32_t at = piece.begin; at < piece.end;) {
         const size_t found = std::min<size_t>(whole.find(rule_.mark, at), piece.end);
-        if (at < found) to.push_back({at, static_cast<uint32_t>(found), piece.rule, false});
+        if (at < found)
+          to.push_back({at, static_cast<uint32_t>(found), rest_of(piece, Rule::metaspace), false});
         if (found == piece.end) break;
         at = static_cast<uint32_t>(found + rule_.mark.size());
-        to.push_back({static_cast<uint32_t>(found), at, Rule::spaces, true});
+        to.push_back({static_cast<uint32_t>(found), at, rest_of(piece, Rule::metaspace), true});
       }
     });
   }

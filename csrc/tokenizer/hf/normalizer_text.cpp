@@ -48,7 +48,9 @@ class Prepend final : public Normalizer {
 class Replace final : public Normalizer {
  public:
   explicit Replace(const Part& part)
-      : pattern_(read_pattern(part, "pattern")), content_(part.string("content")) {}
+      : pattern_(read_pattern(part, "pattern")), content_(part.string("content")) {
+    pattern_->prepare();
+  }
   void apply(AlignedText& text) const override {
     std::vector<Pretoken> matches;
     if (!text.view().empty()) pattern_->find(text.view(), matches);
@@ -58,7 +60,7 @@ class Replace final : public Normalizer {
   }
 
  private:
-  std::shared_ptr<const Pattern> pattern_;
+  std::shared_ptr<Pattern> pattern_;
   std::string content_;
 };
 

@@ -54,10 +54,22 @@ class Scanned final : public Pattern {
   std::string expression_;
 };
 
+RegexEngine& engine() {
+  static RegexEngine one;
+  return one;
+}
+
 class Searched final : public Pattern {
  public:
-  Searched(Search search, std::string expression)
-      : search_(std::move(search)), expression_(std::move(expression)) {}
+  explicit Searched(std::string expression) : expression_(std::move(expression)) {}
+  void prepare() override {
+    if (search_) return;
+    if (!engine()) {
+      throw UnsupportedError(
+          text("the regular expression '{}' needs an engine, and none is set", format::shown(expression_)));
+    }
+    search_ = engine()(expression_);
+  }
   void find(std::string_view text, std::vector<Pretoken>& out) const override {
     std::vector<Span> found;
     search_(text, found);
@@ -70,30 +82,21 @@ class Searched final : public Pattern {
   std::string expression_;
 };
 
-RegexEngine& engine() {
-  static RegexEngine one;
-  return one;
-}
-
 }  // namespace
 
 void set_regex_engine(RegexEngine given) { engine() = std::move(given); }
 
-std::shared_ptr<const Pattern> literal_pattern(std::string literal) {
+std::shared_ptr<Pattern> literal_pattern(std::string literal) {
   return std::make_shared<Literal>(std::move(literal));
 }
 
-std::shared_ptr<const Pattern> regex_pattern(const std::string& expression) {
+std::shared_ptr<Pattern> regex_pattern(const std::string& expression) {
   for (const Known& known : kKnown) {
     if (expression != known.expression) continue;
     if (const Pretokenizer scan = find_pretokenizer(known.name))
       return std::make_shared<Scanned>(scan, expression);
   }
-  if (!engine()) {
-    throw UnsupportedError(
-        text("the regular expression '{}' needs an engine, and none is set", format::shown(expression)));
-  }
-  return std::make_shared<Searched>(engine()(expression), expression);
+  return std::make_shared<Searched>(expression);
 }
 
 Pretokenizer scanner_of(const std::vector<std::string_view>& steps) {
@@ -106,7 +109,7 @@ Pretokenizer scanner_of(const std::vector<std::string_view>& steps) {
   return {};
 }
 
-std::shared_ptr<const Pattern> read_pattern(const Part& owner, std::string_view name) {
+std::shared_ptr<Pattern> read_pattern(const Part& owner, std::string_view name) {
   const Part given = owner.part(name);
   const bool literal = given.has("String");
   if (literal == given.has("Regex")) given.fail("expected one member, 'String' or 'Regex'");

@@ -19,15 +19,18 @@ class Pattern {
   // Appends every match in `text`, from left to right; none overlaps another. An empty match is one too, but
   // for one that touches the match before it (as Oniguruma's iterator has it).
   virtual void find(std::string_view text, std::vector<Pretoken>& out) const = 0;
+  // Compiles what find() needs, where the file is read: before the first call of it. A pattern that a scanner
+  // stands in for together with others is never searched, and needs no engine.
+  virtual void prepare() {}
   // The scanner that it is, which covers every text without gaps; or none.
   virtual Pretokenizer scanner() const { return {}; }
   virtual std::string_view expression() const { return {}; }  // of a regular expression: as the file has it
 };
 
 // {"String": "..."} or {"Regex": "..."}
-std::shared_ptr<const Pattern> read_pattern(const Part& owner, std::string_view name);
-std::shared_ptr<const Pattern> regex_pattern(const std::string& expression);
-std::shared_ptr<const Pattern> literal_pattern(std::string literal);
+std::shared_ptr<Pattern> read_pattern(const Part& owner, std::string_view name);
+std::shared_ptr<Pattern> regex_pattern(const std::string& expression);
+std::shared_ptr<Pattern> literal_pattern(std::string literal);
 // The scanner that does these steps (as Cutter::step names them) in one; or none.
 Pretokenizer scanner_of(const std::vector<std::string_view>& steps);
 

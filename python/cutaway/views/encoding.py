@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import checked_arguments
 from .chips import STYLE, Chip, TokenNames, flow, flow_text, marked, shorten, window
 from .given import tokenizer_of
 from .page import View, counted, escape, wide
-from .shown import Shown
+from .shown import Shown, frame
+from .steps import KEY, SPELLED, STEP, Merge, Piece, read_pieces, several, step_records
 from .table import text_table
 
 if TYPE_CHECKING:
@@ -24,58 +23,20 @@ if TYPE_CHECKING:
 _SHOWN_MERGES = 200  # per piece in __repr__; .pieces has them all
 _SHOWN_PIECES = 300
 SHOWN = 250  # tokens in the view
-_LISTED_MERGES = 40  # per piece in the view
+_LISTED_STEPS = (40, 16, 6)  # per piece in the view: fewer where the page would be too long
+_MOST_BYTES = 196_000  # of the page: a notebook of many stays light
+_TERMINAL_STEPS = 200  # of all pieces, in the terminal
 _OPEN = 12  # up to so many pieces, the merges of each are unfolded
 _SHARES = (0.15, 0.5)  # neighbours differ
-# By `info()["model"]`: GGUF's names of models, then those of tokenizer.json.
-_KEY = {"gpt2": "rank", "bert": "length", "rwkv": "length", "BPE": "rank", "WordPiece": "length"}
-_STEP = {"t5": "edge", "bert": "match", "rwkv": "match", "Unigram": "edge", "WordPiece": "match"}
 _TABLE = """
 .ca .wide:has(>.encoding){max-height:48em;overflow-y:auto}
 .ca .encoding{width:100%}
 .ca .encoding td{border-top:1px solid var(--line);padding-top:.3em;white-space:normal}
 .ca .encoding summary{cursor:pointer;color:var(--dim)}.ca .encoding summary:focus{outline:2px solid var(--mark)}
-.ca .encoding details{white-space:nowrap}.ca .encoding .id{display:inline-block;margin-right:1.2em}
+.ca .encoding details{white-space:nowrap}.ca .encoding pre{white-space:pre;margin:.1em 0}
+.ca .encoding pre i{font-style:normal;color:var(--dim)}.ca .encoding .id{display:inline-block;margin-right:1.2em}
 """
 _HINT = "Point at a token, or press Tab: its id, its bytes, and the piece of the text that it is from."
-
-
-@dataclass(frozen=True)
-class Merge:
-    """One step. Of BPE a merge: `left + right` became token `id`, and `key` is its rank (byte-level; lowest first) or
-    its score (SentencePiece; highest first). Elsewhere `right` is empty: an edge of unigram's lattice, with its score,
-    `chosen` if it lies on the best path; or a match of WordPiece or RWKV, with its length in bytes."""
-
-    left: bytes
-    right: bytes
-    id: int
-    key: float
-    begin: int = 0  # bytes of the normalised piece; both 0 for a merge of byte-level BPE
-    end: int = 0
-    chosen: bool = True
-
-    def describe(self, key_name: str, show: Callable[[bytes], str]) -> str:
-        """In one line; `show` writes bytes."""
-        if self.right:
-            joined = show(self.left + self.right)
-            return f"{show(self.left)} + {show(self.right)} -> {joined}  {key_name} {self.key:g}"
-        return f"{show(self.left)}  {key_name} {self.key:g}{'' if self.chosen else '  (not on the best path)'}"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of the text that was encoded on its own, the rule that cut it, its merges in order, and its ids."""
-
-    text: bytes
-    begin: int  # bytes of the UTF-8 text
-    end: int
-    rule: str  # added token | contraction | letters | numbers | symbols | spaces | text
-    ids: tuple[int, ...]
-    tokens: tuple[str, ...]
-    merges: tuple[Merge, ...]
-    token_bytes: tuple[bytes, ...] = ()
-    spans: tuple[tuple[int, int], ...] = ()
-    """Where each token lies, as `tok.offsets` has it: characters of a str, bytes of bytes."""
 
 
 @checked_arguments
@@ -86,41 +47,29 @@ class Explanation(Shown):
         self,
         tokenizer: Tokenizer,
         text: Text,
-        raw: list[tuple[int, int, str, list[int], list[Any]]],
+        raw: list[tuple[int, int, str, list[int], list[Any], bytes]],
         offsets: np.ndarray,
     ) -> None:
         data = text if isinstance(text, bytes) else text.encode("utf-8")
         self.text = text
         self._unit = "bytes" if isinstance(text, bytes) else "characters"
         self._tokenizer = tokenizer
-        rest = iter(offsets.tolist())  # [n, 2]: begin, end of every token
         model = tokenizer.info()["model"]
-        self.key_name = _KEY.get(model, "score")
-        self.step_name = _STEP.get(model, "merge")
-        self.pieces = tuple(
-            Piece(
-                data[begin:end],
-                begin,
-                end,
-                rule,
-                tuple(ids),
-                tuple(tokenizer.tokens(ids)),
-                tuple(Merge(*m) for m in merges),
-                tuple(tokenizer.token_bytes(id) for id in ids),
-                tuple((begin, end) for begin, end in islice(rest, len(ids))),
-            )
-            for begin, end, rule, ids, merges in raw
-        )
+        self.key_name = KEY.get(model, "score")
+        self.step_name = STEP.get(model, "merge")
+        self._steps_name = several(self.step_name)
+        self._spelled = model in SPELLED
+        self.pieces = read_pieces(tokenizer, data, raw, offsets)
         self.ids = tuple(i for piece in self.pieces for i in piece.ids)
 
     def __repr__(self) -> str:
         lines = [f"{len(self.pieces)} piece(s), {len(self.ids)} token(s)"]
         for piece in self.pieces[:_SHOWN_PIECES]:
-            lines.append(f"{_show(piece.text)}  [{piece.rule}]")
+            lines.append(f"{piece.normalization(_show)}  [{piece.rule}]")
             for merge in piece.merges[:_SHOWN_MERGES]:
                 lines.append(f"    {merge.describe(self.key_name, _show)}")
             if len(piece.merges) > _SHOWN_MERGES:
-                lines.append(f"    ... {len(piece.merges) - _SHOWN_MERGES} more {self.step_name}s (see .pieces)")
+                lines.append(f"    ... {len(piece.merges) - _SHOWN_MERGES} more {self._steps_name} (see .pieces)")
             lines.append(
                 "    = " + "  ".join(f"{token!r}:{id}" for token, id in zip(piece.tokens, piece.ids, strict=True))
             )
@@ -129,9 +78,24 @@ class Explanation(Shown):
         return "\n".join(lines)
 
     def view(self, start: int = 0, count: int = SHOWN) -> View:
-        """`count` tokens from `start` on, with their pieces, as a View."""
+        """`count` tokens from `start` on, with their pieces, as a View; fewer where the page would be above 200 KB."""
+        shown, _ = window(len(self.ids), start, count)
+        for listed in _LISTED_STEPS:
+            view = self._view(start, max(len(shown), 1), listed)
+            if (size := _bytes_of(view)) <= _MOST_BYTES:
+                return view
+        n = len(shown)
+        while size > _MOST_BYTES and n > 1:
+            n = max(min(n * _MOST_BYTES // size, n - 1), 1)
+            view = self._view(start, n, listed)
+            size = _bytes_of(view)
+        return view
+
+    def _view(self, start: int, count: int, listed: int) -> View:
+        """listed: how many steps of a piece are on the page."""
         shown, said = window(len(self.ids), start, count)
-        names, chips, parts, at = TokenNames(self._tokenizer), list[Chip](), list[Piece](), 0
+        names = (_Spelled if self._spelled else TokenNames)(self._tokenizer)
+        chips, parts, at = list[Chip](), list[Piece](), 0
         for piece in self.pieces:
             n = len(piece.ids)
             inside = slice(max(shown.start - at, 0), max(shown.stop - at, 0))
@@ -148,10 +112,10 @@ class Explanation(Shown):
                 parts.append(part)
             at += n
         open = " open" if len(parts) <= _OPEN else ""
-        rows = "".join(self._row(part, open) for part in parts)
+        rows = "".join(self._row(part, open, listed) for part in parts)
         said = f"{counted(len(self.pieces), 'piece')}; {said}"
         heads = "".join(
-            f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", f"{self.step_name}s, in order")
+            f"<th>{name}</th>" for name in ("piece", "rule", "tokens: id and bytes", f"{self._steps_name}, in order")
         )
         table = f"<table class=encoding><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         flowing = flow([chip.html() for chip in chips], _HINT, 5)
@@ -159,39 +123,81 @@ class Explanation(Shown):
         return View(
             "Pieces and tokens",
             body,
-            lambda: _terminal(parts, chips, said, self._unit),
+            lambda: self._terminal(parts, chips, said),
             style=STYLE + _TABLE,
             records=self.records,
         )
 
     def records(self) -> list[dict[str, Any]]:
         """One per token: id, text, bytes, span (as `tok.offsets`), whether it is special; and the piece that it is
-        from: its bytes, its rule, the byte where it begins."""
+        from: its bytes, what they were normalised to, its rule, the byte where it begins."""
         names = TokenNames(self._tokenizer)
         return [
             {"id": id, "token": token, "bytes": raw, "span": span, "special": names.is_special(id),
-             "piece": piece.text, "rule": piece.rule, "begin": piece.begin}
+             "piece": piece.text, "normalized": piece.normalized, "rule": piece.rule, "begin": piece.begin}
             for piece in self.pieces
             for id, token, raw, span in zip(piece.ids, piece.tokens, piece.token_bytes, piece.spans, strict=True)
         ]  # fmt: skip
 
-    def _row(self, piece: Piece, open: str) -> str:
+    def to_pandas(self, steps: bool = False) -> Any:
+        """A DataFrame: one row per token (see `records`), or with steps=True one row per merge, edge of the lattice or
+        greedy match, in order. ca.Error where pandas is not installed."""
+        return frame(step_records(self.pieces, self.step_name, self.key_name) if steps else self.records())
+
+    def _row(self, piece: Piece, open: str, listed: int) -> str:
         tokens = "".join(
-            f"<span class=id><code>{_visible(raw)}</code> {id} <small>{_hex(raw)}</small></span>"
-            for id, raw in zip(piece.ids, piece.token_bytes, strict=True)
+            f"<span class=id><code>{_text(token)}</code> {id} <small>{_hex(raw)}</small></span>"
+            for token, id, raw in zip(piece.tokens, piece.ids, piece.token_bytes, strict=True)
         )
-        steps = "<br>".join(
-            f"<code>{_step(m)}</code> <small>{self.key_name} {m.key:g}{'' if m.chosen else ', not chosen'}</small>"
-            for m in piece.merges[:_LISTED_MERGES]
-        )
-        if len(piece.merges) > _LISTED_MERGES:
-            steps += f"<br>… {len(piece.merges) - _LISTED_MERGES} more (see .pieces)"
+        steps = "\n".join(self._step(merge) for merge in piece.merges[:listed])
         n = len(piece.merges)
-        folded = f"<details{open}><summary>{counted(n, self.step_name)}</summary>{steps}</details>" if n else ""
+        if n > listed:
+            steps += f"\n… {n - listed:,} more (see .to_pandas(steps=True))"
+        title = counted(n, self.step_name) if n == 1 else f"{n:,} {self._steps_name}"
+        folded = f"<details{open}><summary>{title}</summary><pre>{steps}</pre></details>" if n else ""
+        became = f"<br>→&nbsp;<code>{_visible(piece.normalized)}</code>" if piece.normalized != piece.text else ""
         return (
-            f"<tr><td><code>{_visible(piece.text)}</code></td><td>{escape(piece.rule)}</td>"
+            f"<tr><td><code>{_visible(piece.text)}</code>{became}</td><td>{escape(piece.rule)}</td>"
             f"<td>{tokens}</td><td>{folded}</td></tr>"
         )
+
+    def _step(self, merge: Merge) -> str:
+        """A step as HTML: one line."""
+        line = merge.describe(self.key_name, _visible, "→")
+        return line if merge.chosen else f"<i>{line}</i>"
+
+    def _terminal(self, pieces: list[Piece], chips: list[Chip], said: str) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        rows = [
+            (repr(piece.tokens[i]), str(id), _hex(raw), "{}-{}".format(*piece.spans[i]), piece.rule if i == 0 else "")
+            for piece in pieces
+            for i, (id, raw) in enumerate(zip(piece.ids, piece.token_bytes, strict=True))
+        ]
+        table = text_table(
+            ("token", "id", "bytes", self._unit if self._unit != "bytes" else "at", "piece by rule"), rows
+        )
+        told = [piece for piece in pieces if piece.merges or piece.normalized != piece.text]
+        lines = [
+            line
+            for piece in told
+            for line in (
+                piece.normalization(_show, "→"),
+                *(f"    {merge.describe(self.key_name, _show, '→')}" for merge in piece.merges),
+            )
+        ]
+        if len(lines) > _TERMINAL_STEPS:
+            lines[_TERMINAL_STEPS:] = [f"... {len(lines) - _TERMINAL_STEPS:,} more lines (see .to_pandas(steps=True))"]
+        own = [Text(f"{self._steps_name}, in order", "dim"), Text("\n".join(lines))] if lines else []
+        return Group(flow_text(chips), Text(said, "dim"), Text(table), *own)
+
+
+class _Spelled(TokenNames):
+    """Names of tokens as the vocabulary marks them."""
+
+    def text(self, id: int) -> str | None:
+        return str(self._tokenizer.piece(id))
 
 
 @checked_arguments
@@ -234,27 +240,15 @@ def _visible(raw: bytes) -> str:
     """Bytes as HTML: spaces as ·, line breaks as ⏎, bytes that are no whole character as <0xE2>."""
     from ..tokenization import readable
 
-    return escape(shorten(marked(readable(raw)).replace(" ", "·"), 60))
+    return _text(readable(raw))
 
 
-def _step(merge: Merge) -> str:
-    """A step as HTML."""
-    if not merge.right:
-        return _visible(merge.left)
-    return f"{_visible(merge.left)} + {_visible(merge.right)} → {_visible(merge.left + merge.right)}"
+def _text(text: str) -> str:
+    return escape(shorten(marked(text).replace(" ", "·"), 60))
 
 
-def _terminal(pieces: list[Piece], chips: list[Chip], said: str, unit: str) -> RenderableType:
-    from rich.console import Group
-    from rich.text import Text
-
-    rows = [
-        (repr(piece.tokens[i]), str(id), _hex(raw), "{}-{}".format(*piece.spans[i]), piece.rule if i == 0 else "")
-        for piece in pieces
-        for i, (id, raw) in enumerate(zip(piece.ids, piece.token_bytes, strict=True))
-    ]
-    table = text_table(("token", "id", "bytes", unit if unit == "characters" else "at", "piece by rule"), rows)
-    return Group(flow_text(chips), Text(said, "dim"), Text(table))
+def _bytes_of(view: View) -> int:
+    return len(view.page().encode())
 
 
 def _show(raw: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from ..arguments import described
@@ -26,3 +27,21 @@ def tokenizer_of(given: Any, call: str) -> Any:
     if not hasattr(tokenizer, "tokens"):
         raise ArgumentError(f"The first argument is {described(given)}, expected a model or a tokenizer: {call}.")
     return tokenizer
+
+
+def named_tokenizer(given: Any, call: str) -> Any:
+    """The same; a str or a path is what `ca.tokenizer` calls it."""
+    if not isinstance(given, (str, os.PathLike)):
+        return tokenizer_of(given, call)
+    from ..encodings import tokenizer
+
+    try:
+        return tokenizer(given)
+    except ArgumentError as err:
+        raise ArgumentError(f"{err}. The call is {call}.") from None
+
+
+def name_of(tokenizer: Any) -> str | None:
+    """What a tokenizer, or a model's, is called; None where it does not say."""
+    name = getattr(getattr(tokenizer, "tokenizer", tokenizer), "name", None)
+    return name if isinstance(name, str) and name else None

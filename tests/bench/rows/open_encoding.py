@@ -16,7 +16,7 @@ from ..registry import Line, row
 from ..run import OURS, Run
 from ..summary import check
 
-NAMES = {"cl100k_base": 50.0, "o200k_base": None}  # milliseconds that loading from ranks may take
+NAMES = {"cl100k_base": (50.0, 10.0), "o200k_base": (None, None)}  # milliseconds: from ranks, packed
 TEXT_BYTES = 1_000_000
 FIRST, PACKED, THEIRS = f"{OURS}, from ranks", f"{OURS}, packed", "tiktoken"
 
@@ -72,7 +72,7 @@ def of_encoding(run: Run, name: str) -> Line:
             grown[label].clear()
         for label, values in interleave(jobs, run.rounds).items():
             line["sides"][label] = spread(values)
-    for label, most in ((FIRST, NAMES[name]), (PACKED, 10.0)):
+    for label, most in zip((FIRST, PACKED), NAMES[name], strict=True):
         line["checks"].append(check(f"{label}: milliseconds", line["sides"][label]["median"], most=most))
     if THEIRS in jobs:
         for label in (FIRST, PACKED):
