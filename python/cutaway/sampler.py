@@ -128,9 +128,10 @@ class Sampler:
     >>> sampler = Sampler([Temperature(0.7), TopK(40), TopP(0.95)], seed=7)
 
     `stages` run in the order written. `seed` is in [0, 2^64); None picks one and records it in `sampler.seed`.
-    Every method takes one row of `logits` [d_vocab], float32, float64 or float16; -inf marks a token that may not be
-    drawn. `ids` are the token ids of the text so far, which penalties read (with `tokenizer`, also a str). `step` is
-    the number of the draw: the same seed and step give the same u.
+    Every method takes one row of `logits` [d_vocab], float32, float64 or float16, or whole numbers up to 2^53, which
+    become float64; -inf marks a token that may not be drawn. `ids` are the token ids of the text so far, which
+    penalties read (with `tokenizer`, also a str). `step` is the number of the draw: the same seed and step give the
+    same u.
     """
 
     def __init__(self, stages: Iterable[Stage] = (), seed: int | None = None):
@@ -234,9 +235,17 @@ def _row(logits: npt.ArrayLike) -> np.ndarray:
     if isinstance(logits, (str, bytes)):
         raise ArgumentError("logits is text, expected one row of numbers [d_vocab], such as model(text)[-1].")
     try:
-        return np.asarray(logits)
+        row = np.asarray(logits)
     except ValueError as error:
         raise ArgumentError(f"logits are no array: {error}. Pass one row of numbers [d_vocab].") from None
+    if row.dtype.kind not in "iu":
+        return row
+    if row.size and max(int(row.max()), -int(row.min())) > 2**53:
+        raise ArgumentError(
+            f"logits hold {max(row.max(), row.min(), key=lambda z: abs(int(z)))}, a whole number that float64 cannot "
+            "tell from its neighbours: expected at most 2^53. Pass floats, logits.astype(float)."
+        )
+    return row.astype(np.float64)
 
 
 def _history(ids: Sequence[int] | np.ndarray | str, tokenizer: TextCodec | None) -> np.ndarray:

@@ -24,6 +24,22 @@ Text = str | bytes
 Ids = Sequence[int] | np.ndarray
 
 
+@checked_arguments
+class StreamDecoder:
+    """Ids to text one at a time, never half a character. Made by `Tokenizer.stream`."""
+
+    def __init__(self, core: _core.StreamDecoder):
+        self._core = core
+
+    def push(self, id: int) -> str:
+        """The text that an id completes; "" while a character is unfinished."""
+        return self._core.push(_index(id))
+
+    def finish(self) -> str:
+        """What is held back at the end: bytes that no character came of become U+FFFD."""
+        return self._core.finish()
+
+
 class DroppedBytesWarning(UserWarning):
     """The vocabulary has no token for some bytes of the text, and its own rule is to leave them out."""
 
@@ -141,12 +157,12 @@ class Tokenizer:
         """The exact bytes of ids; otherwise as `decode`."""
         return self._core.decode_bytes(self._checked(ids), skip_special_tokens, continuation)
 
-    def stream(self, skip_special_tokens: bool = False, continuation: bool = False) -> _core.StreamDecoder:
+    def stream(self, skip_special_tokens: bool = False, continuation: bool = False) -> StreamDecoder:
         """A decoder for ids that come one at a time: `push(id) -> str`, `finish() -> str`.
 
         It holds the bytes of an unfinished character back; the strings joined equal `decode` of the ids.
         """
-        return _core.StreamDecoder(self._core, skip_special_tokens, continuation)
+        return StreamDecoder(_core.StreamDecoder(self._core, skip_special_tokens, continuation))
 
     def tokens(self, ids: Ids) -> list[str]:
         """Each token as readable text: spaces are spaces, and bytes that are no whole character show as `<0xE2>`."""
@@ -340,9 +356,12 @@ def _text(text: Any) -> Text:
 
 def _index(id: Any) -> int:
     try:
-        return operator.index(id)
+        number = operator.index(id)
     except TypeError:
         raise ArgumentError(f"an id is a whole number, got {id!r}; to_id() turns a piece into its id") from None
+    if not -(2**63) <= number < 2**63:
+        raise ArgumentError(f"there is no id {number}; an id is below the vocabulary's size")
+    return number
 
 
 def readable(raw: bytes) -> str:

@@ -1,11 +1,15 @@
 """ca.compare: rows, templates, failures, resumption."""
 
+import contextlib
 import gc
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from dataclasses import replace
@@ -435,28 +439,54 @@ def test_one_run_at_a_time(tmp_path):
     Log(tmp_path / "run.jsonl", {}).close()
 
 
+def on_a_terminal(command, environment):
+    """A process whose stderr is a terminal, where bars show; and the list of what it writes there."""
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # a bar needs room
+    process = subprocess.Popen(command, stderr=theirs, env=environment)
+    os.close(theirs)
+    screen = list[bytes]()
+
+    def read():
+        with contextlib.suppress(OSError):  # EIO: the process has gone
+            while block := os.read(ours, 4096):
+                screen.append(block)
+        os.close(ours)
+
+    threading.Thread(target=read, daemon=True).start()
+    return process, screen
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_a_killed_run_goes_on(files, tmp_path):
     path = tmp_path / "run.jsonl"
-    prompts = [f"the {i} error" for i in range(100)]
+    prompts = [f"the {i} error" for i in range(1000)]
     program = (
         "import sys, json, cutaway as ca; models, prompts, path = json.loads(sys.argv[1]);"
-        "ca.compare(models, prompts, max_new_tokens=8, resume=path, progress=False)"
+        "ca.compare(models, prompts, max_new_tokens=2, resume=path)"
     )
     named = [str(files["base"]), str(files["tuned"])]
     package = Path(ca.__file__).parents[1]
-    process = subprocess.Popen(
+    process, screen = on_a_terminal(
         [sys.executable, "-c", program, json.dumps([named, prompts, str(path)])],
-        env={**os.environ, "PYTHONPATH": str(package)},
+        {**os.environ, "PYTHONPATH": str(package)},
     )
     deadline = time.monotonic() + 120
-    while not path.exists() or path.read_bytes().count(b"\n") < 20:
+    while not path.exists() or path.read_bytes().count(b"\n") < 20 or b"/2000 [" not in b"".join(screen):
         assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     kept = path.read_bytes()[: path.read_bytes().rfind(b"\n") + 1]
-    assert 20 <= kept.count(b"\n") < 201
-    result = run(named, prompts, max_new_tokens=8, resume=path)
-    assert path.read_bytes().startswith(kept) and path.read_bytes().count(b"\n") == 201
-    same(result, run(named, prompts, max_new_tokens=8))
+    done = kept.count(b"\n") - 1  # the first line holds the settings
+    assert 19 <= done < 2000
+    process, screen = on_a_terminal(process.args, {**os.environ, "PYTHONPATH": str(package)})
+    assert process.wait(timeout=120) == 0
+    counts = [int(n) for n in re.findall(rb"(\d+)/2000 \[", b"".join(screen))]
+    assert counts[0] == done and counts == sorted(counts) and counts[-1] <= 2000  # the bar goes on where it was
+    assert path.read_bytes().startswith(kept) and path.read_bytes().count(b"\n") == 2001
+    same(run(named, prompts, max_new_tokens=2, resume=path), run(named, prompts, max_new_tokens=2))

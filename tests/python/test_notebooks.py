@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 from test_lesson_base_vs_instruct import FACTS, check_prose
 
-CPU_SECONDS = 240  # two minutes of two cores; the longest takes a fifth of it, and a wait for other programs is none
+CPU_SECONDS = 240  # two minutes of two cores; the longest takes an eighth of it; a busy machine costs none
 HANGS = 900  # seconds until a cell is given up
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

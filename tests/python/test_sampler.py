@@ -300,13 +300,28 @@ def test_explain_reads_as_a_table():
     assert "no stages" in repr(ca.Sampler(seed=0).explain([0.0, 1.0]))
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int32, np.int64, np.uint64])
+def test_whole_numbers_are_logits_as_well(kind):
+    sampler = ca.Sampler([ca.Temperature(0.7), ca.TopK(3)], seed=3)
+    for row in (np.arange(5, dtype=kind), np.asarray([7, 0, 9, 9, 1], kind)):
+        assert repr(sampler.explain(row)) == repr(sampler.explain(row.astype(float)))
+        assert sampler.draw(row, step=4) == sampler.draw(row.astype(float), step=4)
+        assert sampler.probs(row).tolist() == sampler.probs(row.astype(float)).tolist()
+    assert sampler.sample([0, 2**53, 1]) == sampler.sample([0, -(2**53), 1, 99]) - 2 == 1
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda s: s.sample([1.0, float("nan")]), "entry 1 is NaN"),
         (lambda s: s.sample([INF, 1.0]), r"entry 0 is \+inf"),
         (lambda s: s.sample(np.full(5, -INF, np.float32)), "all 5 entries are -inf"),
-        (lambda s: s.sample([1, 2]), "dtype int64, expected float32"),
+        (lambda s: s.sample([True, False]), "dtype bool, expected float32"),
+        (lambda s: s.sample([1, 2**53 + 1]), r"logits hold 9007199254740993, a whole .* logits.astype\(float\)"),
+        (lambda s: s.sample(np.asarray([-(2**63), 0])), "logits hold -9223372036854775808"),
+        (lambda s: s.sample(np.asarray([2**64 - 1], np.uint64)), "logits hold 18446744073709551615"),
+        (lambda s: s.sample(np.empty(0, int)), r"shape \[0\]"),
+        (lambda s: s.sample(np.arange(6).reshape(2, 3)), r"shape \[2, 3\], expected one row"),
         (lambda s: s.sample(["a"]), "dtype <U1"),
         (lambda s: s.sample([[1.0], [1.0, 2.0]]), "one row of numbers"),
         (lambda s: s.sample(np.zeros((2, 3))), r"shape \[2, 3\], expected one row \[d_vocab\]"),

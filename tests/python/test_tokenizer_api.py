@@ -1,5 +1,6 @@
 """The face of the tokenizer: arguments, errors, streams, explanations, worst cases, threads."""
 
+import re
 import sys
 import threading
 import time
@@ -63,6 +64,11 @@ def test_single_ids_are_checked(bpe):
         for id in (-1, len(bpe), 2**40):
             with pytest.raises(ca.ArgumentError, match=f"expected 0 to {len(bpe) - 1}"):
                 call(id)
+        for id in ("x", 1.5, None, [1]):
+            with pytest.raises(ca.ArgumentError, match=f"^an id is a whole number, got {re.escape(repr(id))}"):
+                call(id)
+        with pytest.raises(ca.ArgumentError, match=f"there is no id {2**70}"):
+            call(2**70)
 
 
 @pytest.mark.parametrize("text", [None, 5, ["a"], bytearray(b"a")])

@@ -5,6 +5,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import colours
 import cutaway as ca
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_shows_before_a_script_and_reads_in_both_schemes(name, dark, tmp_path):
         const grounds=[style.backgroundColor,...[...document.querySelectorAll('.heat')].map(e=>getComputedStyle(e).backgroundColor)];
         const contrast=Math.min(...grounds.map(luminance).map(bg=>(Math.max(fg,bg)+.05)/(Math.min(fg,bg)+.05)));
         const closed=tips.filter(tip=>{const owner=tip.parentElement;owner.focus();
-          return document.activeElement!==owner||getComputedStyle(tip).display==='none'}).length;
+          return owner.tabIndex<0||document.activeElement!==owner||getComputedStyle(tip).display==='none'}).length;
         return {height:view.getBoundingClientRect().height,dark:luminance(style.backgroundColor)<.1,contrast,tips:tips.length,closed}""",
         tmp_path,
         dark=dark,
@@ -133,9 +134,23 @@ def test_lightness_of_the_scale_is_monotone(dark, tmp_path):
         tmp_path,
         dark=dark,
     )
-    lightness = [float(re.match(r"oklab\(([\d.]+)", colour)[1]) for colour in answer]
-    steps = np.diff(lightness)
-    assert len(lightness) == 51 and ((steps > 0).all() if dark else (steps < 0).all())
+    shown = [[float(n) for n in re.match(r"oklab\((\S+) (\S+) ([^\s)]+)", colour).groups()] for colour in answer]
+    np.testing.assert_allclose(shown, colours.heat(dark), atol=2e-3)  # what the next test looks at
+    steps = np.diff(shown, axis=0)[:, 0]
+    assert len(shown) == 51 and ((steps > 0).all() if dark else (steps < 0).all())
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", ["protanopia", "deuteranopia", "tritanopia"])
+def test_the_scale_keeps_its_order_for_the_colour_blind(name, dark):
+    """Whoever lacks a kind of cone still sees every share darker (in the dark lighter) than the one before it."""
+    rgb = colours.linear(colours.heat(dark))
+    for simulated in (colours.MACHADO, colours.VIENOT):
+        if name in simulated:
+            seen = colours.lightness(rgb @ np.transpose(simulated[name]))
+            steps = np.diff(seen) * (1 if dark else -1)
+            assert steps.min() > 0.3 * steps.mean() > 0.1  # L*: no two neighbours alike, no flat stretch
+            assert np.ptp(seen) > 0.8 * np.ptp(colours.lightness(rgb))
 
 
 @pytest.mark.parametrize("name", RESULTS)
