@@ -245,9 +245,7 @@ def test_smollm2_beside_gemma3(real_model):
     prompts = ["What is the capital of France?"]
     result = ca.compare(pair, prompts, max_new_tokens=8, templates={"smollm": None}, progress=False)
     check_bits(pair, result)
-    with pytest.raises(
-        ca.ArgumentError, match=r"'gemma' has 262,144 tokens \(llama\) and 'smollm' has 49,152 tokens \(gpt2\)"
-    ):
+    with pytest.raises(ca.ArgumentError, match=r"'gemma' has 262,144 tokens and 'smollm' has 49,152 tokens"):
         result.tokens()
     own = ca.compare(pair, prompts, max_new_tokens=2, progress=False)
     said = {row.model: row for row in own}
