@@ -76,18 +76,17 @@ def gates(
     run: Run, workers: dict[str, Worker], ours: list[str], ids: np.ndarray
 ) -> tuple[dict[str, Any], dict[str, Worker]]:
     """Every peer against each of our sides, and the workers whose peers passed. Float32 peers meet our float32 mode as
-    what computes the same, and int8 mode as what rounds less; its errors are counted against our float32 mode."""
+    what computes the same. All of them round less than int8 mode; its errors are counted against our float32 mode."""
     found: dict[str, Any] = {}
     for label in (label for label in workers if label not in ours):
         for mine in ours:
-            finer = label.endswith("float32")
-            if mine.endswith("float32") and not finer:
+            if mine.endswith("float32") and not label.endswith("float32"):
                 continue
             pair = {OURS: workers[mine], f"{label} ({mine})": workers[label]}
             if mine.endswith("float32"):
                 found |= run.gates(pair, ids, compute="float32")
             else:
-                found |= run.gates(pair, ids, exact_row(workers, ids), finer=pair if finer else ())
+                found |= run.gates(pair, ids, exact_row(workers, ids), finer=pair)
     passed = {
         label: all(facts["passed"] for name, facts in found.items() if name.startswith(label)) for label in workers
     }
