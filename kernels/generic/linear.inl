@@ -207,8 +207,8 @@ static void linear_f32(float* out, int64_t ld_out, const float* x, int64_t ld_x,
 // push each other out of the cache.
 constexpr int64_t kBlockRun = 8, kRowRun = 64, kManyRows = 16;
 
-// Asks for n bytes from `begin` on, a step at a time: unpacking comes in bursts, which memory must not wait
-// for.
+// Asks for n bytes from `begin` on, a line or two at a time: unpacking comes in bursts, which memory must not
+// wait for, and many requests at once wait for each other.
 struct Ahead {
   const uint8_t* begin;
   int64_t n, step, at = 0;

@@ -33,7 +33,10 @@ class StreamDecoder:
 
     def push(self, id: int) -> str:
         """The text that an id completes; "" while a character is unfinished."""
-        return self._core.push(_index(id))
+        try:
+            return self._core.push(id)
+        except TypeError:  # looked into once the core has refused it: this is called for every token
+            return self._core.push(_index(id))
 
     def finish(self) -> str:
         """What is held back at the end: bytes that no character came of become U+FFFD."""

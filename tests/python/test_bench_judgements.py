@@ -6,6 +6,7 @@ from bench import traces
 from bench.rows import crowded, load, shapes_1b
 from bench.summary import check, limit_shares, median_interval, paired, past_limit, verdict
 from cutaway.bench import gate, work
+from cutaway.bench.machine import lacking
 
 
 def test_a_bound_inside_an_interval_is_open():
@@ -125,8 +126,7 @@ def test_the_slowest_of_single_calls():
 
 
 def test_a_llama_cpp_that_was_not_built_for_this_cpu():
-    side = pytest.importorskip("cutaway.bench.side_llama_cpp", reason="llama-cpp-python is not installed")
     system = "CPU : SSE3 = 1 | AVX2 = 1 | AVX512 = 1 | AVX512_VBMI = 1 | REPACK = 1 |"
-    assert side.lacking(system, ["avx2", "avx512f", "avx512_vnni"]) == ["AVX512_VNNI"]
-    assert side.lacking(system, ["avx2", "avx512f"]) == [] == side.lacking("", ["avx2"])
-    assert side.lacking("CPU : AVX512 = 0 |", ["avx512f"]) == ["AVX512"]
+    assert lacking(system, ["avx2", "avx512f", "avx512_vnni"]) == ["AVX512_VNNI"]
+    assert lacking(system, ["avx2", "avx512f"]) == [] == lacking("", ["avx2"])
+    assert lacking("CPU : AVX512 = 0 |", ["avx512f"]) == ["AVX512"]

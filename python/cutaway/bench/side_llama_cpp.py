@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import re
-from collections.abc import Collection
 from typing import Any
 
 import llama_cpp
 import llama_cpp.llama_cpp as L
 import numpy as np
 
-from .machine import cpu_facts
+from .machine import cpu_facts, lacking
 
 
 @L.llama_log_callback
@@ -19,18 +17,8 @@ def _silent(level: int, text: bytes, data: Any) -> None:
     """Kept at module level: a collected call-back would end the process."""
 
 
-# as llama.cpp's system info calls it -> as Linux does
-NEEDED = {"AVX512": "avx512f", "AVX512_VNNI": "avx512_vnni"}
-
-
 def system_info() -> str:
     return str(L.llama_print_system_info().decode().strip())
-
-
-def lacking(system: str, flags: Collection[str]) -> list[str]:
-    """What the CPU has and this build of llama.cpp does not use."""
-    used = re.findall(r"(\w+) = 1", system)
-    return [name for name, flag in NEEDED.items() if flag in flags and name not in used]
 
 
 class LlamaCpp:
